@@ -1,0 +1,4 @@
+export * from './permissions.js';
+export * from './problems.js';
+export * from './slug.js';
+export * from './tenant-api.js';

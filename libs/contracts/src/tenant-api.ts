@@ -1,0 +1,227 @@
+import { z } from 'zod';
+import { repositoryPermissions } from './permissions.js';
+import { slugSchema } from './slug.js';
+
+/*
+ * Bodies of the tenant API, as sent and as answered. Every request body is strict: an unknown member is a fault.
+ * Times are RFC 3339 in UTC.
+ */
+
+const time = z.iso.datetime({ precision: 3 }).describe('RFC 3339, UTC');
+const displayName = z.string().trim().min(1, 'must not be empty').max(120, 'must be at most 120 characters');
+
+export const environments = ['production', 'integration'] as const;
+export type Environment = (typeof environments)[number];
+
+export const repositoryStatuses = ['active', 'suspended', 'deleted'] as const;
+export type RepositoryStatus = (typeof repositoryStatuses)[number];
+
+const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/**
+ * A redirect URI that can be matched exactly (RFC 9700 §2.1): absolute, https or a custom scheme, http only on
+ * loopback (RFC 8252 §7.3), without fragment, user info or wildcard.
+ */
+export const redirectUriSchema = z.string().max(2000).superRefine((value, context) => {
+  const fault = (message: string) => context.addIssue({ code: 'custom', message });
+  const url = URL.parse(value);
+  if (!url) return fault('must be an absolute URI');
+  if (value.includes('#')) return fault('must not have a fragment');
+  if (value.includes('*')) return fault('must be exact: wildcards are refused');
+  if (url.username || url.password) return fault('must not have user info');
+  if (url.protocol === 'http:' && !loopbackHosts.has(url.hostname)) return fault('must be https (http only on loopback)');
+  if (['javascript:', 'data:', 'file:', 'blob:', 'about:'].includes(url.protocol)) return fault('has a scheme that is refused');
+  return undefined;
+});
+
+/** An origin as a browser sends it (RFC 6454 §6.1): scheme, host and port, nothing after. */
+export const originSchema = z
+  .string()
+  .refine((value) => /^https?:$/.test(URL.parse(value)?.protocol ?? '') && URL.parse(value)?.origin === value, 'must be an origin such as https://app.example.com');
+
+const redirectUris = z.array(redirectUriSchema).max(50);
+
+export const createRepositoryBody = z.strictObject({
+  slug: slugSchema,
+  name: displayName,
+  environment: z.enum(environments),
+  redirectUris: redirectUris.optional().describe('Redirect URIs of the app client; they can be set later too'),
+});
+export type CreateRepositoryBody = z.infer<typeof createRepositoryBody>;
+
+export const updateRepositoryBody = z.strictObject({
+  name: displayName.optional(),
+  allowedOrigins: z.array(originSchema).max(100).optional().describe('Origins whose pages may call the repository API'),
+  accessTokenSeconds: z.int().min(60).max(86_400).optional().describe('Life of a token that a person got through an app'),
+  toolTokenSeconds: z.int().min(60).max(86_400).optional().describe('Life of a token that a tool got'),
+});
+export type UpdateRepositoryBody = z.infer<typeof updateRepositoryBody>;
+
+export const appClientView = z.object({ clientId: z.string(), redirectUris: z.array(z.string()) });
+
+export const repositoryView = z.object({
+  id: z.uuid(),
+  slug: z.string(),
+  name: z.string(),
+  environment: z.enum(environments),
+  status: z.enum(repositoryStatuses),
+  authorityUrl: z.url(),
+  repositoryUrl: z.url(),
+  appClient: appClientView,
+  toolClient: z.object({ clientId: z.string() }),
+  allowedOrigins: z.array(z.string()),
+  accessTokenSeconds: z.int(),
+  toolTokenSeconds: z.int(),
+  createdAt: time,
+});
+export type RepositoryView = z.infer<typeof repositoryView>;
+
+export const secretView = z.object({
+  id: z.uuid(),
+  hint: z.string().describe('Prefix and last four characters'),
+  createdAt: time,
+  expiresAt: time.nullable(),
+  lastUsedAt: time.nullable(),
+  endedAt: time.nullable(),
+  status: z.enum(['live', 'ending', 'ended', 'expired']),
+});
+export type SecretView = z.infer<typeof secretView>;
+
+export const newSecretView = z.object({
+  id: z.uuid(),
+  value: z.string().describe('The secret itself. Shown in this one answer only'),
+  hint: z.string(),
+  createdAt: time,
+  expiresAt: time.nullable(),
+});
+export type NewSecretView = z.infer<typeof newSecretView>;
+
+export const provisionedRepositoryView = repositoryView.extend({
+  toolClient: z.object({ clientId: z.string(), secret: newSecretView }),
+});
+export type ProvisionedRepositoryView = z.infer<typeof provisionedRepositoryView>;
+
+export const clientKinds = ['app', 'tool'] as const;
+export type ClientKind = (typeof clientKinds)[number];
+
+const permissions = z.array(z.enum(repositoryPermissions)).max(repositoryPermissions.length);
+
+export const createClientBody = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('app'), name: displayName, redirectUris: redirectUris.default([]), postLogoutRedirectUris: redirectUris.default([]) }),
+  z.strictObject({
+    kind: z.literal('tool'),
+    name: displayName,
+    permissions: permissions.default([...repositoryPermissions]),
+    userId: z.int().positive().optional().describe('The repository user it acts as; the default administrator if absent'),
+  }),
+]);
+export type CreateClientBody = z.infer<typeof createClientBody>;
+
+export const updateClientBody = z.strictObject({
+  name: displayName.optional(),
+  redirectUris: redirectUris.optional(),
+  postLogoutRedirectUris: redirectUris.optional(),
+  permissions: permissions.optional(),
+  userId: z.int().positive().optional(),
+});
+export type UpdateClientBody = z.infer<typeof updateClientBody>;
+
+export const clientView = z.object({
+  clientId: z.string(),
+  kind: z.enum(clientKinds),
+  name: z.string(),
+  redirectUris: z.array(z.string()),
+  postLogoutRedirectUris: z.array(z.string()),
+  permissions: z.array(z.string()),
+  userId: z.int().nullable(),
+  createdAt: time,
+});
+export type ClientView = z.infer<typeof clientView>;
+
+export const createdClientView = clientView.extend({ secret: newSecretView.optional() });
+export type CreatedClientView = z.infer<typeof createdClientView>;
+
+/** The longest overlap of a planned rotation: 30 days. */
+const maxOverlapSeconds = 30 * 86_400;
+
+export const regenerateSecretBody = z.strictObject({
+  overlapSeconds: z.int().min(0).max(maxOverlapSeconds).default(0).describe('How long the earlier secret goes on working; 0 ends it at once'),
+  expiresAt: z.iso.datetime().optional().describe('When the new secret ends by itself'),
+});
+export type RegenerateSecretBody = z.infer<typeof regenerateSecretBody>;
+
+export const cutoffView = z.object({
+  id: z.uuid(),
+  effectiveAt: time.describe('From this moment no node accepts the earlier secret or a token it minted'),
+});
+export type CutoffView = z.infer<typeof cutoffView>;
+
+export const regeneratedSecretView = z.object({ secret: newSecretView, cutoff: cutoffView });
+export type RegeneratedSecretView = z.infer<typeof regeneratedSecretView>;
+
+export const revokedSecretView = z.object({ cutoff: cutoffView });
+
+/** NIST SP 800-63B-4 §3.1.1.2: 15 characters or more when the password stands alone, and no composition rules. */
+export const passwordSchema = z.string().min(15, 'must be at least 15 characters').max(256, 'must be at most 256 characters');
+
+const loginName = z.string().trim().min(1).max(100).regex(/^[^\s/\\'"<>()?#%&*:|]+$/u, 'must not hold spaces, slashes, quotes or any of <>()?#%&*:|');
+
+export const createUserBody = z.strictObject({
+  loginName,
+  email: z.email().max(254).optional(),
+  name: displayName.optional(),
+  password: passwordSchema.optional().describe('Without one the person sets it by invitation'),
+  administrator: z.boolean().default(false),
+});
+export type CreateUserBody = z.infer<typeof createUserBody>;
+
+export const updateUserBody = z.strictObject({
+  email: z.email().max(254).optional(),
+  name: displayName.optional(),
+  password: passwordSchema.optional().describe('Ends every session and token that is older'),
+  enabled: z.boolean().optional().describe('false ends every session and token'),
+});
+export type UpdateUserBody = z.infer<typeof updateUserBody>;
+
+export const userView = z.object({
+  id: z.int(),
+  loginName: z.string(),
+  email: z.string().nullable(),
+  name: z.string(),
+  enabled: z.boolean(),
+  hasPassword: z.boolean(),
+  createdAt: time,
+});
+export type UserView = z.infer<typeof userView>;
+
+export const webhookSetting = z.strictObject({ url: z.url({ protocol: /^https?$/ }).max(2000) });
+
+export const updateTenantBody = z.strictObject({
+  name: displayName.optional(),
+  webhook: webhookSetting.nullable().optional().describe('Where signed events go; null ends them'),
+});
+export type UpdateTenantBody = z.infer<typeof updateTenantBody>;
+
+export const tenantView = z.object({
+  id: z.uuid(),
+  name: z.string(),
+  webhook: z.object({ url: z.string() }).nullable(),
+  createdAt: time,
+});
+export type TenantView = z.infer<typeof tenantView>;
+
+export const updatedTenantView = tenantView.extend({
+  webhookSigningSecret: z.string().optional().describe('Standard Webhooks secret. Shown in this one answer only'),
+});
+
+/** Cursor paging: at most `limit` items that come after the cursor `after`. */
+export const pageQuery = z.strictObject({
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  after: z.string().max(200).optional(),
+});
+export type PageQuery = z.infer<typeof pageQuery>;
+
+export interface Page<T> {
+  items: T[];
+  next: string | null;
+}

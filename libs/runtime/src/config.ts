@@ -1,0 +1,31 @@
+import { z } from 'zod';
+
+/** The environment does not describe a configuration that can be started; names every fault, prints no value. */
+export class ConfigError extends Error {
+  constructor(readonly faults: string[]) {
+    super(`The configuration is not valid:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.name = 'ConfigError';
+  }
+}
+
+/**
+ * Reads an app's configuration from the environment, once, in its `main.ts`.
+ *
+ * @throws ConfigError that names every missing or wrong variable and never prints what it holds, since it may be a
+ * password.
+ */
+export function loadConfig<S extends z.ZodObject>(schema: S, environment: NodeJS.ProcessEnv = process.env): z.infer<S> {
+  // An empty variable is how a shell or a compose file says "not set".
+  const given = Object.fromEntries(Object.keys(schema.shape).filter((name) => environment[name]).map((name) => [name, environment[name]]));
+  const result = schema.safeParse(given, { reportInput: false });
+  if (result.success) return result.data;
+  throw new ConfigError(
+    result.error.issues.map((issue) => {
+      const name = issue.path.join('.') || 'environment';
+      return given[name] === undefined ? `${name} is required` : `${name}: ${issue.message}`;
+    }),
+  );
+}
+
+/** A TCP port. */
+export const port = z.coerce.number().int().min(0).max(65_535);

@@ -1,0 +1,10 @@
+import { redact } from './log.js';
+
+describe('a logged line', () => {
+  it.each([
+    ['lk_live_cs_0123456789012345678901234567890123456789012abcdef', '[secret]'],
+    ['GET /x?apikey=abcd&y=1', 'GET /x?apikey=[secret]&y=1'],
+    ['Bearer eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln end', 'Bearer [secret] end'],
+    ['plain text', 'plain text'],
+  ])('shows %s as %s', (line, shown) => expect(redact(line)).toBe(shown));
+});
