@@ -1,0 +1,114 @@
+import pg from 'pg';
+import { DataSource, type EntityManager } from 'typeorm';
+import { entities } from './entities/index.js';
+import { SnakeCaseNaming } from './naming.js';
+
+/**
+ * Whose rows a transaction may see and write. With both a tenant and a repository a row must belong to both.
+ * `system` sees everything: for the worker, provisioning and finding out who is calling, and for nothing else.
+ */
+export type Scope = 'system' | { tenantId: string; repositoryId?: string } | { repositoryId: string };
+
+export interface DatabaseOptions {
+  /** Connection string of a login that is a member of the roles it will use. */
+  url: string;
+  /** Connections that transactions of one role may hold at most. */
+  poolSize?: number;
+  /** Name in `pg_stat_activity`. */
+  applicationName?: string;
+}
+
+/** The roles that the migrations make; see the first migration for what each may do. */
+export type DatabaseRole = 'latchkey_app' | 'latchkey_system' | 'latchkey_check';
+
+const connectMillis = 5_000;
+
+/** What makes a connection act as one of our roles, in our schema, against the primary only. */
+function connectionOptions(options: DatabaseOptions, role: DatabaseRole) {
+  return {
+    options: `-c role=${role} -c search_path=latchkey`,
+    application_name: options.applicationName ?? 'latchkey',
+    connectionTimeoutMillis: connectMillis,
+    keepAlive: true,
+  };
+}
+
+/** Access to PostgreSQL: transactions that are bound to a scope, so that row-level security decides what they see. */
+export class Database {
+  readonly #app: DataSource;
+  readonly #system: DataSource;
+
+  private constructor(app: DataSource, system: DataSource) {
+    this.#app = app;
+    this.#system = system;
+  }
+
+  /** Connects. @throws when the server cannot be reached or the login is not a member of our roles. */
+  static async connect(options: DatabaseOptions): Promise<Database> {
+    const source = (role: DatabaseRole) =>
+      new DataSource({
+        type: 'postgres',
+        url: options.url,
+        schema: 'latchkey',
+        entities,
+        namingStrategy: new SnakeCaseNaming(),
+        extra: { ...connectionOptions(options, role), max: options.poolSize ?? 8 },
+      });
+    const database = new Database(source('latchkey_app'), source('latchkey_system'));
+    await database.#app.initialize();
+    await database.#system.initialize();
+    return database;
+  }
+
+  /**
+   * Runs `work` in one transaction that sees only the rows of `scope`. It commits when `work` resolves and rolls back
+   * when it throws; what was thrown is thrown on.
+   */
+  async transaction<T>(scope: Scope, work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    const source = scope === 'system' ? this.#system : this.#app;
+    return source.transaction(async (tx) => {
+      if (scope !== 'system') await enterScope(tx, scope);
+      return work(tx);
+    });
+  }
+
+  /** Like `transaction`, for work that changes nothing: the server refuses a write. */
+  async read<T>(scope: Scope, work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    return this.transaction(scope, async (tx) => {
+      await tx.query('SET TRANSACTION READ ONLY');
+      return work(tx);
+    });
+  }
+
+  /** Resolves when the server answers. @throws when it does not. */
+  async ping(): Promise<void> {
+    await this.#app.query('SELECT 1');
+  }
+
+  async close(): Promise<void> {
+    await this.#app.destroy();
+    await this.#system.destroy();
+  }
+}
+
+/**
+ * Narrows the running transaction to one repository of its tenant. Nothing widens a scope again.
+ */
+export async function enterRepository(tx: EntityManager, repositoryId: string): Promise<void> {
+  await tx.query(`SELECT set_config('app.repository_id', $1, true)`, [repositoryId]);
+}
+
+async function enterScope(tx: EntityManager, scope: Exclude<Scope, 'system'>): Promise<void> {
+  const tenantId = 'tenantId' in scope ? scope.tenantId : '';
+  await tx.query(`SELECT set_config('app.tenant_id', $1, true), set_config('app.repository_id', $2, true)`, [tenantId, scope.repositoryId ?? '']);
+}
+
+/**
+ * A pool whose connections can call the check functions and nothing else. The hot paths keep prepared statements on it.
+ */
+export function connectForChecks(options: DatabaseOptions): pg.Pool {
+  const pool = new pg.Pool({ connectionString: options.url, max: options.poolSize ?? 2, ...connectionOptions(options, 'latchkey_check') });
+  // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
+  pool.on('error', () => undefined);
+  return pool;
+}

@@ -1,0 +1,114 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { webcrypto } from 'node:crypto';
+
+/** `app` and `tool` belong to a repository; `tenant` and `member` are credentials for the tenant API. */
+export type StoredClientKind = 'app' | 'tool' | 'tenant' | 'member';
+
+/** What signing in needs to know of a person or technical user; its content node has the same id. */
+@Entity('repository_users')
+export class RepositoryUser {
+  @PrimaryColumn('uuid') repositoryId!: string;
+  @PrimaryColumn('integer') id!: number;
+  @Column('uuid') tenantId!: string;
+  @Column('text') loginName!: string;
+  @Column('text', { nullable: true }) email!: string | null;
+  @Column('text') name!: string;
+  /** argon2id, as a PHC string. */
+  @Column('text', { nullable: true }) passwordHash!: string | null;
+  @Column('boolean', { default: true }) enabled!: boolean;
+  /** Made by the product, for tools to act as. Nobody signs in as it. */
+  @Column('boolean', { default: false }) technical!: boolean;
+  /** Raised to end the user's tokens. */
+  @Column('integer', { default: 1 }) generation!: number;
+  @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+}
+
+@Entity('clients')
+export class Client {
+  @PrimaryColumn('uuid') repositoryId!: string;
+  /** The client ID. It never changes. */
+  @PrimaryColumn('text') id!: string;
+  @Column('uuid') tenantId!: string;
+  @Column('text') kind!: StoredClientKind;
+  @Column('text') name!: string;
+  /** One of the two clients that the repository was made with. */
+  @Column('boolean', { default: false }) isDefault!: boolean;
+  @Column('text', { array: true, default: [] }) redirectUris!: string[];
+  @Column('text', { array: true, default: [] }) postLogoutRedirectUris!: string[];
+  @Column('text', { array: true, default: [] }) permissions!: string[];
+  /** The repository user in whose name a tool acts. */
+  @Column('integer', { nullable: true }) userId!: number | null;
+  /** Raised to end the client's tokens. */
+  @Column('integer', { default: 1 }) generation!: number;
+  @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+  @Column('timestamptz', { nullable: true }) deletedAt!: Date | null;
+}
+
+/** One secret of a client. Its hash is never overwritten. */
+@Entity('secret_versions')
+export class SecretVersion {
+  @PrimaryColumn('uuid') repositoryId!: string;
+  @PrimaryColumn('text') clientId!: string;
+  @PrimaryColumn('uuid') id!: string;
+  @Column('uuid') tenantId!: string;
+  /** HMAC-SHA-256 of the secret under the pepper `pepperId`. */
+  @Column('bytea') hash!: Buffer;
+  @Column('text') pepperId!: string;
+  @Column('text') hint!: string;
+  @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+  @Column('timestamptz', { nullable: true }) expiresAt!: Date | null;
+  /** When a planned rotation ends it; null unless one is under way. */
+  @Column('timestamptz', { nullable: true }) overlapEndsAt!: Date | null;
+  /** Set by the act that ended it; dead from then on, whatever any clock says. */
+  @Column('timestamptz', { nullable: true }) endedAt!: Date | null;
+  @Column('timestamptz', { nullable: true }) lastUsedAt!: Date | null;
+}
+
+@Entity('signing_keys')
+export class SigningKey {
+  @PrimaryColumn('uuid') repositoryId!: string;
+  @PrimaryColumn('text') kid!: string;
+  @Column('uuid') tenantId!: string;
+  @Column('text') algorithm!: string;
+  @Column('jsonb') publicJwk!: webcrypto.JsonWebKey & { kid: string; alg: string; use: string };
+  /** AES-256-GCM under the key `encryptionKeyId`: nonce, ciphertext, tag. */
+  @Column('bytea') privateKey!: Buffer;
+  @Column('text') encryptionKeyId!: string;
+  @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+  /** It signs nothing from then on, and is still published. */
+  @Column('timestamptz', { nullable: true }) retiredAt!: Date | null;
+}
+
+/** An act after which no node accepts what it ended. */
+@Entity('cutoffs')
+export class Cutoff {
+  @PrimaryColumn('uuid') repositoryId!: string;
+  @PrimaryColumn('uuid') id!: string;
+  @Column('uuid') tenantId!: string;
+  @Column('text') kind!: string;
+  @Column('text', { nullable: true }) clientId!: string | null;
+  @Column('integer', { nullable: true }) userId!: number | null;
+  @Column('timestamptz', { default: () => 'now()' }) effectiveAt!: Date;
+}
+
+/** A record that oidc-provider keeps for a while: session, interaction, grant, code, refresh token. */
+@Entity('oidc_records')
+export class OidcRecord {
+  @PrimaryColumn('uuid') repositoryId!: string;
+  @PrimaryColumn('text') kind!: string;
+  @PrimaryColumn('text') id!: string;
+  @Column('jsonb') payload!: Record<string, unknown>;
+  @Column('text', { nullable: true }) grantId!: string | null;
+  @Column('text', { nullable: true }) uid!: string | null;
+  @Column('text', { nullable: true }) userCode!: string | null;
+  @Column('timestamptz', { nullable: true }) expiresAt!: Date | null;
+  @Column('timestamptz', { nullable: true }) consumedAt!: Date | null;
+}
+
+/** An access token that its client gave back before its time (RFC 7009). */
+@Entity('revoked_tokens')
+export class RevokedToken {
+  @PrimaryColumn('uuid') repositoryId!: string;
+  @PrimaryColumn('text') id!: string;
+  @Column('timestamptz') expiresAt!: Date;
+}

@@ -1,0 +1,102 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { Environment, Role } from '@latchkey/contracts';
+
+/** Settings of a tenant that are not columns of their own. */
+export interface TenantSettings {
+  /** Repositories a tenant may have; the installation's default if absent. */
+  maxRepositories?: number;
+}
+
+@Entity('tenants')
+export class Tenant {
+  @PrimaryColumn('uuid') id!: string;
+  @Column('text') name!: string;
+  @Column('jsonb', { default: {} }) settings!: TenantSettings;
+  @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+}
+
+/** A slug that is or was in use. Rows are never deleted, so that a slug is never used twice. */
+@Entity('repository_slugs')
+export class RepositorySlug {
+  @PrimaryColumn('text') slug!: string;
+  @Column('uuid') repositoryId!: string;
+  @Column('uuid') tenantId!: string;
+}
+
+export interface RepositorySettings {
+  /** Origins whose pages may call the repository API. */
+  allowedOrigins: string[];
+  accessTokenSeconds: number;
+  toolTokenSeconds: number;
+}
+
+@Entity('repositories')
+export class Repository {
+  @PrimaryColumn('uuid') tenantId!: string;
+  @PrimaryColumn('uuid') id!: string;
+  @Column('text') slug!: string;
+  @Column('text') name!: string;
+  @Column('text') environment!: Environment;
+  @Column('jsonb') settings!: RepositorySettings;
+  /** Raised with every change of the settings, the keys or the name, so that what an app remembers can be told stale. */
+  @Column('integer', { default: 1 }) settingsVersion!: number;
+  /** Raised to end every token of the repository. */
+  @Column('integer', { default: 1 }) generation!: number;
+  @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+  @Column('timestamptz', { nullable: true }) suspendedAt!: Date | null;
+  @Column('timestamptz', { nullable: true }) deletedAt!: Date | null;
+}
+
+/** A person in a tenant: which user of the console, in which role. */
+@Entity('members')
+export class Member {
+  @PrimaryColumn('uuid') tenantId!: string;
+  @PrimaryColumn('uuid') id!: string;
+  /** The console. */
+  @Column('uuid') repositoryId!: string;
+  @Column('integer') userId!: number;
+  @Column('text') role!: Role;
+  @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+}
+
+/** A one-time link with which a person takes up a user account, and a membership if a role is named. */
+@Entity('invitations')
+export class Invitation {
+  @PrimaryColumn('uuid') repositoryId!: string;
+  @PrimaryColumn('bytea') hash!: Buffer;
+  @Column('uuid') tenantId!: string;
+  @Column('integer', { nullable: true }) userId!: number | null;
+  @Column('text', { nullable: true }) role!: Role | null;
+  @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+  @Column('timestamptz') expiresAt!: Date;
+  @Column('timestamptz', { nullable: true }) usedAt!: Date | null;
+}
+
+@Entity('audit_events')
+export class AuditEvent {
+  @PrimaryColumn('uuid') tenantId!: string;
+  @PrimaryColumn('uuid') id!: string;
+  @Column('timestamptz', { default: () => 'now()' }) at!: Date;
+  @Column('text') actorKind!: string;
+  @Column('text', { nullable: true }) actorId!: string | null;
+  @Column('text') action!: string;
+  @Column('uuid', { nullable: true }) repositoryId!: string | null;
+  @Column('text') targetKind!: string;
+  @Column('text') targetId!: string;
+  @Column('text', { nullable: true }) requestId!: string | null;
+  @Column('text', { nullable: true }) address!: string | null;
+  @Column('jsonb', { default: {} }) details!: Record<string, unknown>;
+}
+
+/** A call that was carried out under an `Idempotency-Key`. */
+@Entity('idempotency_keys')
+export class IdempotencyKey {
+  @PrimaryColumn('uuid') tenantId!: string;
+  @PrimaryColumn('text') actorId!: string;
+  @PrimaryColumn('text') key!: string;
+  /** SHA-256 of method, address and body. */
+  @Column('bytea') fingerprint!: Buffer;
+  /** What the call answered; null when that held a secret. */
+  @Column('jsonb', { nullable: true }) answer!: unknown;
+  @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+}

@@ -1,0 +1,24 @@
+/** The name of the constraint that a failed statement violated, or nothing if it failed for another reason. */
+export function violatedConstraint(error: unknown): string | undefined {
+  const { code, constraint } = describe(error);
+  return code === '23505' ? constraint : undefined;
+}
+
+/** SQLSTATE classes and codes that say "not now": connection lost, server starting or stopping, too many connections. */
+const unavailableStates = /^(?:08|57P0|53[03])/;
+const unavailableCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'EAI_AGAIN', '25006']);
+const unavailableWords = /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Cannot use a pool after/i;
+
+/** True when the statement failed because PostgreSQL cannot be reached or cannot serve now, so that a retry makes sense. */
+export function isUnavailable(error: unknown): boolean {
+  const { code, message } = describe(error);
+  return (code !== undefined && (unavailableStates.test(code) || unavailableCodes.has(code))) || unavailableWords.test(message);
+}
+
+function describe(error: unknown): { code: string | undefined; constraint: string | undefined; message: string } {
+  if (!(error instanceof Error)) return { code: undefined, constraint: undefined, message: '' };
+  // TypeORM wraps the driver's error; an AggregateError stands for several addresses that all refused.
+  const inner: unknown = 'driverError' in error ? error.driverError : error instanceof AggregateError ? error.errors[0] : error;
+  const fields = inner as { code?: string; constraint?: string; message?: string };
+  return { code: fields.code, constraint: fields.constraint, message: fields.message ?? error.message };
+}

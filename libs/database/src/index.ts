@@ -1,0 +1,7 @@
+export type { EntityManager } from 'typeorm';
+export type { Pool } from 'pg';
+export { connectForChecks, Database, enterRepository, type DatabaseOptions, type Scope } from './database.js';
+export { isUnavailable, violatedConstraint } from './errors.js';
+export { migrate } from './migrate.js';
+export * from './entities/index.js';
+export { newId } from './new-id.js';

@@ -1,0 +1,70 @@
+import pg from 'pg';
+import { DataSource } from 'typeorm';
+import { CreateFirstTables1763690000000 } from './migrations/1763690000000-create-first-tables.js';
+import { CreateCheck1763690000001 } from './migrations/1763690000001-create-check.js';
+
+const migrations = [CreateFirstTables1763690000000, CreateCheck1763690000001];
+
+/** One number for every migrator, so that two that start together take turns. */
+const migrationLock = 7_160_522_701;
+
+/**
+ * Brings a database to the present schema: makes our roles and schema if they are missing and runs the migrations that
+ * have not run. Safe to repeat, and to start twice at once.
+ *
+ * @param ownerUrl a login that may create roles and owns (or may create) the schema.
+ * @param loginUrl the login that the apps will use. It is made, or given its password anew, and may act as our roles.
+ */
+export async function migrate(ownerUrl: string, loginUrl?: string): Promise<void> {
+  const owner = new pg.Client({ connectionString: ownerUrl, application_name: 'latchkey-migrate' });
+  await owner.connect();
+  try {
+    await owner.query('SELECT pg_advisory_lock($1)', [migrationLock]);
+    await makeRoles(owner);
+    if (loginUrl && loginUrl !== ownerUrl) await makeLogin(owner, new URL(loginUrl));
+    else await owner.query('GRANT latchkey_app, latchkey_system, latchkey_check TO CURRENT_USER WITH SET TRUE, INHERIT FALSE');
+    await runMigrations(ownerUrl);
+  } finally {
+    await owner.end();
+  }
+}
+
+async function makeRoles(owner: pg.Client): Promise<void> {
+  for (const role of ['latchkey_app', 'latchkey_system', 'latchkey_check']) await makeRole(owner, role);
+  await owner.query(`
+    CREATE SCHEMA IF NOT EXISTS latchkey;
+    GRANT USAGE ON SCHEMA latchkey TO latchkey_app, latchkey_system, latchkey_check;`);
+}
+
+/** Roles belong to the whole server, so another database's migrator may make one at the same moment. */
+async function makeRole(owner: pg.Client, role: string, attributes = 'NOLOGIN'): Promise<void> {
+  await owner.query(`
+    DO $$ BEGIN CREATE ROLE ${role} ${attributes};
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`);
+}
+
+/** The login inherits nothing: a connection has rights only once it acts as one of our roles. */
+async function makeLogin(owner: pg.Client, login: URL): Promise<void> {
+  const name = pg.escapeIdentifier(decodeURIComponent(login.username));
+  const password = pg.escapeLiteral(decodeURIComponent(login.password));
+  await makeRole(owner, name);
+  await owner.query(`ALTER ROLE ${name} LOGIN NOINHERIT PASSWORD ${password}`);
+  await owner.query(`GRANT latchkey_app, latchkey_system, latchkey_check TO ${name}`);
+}
+
+async function runMigrations(ownerUrl: string): Promise<void> {
+  const source = new DataSource({
+    type: 'postgres',
+    url: ownerUrl,
+    schema: 'latchkey',
+    migrations,
+    migrationsTableName: 'migrations',
+    extra: { options: '-c search_path=latchkey', application_name: 'latchkey-migrate' },
+  });
+  await source.initialize();
+  try {
+    await source.runMigrations({ transaction: 'each' });
+  } finally {
+    await source.destroy();
+  }
+}
