@@ -1,0 +1,124 @@
+import type { EntityManager } from '@latchkey/database';
+import { allPermissions, hereOnly, permissionBits } from './permissions.js';
+import { firstFreeId, qualifiedLoginName, technicalUsers, wellKnown } from './well-known.js';
+
+export interface NewContentRoot {
+  tenantId: string;
+  repositoryId: string;
+  /** What people call the repository; the display name of `/Root`. */
+  name: string;
+}
+
+interface NewNode {
+  id: number;
+  parent_id: number | null;
+  name: string;
+  path: string;
+  type: string;
+  fields: Record<string, unknown>;
+  permission_path: number[];
+}
+
+const { See, Open } = permissionBits;
+const seeAndOpen = See | Open;
+
+/*
+ * Who may do what in a new repository:
+ *
+ * | on              | who            | what                                   | inherited by what is below |
+ * |-----------------|----------------|----------------------------------------|----------------------------|
+ * | /Root           | Administrators | everything                             | yes                        |
+ * | /Root           | Everyone       | See, Open                              | no                         |
+ * | /Root/Content   | Everyone       | See, Open                              | yes                        |
+ * | each user       | that user      | See, Open                              | no                         |
+ *
+ * So a signed-in user reads /Root/Content, knows that /Root is there, and sees of /Root/IMS nothing but itself. The
+ * Visitor sees nothing until something is made public. Administrators are Admin, PublicAdmin (whom the default tool
+ * client acts as) and the people who were made administrators.
+ */
+const grants = [
+  { node_id: wellKnown.root, identity_id: wellKnown.administrators, bits: allPermissions },
+  { node_id: wellKnown.root, identity_id: wellKnown.everyone, bits: hereOnly(seeAndOpen) },
+  { node_id: wellKnown.content, identity_id: wellKnown.everyone, bits: seeAndOpen },
+  ...technicalUsers.map(({ id }) => ({ node_id: id, identity_id: id, bits: hereOnly(seeAndOpen) })),
+];
+
+const administrators = [wellKnown.admin, wellKnown.publicAdmin];
+
+/** The nodes of a new repository, each after its parent. */
+function nodesOf(name: string): NewNode[] {
+  const nodes = new Map<number, NewNode>();
+  const add = (id: number, parentId: number | null, nodeName: string, type: string, fields: Record<string, unknown>) => {
+    const parent = parentId === null ? undefined : nodes.get(parentId);
+    nodes.set(id, {
+      id,
+      parent_id: parentId,
+      name: nodeName,
+      path: `${parent?.path ?? ''}/${nodeName}`,
+      type,
+      fields,
+      permission_path: [...(parent?.permission_path ?? []), id],
+    });
+  };
+  add(wellKnown.root, null, 'Root', 'PortalRoot', { DisplayName: name });
+  add(wellKnown.ims, wellKnown.root, 'IMS', 'SystemFolder', { DisplayName: 'Users and groups' });
+  add(wellKnown.builtIn, wellKnown.ims, 'BuiltIn', 'Domain', { DisplayName: 'Built in' });
+  add(wellKnown.portal, wellKnown.builtIn, 'Portal', 'OrganizationalUnit', { DisplayName: 'Portal' });
+  add(wellKnown.public, wellKnown.ims, 'Public', 'Domain', { DisplayName: 'Public' });
+  add(wellKnown.content, wellKnown.root, 'Content', 'Folder', { DisplayName: 'Content' });
+  const nameOfNode = { [wellKnown.admin]: 'Admin', [wellKnown.visitor]: 'Visitor', [wellKnown.publicAdmin]: 'PublicAdmin' };
+  for (const user of technicalUsers) {
+    add(user.id, wellKnown.portal, nameOfNode[user.id], 'User', userFields({ ...user, email: null, enabled: true }));
+  }
+  add(wellKnown.administrators, wellKnown.portal, 'Administrators', 'Group', { DisplayName: 'Administrators' });
+  add(wellKnown.everyone, wellKnown.portal, 'Everyone', 'Group', { DisplayName: 'Everyone' });
+  return [...nodes.values()];
+}
+
+/** The fields of a user's node that are the same as the columns of its `repository_users` row. */
+export function userFields(user: { id: number; loginName: string; email: string | null; name: string; enabled: boolean }): Record<string, unknown> {
+  return {
+    DisplayName: user.name,
+    FullName: user.name,
+    LoginName: user.loginName,
+    Domain: qualifiedLoginName(user).split('\\')[0],
+    Email: user.email,
+    Enabled: user.enabled,
+  };
+}
+
+const makeEverything = `
+  WITH counter AS (
+    INSERT INTO content_counters (repository_id, tenant_id, next_id) VALUES ($1, $2, ${firstFreeId})
+  ), nodes AS (
+    INSERT INTO content_nodes (repository_id, tenant_id, id, parent_id, name, path, type, fields, permission_path, created_by, modified_by)
+    SELECT $1, $2, n.id, n.parent_id, n.name, n.path, n.type, n.fields, n.permission_path, ${wellKnown.admin}, ${wellKnown.admin}
+    FROM jsonb_to_recordset($3) AS n (id integer, parent_id integer, name text, path text, type text, fields jsonb, permission_path integer[])
+  ), users AS (
+    INSERT INTO repository_users (repository_id, tenant_id, id, login_name, name, technical)
+    SELECT $1, $2, u.id, u."loginName", u.name, true
+    FROM jsonb_to_recordset($4) AS u (id integer, "loginName" text, name text)
+  ), members AS (
+    INSERT INTO content_group_members (repository_id, tenant_id, group_id, member_id)
+    SELECT $1, $2, ${wellKnown.administrators}, unnest($5::integer[])
+  )
+  INSERT INTO content_permissions (repository_id, tenant_id, node_id, identity_id, bits)
+  SELECT $1, $2, p.node_id, p.identity_id, p.bits
+  FROM jsonb_to_recordset($6) AS p (node_id integer, identity_id integer, bits integer)`;
+
+/**
+ * Makes everything that a new repository's content consists of: the well-known nodes, the technical users, the
+ * Administrators and the first permissions. One statement, since it is on the way of provisioning.
+ *
+ * @throws the database's error when the repository has a content root already.
+ */
+export async function createContentRoot(tx: EntityManager, root: NewContentRoot): Promise<void> {
+  await tx.query(makeEverything, [
+    root.repositoryId,
+    root.tenantId,
+    JSON.stringify(nodesOf(root.name)),
+    JSON.stringify(technicalUsers),
+    administrators,
+    JSON.stringify(grants),
+  ]);
+}

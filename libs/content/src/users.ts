@@ -1,0 +1,179 @@
+import { Problem, type Page } from '@latchkey/contracts';
+import { RepositoryUser, violatedConstraint, type EntityManager } from '@latchkey/database';
+import { hereOnly, permissionBits } from './permissions.js';
+import { userFields } from './root.js';
+import { wellKnown } from './well-known.js';
+
+/*
+ * A repository's people. A person is two rows with one id: a `repository_users` row, which signing in reads, and a node
+ * of the content tree, which everything else reads. This file is the only one that writes either, so they agree.
+ */
+
+export interface NewUser {
+  tenantId: string;
+  repositoryId: string;
+  /** Unique in the repository, whatever its case. Also the name of the node. */
+  loginName: string;
+  email?: string | null;
+  /** What people are called; the login name if absent. */
+  name?: string;
+  /** argon2id, as a PHC string. Without one nobody can sign in with a password yet. */
+  passwordHash?: string | null;
+  /** Whether the person belongs to the Administrators. */
+  administrator?: boolean;
+}
+
+/** A repository user as others may know it: without the hash. */
+export interface KnownUser {
+  id: number;
+  loginName: string;
+  email: string | null;
+  name: string;
+  enabled: boolean;
+  technical: boolean;
+  hasPassword: boolean;
+  createdAt: Date;
+}
+
+export interface UserChange {
+  email?: string | null;
+  name?: string;
+  passwordHash?: string;
+  enabled?: boolean;
+}
+
+export interface ChangedUser {
+  user: KnownUser;
+  /** Names of what is different now; empty when the change changed nothing. */
+  changed: (keyof UserChange)[];
+  /** Whether every token and session of the user ended with it. */
+  endedTokens: boolean;
+}
+
+const insertUser = `
+  WITH next AS (
+    UPDATE content_counters SET next_id = next_id + 1 WHERE repository_id = $1 RETURNING next_id - 1 AS id
+  ), person AS (
+    INSERT INTO repository_users (repository_id, tenant_id, id, login_name, email, name, password_hash)
+    SELECT $1, $2, next.id, $3, $4, $5, $6 FROM next
+    RETURNING id, created_at
+  ), node AS (
+    INSERT INTO content_nodes (repository_id, tenant_id, id, parent_id, name, path, type, fields, permission_path, created_by, modified_by)
+    SELECT $1, $2, next.id, parent.id, $3, parent.path || '/' || $3, 'User', $7, parent.permission_path || next.id, $8, $8
+    FROM next JOIN content_nodes parent ON parent.repository_id = $1 AND parent.id = ${wellKnown.public}
+  ), administrator AS (
+    INSERT INTO content_group_members (repository_id, tenant_id, group_id, member_id)
+    SELECT $1, $2, ${wellKnown.administrators}, next.id FROM next WHERE $9
+  ), itself AS (
+    INSERT INTO content_permissions (repository_id, tenant_id, node_id, identity_id, bits)
+    SELECT $1, $2, next.id, next.id, ${hereOnly(permissionBits.See | permissionBits.Open)} FROM next
+  )
+  SELECT id, created_at FROM person`;
+
+/**
+ * Makes a person who can sign in: a node under `/Root/IMS/Public` and, with the same id, what signing in needs. One
+ * statement. The caller has authorised the act.
+ *
+ * @param actorUserId the repository user in whose name it happens; `wellKnown.admin` when nobody's.
+ * @throws Problem `already-exists` when the login name or the e-mail address is taken.
+ */
+export async function createUser(tx: EntityManager, actorUserId: number, user: NewUser): Promise<KnownUser> {
+  const { loginName, email = null, passwordHash = null, administrator = false } = user;
+  const name = user.name ?? loginName;
+  // The id, which tells people from technical users, is not known yet; any of a person's will do.
+  const fields = userFields({ id: Number.MAX_SAFE_INTEGER, loginName, email, name, enabled: true });
+  const parameters = [user.repositoryId, user.tenantId, loginName, email, name, passwordHash, JSON.stringify(fields), actorUserId, administrator];
+  const rows = await orAlreadyExists(tx.query<{ id: number; created_at: Date }[]>(insertUser, parameters));
+  const made = rows[0];
+  if (!made) throw new Error('The repository has no content root');
+  return { id: made.id, loginName, email, name, enabled: true, technical: false, hasPassword: passwordHash !== null, createdAt: made.created_at };
+}
+
+/**
+ * Changes a person. A new password and disabling raise the user's generation, so that every token and session that is
+ * older ends with the transaction. Two statements. The caller has authorised the act.
+ *
+ * @throws Problem `not-found`; `already-exists` when the e-mail address is taken; `forbidden` for a technical user.
+ */
+export async function updateUser(
+  tx: EntityManager,
+  actorUserId: number,
+  { repositoryId, id, ...change }: { repositoryId: string; id: number } & UserChange,
+): Promise<ChangedUser> {
+  const row = await tx.findOne(RepositoryUser, { where: { repositoryId, id }, lock: { mode: 'pessimistic_write' } });
+  if (!row) throw new Problem('not-found', 'There is no such user in this repository.');
+  if (row.technical) throw new Problem('forbidden', 'This user is part of every repository and cannot be changed.');
+
+  const changed = (Object.keys(change) as (keyof UserChange)[]).filter((key) => change[key] !== undefined && change[key] !== row[key]);
+  const endedTokens = change.passwordHash !== undefined || (change.enabled === false && row.enabled);
+  for (const key of changed) Object.assign(row, { [key]: change[key] });
+  if (endedTokens) row.generation += 1;
+  if (changed.length > 0) await writeUser(tx, actorUserId, row);
+  return { user: known(row), changed, endedTokens };
+}
+
+/** Writes the row and the fields of its node together. */
+async function writeUser(tx: EntityManager, actorUserId: number, row: RepositoryUser): Promise<void> {
+  const statement = `
+    WITH person AS (
+      UPDATE repository_users SET email = $3, name = $4, password_hash = $5, enabled = $6, generation = $7
+      WHERE repository_id = $1 AND id = $2
+    )
+    UPDATE content_nodes SET fields = fields || $8, version = version + 1, modified_at = now(), modified_by = $9
+    WHERE repository_id = $1 AND id = $2`;
+  const { repositoryId, id, email, name, passwordHash, enabled, generation } = row;
+  await orAlreadyExists(tx.query(statement, [repositoryId, id, email, name, passwordHash, enabled, generation, JSON.stringify(userFields(row)), actorUserId]));
+}
+
+/**
+ * The people of a repository by id, without the technical users; one page of them. One statement.
+ *
+ * @throws Problem `invalid-request` when `after` is not a cursor that an earlier page gave.
+ */
+export async function listUsers(
+  tx: EntityManager,
+  { repositoryId, limit, after = '0' }: { repositoryId: string; limit: number; after?: string | undefined },
+): Promise<Page<KnownUser>> {
+  if (!/^\d{1,9}$/.test(after)) {
+    throw new Problem('invalid-request', 'The cursor is not one that this list gave.', { errors: [{ pointer: '/after', detail: 'is not a cursor of this list' }] });
+  }
+  const rows = await tx
+    .createQueryBuilder(RepositoryUser, 'u')
+    .where('u.repositoryId = :repositoryId AND u.id > :after AND NOT u.technical', { repositoryId, after: Number(after) })
+    .orderBy('u.id')
+    .limit(limit + 1)
+    .getMany();
+  const items = rows.slice(0, limit).map(known);
+  return { items, next: rows.length > limit ? String(items.at(-1)?.id) : null };
+}
+
+/** A user of a repository, a technical one too; nothing when there is none. One statement by primary key. */
+export async function findUser(tx: EntityManager, { repositoryId, id }: { repositoryId: string; id: number }): Promise<KnownUser | undefined> {
+  const row = await tx.findOneBy(RepositoryUser, { repositoryId, id });
+  return row ? known(row) : undefined;
+}
+
+function known(row: RepositoryUser): KnownUser {
+  const { id, loginName, email, name, enabled, technical, createdAt } = row;
+  return { id, loginName, email, name, enabled, technical, hasPassword: row.passwordHash !== null, createdAt };
+}
+
+/** Which part of a user each unique constraint is about. */
+const takenPart: Record<string, { pointer: string; words: string }> = {
+  repository_users_login_name: { pointer: '/loginName', words: 'login name' },
+  repository_users_email: { pointer: '/email', words: 'e-mail address' },
+  content_nodes_path: { pointer: '/loginName', words: 'login name' },
+};
+
+async function orAlreadyExists<T>(statement: Promise<T>): Promise<T> {
+  try {
+    return await statement;
+  } catch (error) {
+    const part = takenPart[violatedConstraint(error) ?? ''];
+    if (!part) throw error;
+    throw new Problem('already-exists', `Another user of this repository has this ${part.words}.`, {
+      cause: error,
+      errors: [{ pointer: part.pointer, detail: 'is taken' }],
+    });
+  }
+}
