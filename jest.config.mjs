@@ -1,0 +1,26 @@
+/**
+ * Tests run compiled, in bare Node, by jest-light-runner: no transforms, no module mocks, no sandbox. `npm test` builds
+ * first and calls the three projects one after the other; a person may call `npx jest --selectProjects unit`.
+ */
+const project = (displayName, testMatch, more = {}) => ({
+  displayName,
+  rootDir: import.meta.dirname,
+  roots: ['libs', 'apps', 'tools', 'e2e'].map((folder) => `<rootDir>/${folder}`),
+  testMatch: testMatch.map((glob) => `<rootDir>/${glob}`),
+  testPathIgnorePatterns: ['/node_modules/'],
+  runner: 'jest-light-runner',
+  transform: {},
+  ...more,
+});
+
+export default {
+  watchman: false,
+  projects: [
+    project('unit', ['{libs,apps,tools}/*/dist/**/*.spec.js', '!**/*.integration.spec.js']),
+    project('integration', ['{libs,apps,tools}/*/dist/**/*.integration.spec.js'], {
+      globalSetup: '<rootDir>/libs/database/dist/testing/global-setup.js',
+      globalTeardown: '<rootDir>/libs/database/dist/testing/global-teardown.js',
+    }),
+    project('e2e', ['e2e/dist/**/*.spec.js']),
+  ],
+};
