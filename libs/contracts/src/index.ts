@@ -1,3 +1,4 @@
+export * from './events.js';
 export * from './permissions.js';
 export * from './problems.js';
 export * from './slug.js';

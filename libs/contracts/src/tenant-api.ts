@@ -141,6 +141,9 @@ export type ClientView = z.infer<typeof clientView>;
 export const createdClientView = clientView.extend({ secret: newSecretView.optional() });
 export type CreatedClientView = z.infer<typeof createdClientView>;
 
+export const createSecretBody = z.strictObject({ expiresAt: z.iso.datetime().optional().describe('When it ends by itself') });
+export type CreateSecretBody = z.infer<typeof createSecretBody>;
+
 /** The longest overlap of a planned rotation: 30 days. */
 const maxOverlapSeconds = 30 * 86_400;
 

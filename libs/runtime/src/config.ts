@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AddressTemplate } from './address.js';
 
 /** The environment does not describe a configuration that can be started; names every fault, prints no value. */
 export class ConfigError extends Error {
@@ -29,3 +30,27 @@ export function loadConfig<S extends z.ZodObject>(schema: S, environment: NodeJS
 
 /** A TCP port. */
 export const port = z.coerce.number().int().min(0).max(65_535);
+
+/** An address template (`http://localhost:4100/{repository}`), parsed. */
+export const addressTemplate = z.string().transform((text, context) => {
+  try {
+    return new AddressTemplate(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+    return z.NEVER;
+  }
+});
+
+/** A URL under which one of our apps is reached, without a slash at the end. */
+export const baseUrl = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ''));
+
+/** `true` or `false`, as an environment variable says it. */
+export const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
+
+/** What every app's configuration holds. */
+export const appConfig = {
+  HOST: z.string().default('127.0.0.1'),
+  PORT: port,
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  NODE_NAME: z.string().max(100).optional(),
+};

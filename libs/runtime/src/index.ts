@@ -1,4 +1,5 @@
 export { AddressTemplate } from './address.js';
-export { ConfigError, loadConfig, port } from './config.js';
+export { addressTemplate, appConfig, baseUrl, ConfigError, flag, loadConfig, port } from './config.js';
 export { createLogger, redact, type Logger } from './log.js';
+export { readiness, type Readiness } from './readiness.js';
 export { stopGracefully } from './stop.js';

@@ -88,7 +88,8 @@ export class Cutoff {
   @Column('text') kind!: string;
   @Column('text', { nullable: true }) clientId!: string | null;
   @Column('integer', { nullable: true }) userId!: number | null;
-  @Column('timestamptz', { default: () => 'now()' }) effectiveAt!: Date;
+  /** From then on nothing accepts it; null until the call that made it knew that it was durable. */
+  @Column('timestamptz', { nullable: true }) effectiveAt!: Date | null;
 }
 
 /** A record that oidc-provider keeps for a while: session, interaction, grant, code, refresh token. */

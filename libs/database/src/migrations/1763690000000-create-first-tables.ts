@@ -189,7 +189,7 @@ const credentialTables = `
     kind text NOT NULL,
     client_id text,
     user_id integer,
-    effective_at timestamptz NOT NULL DEFAULT now(),
+    effective_at timestamptz,
     PRIMARY KEY (repository_id, id)
   );
 `;

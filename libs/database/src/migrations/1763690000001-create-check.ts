@@ -26,7 +26,7 @@ export class CreateCheck1763690000001 implements MigrationInterface {
           CASE WHEN c.id IS NOT NULL THEN jsonb_build_object('id', c.id, 'tenantId', c.tenant_id, 'kind', c.kind, 'name', c.name,
             'generation', c.generation, 'permissions', c.permissions, 'userId', c.user_id,
             'redirectUris', c.redirect_uris, 'postLogoutRedirectUris', c.post_logout_redirect_uris) END,
-          CASE WHEN u.id IS NOT NULL THEN jsonb_build_object('id', u.id, 'loginName', u.login_name, 'enabled', u.enabled,
+          CASE WHEN u.id IS NOT NULL THEN jsonb_build_object('id', u.id, 'loginName', CASE WHEN u.technical THEN 'builtin\\' ELSE 'public\\' END || u.login_name, 'enabled', u.enabled,
             'generation', u.generation) END,
           CASE WHEN asked.with_secrets AND c.id IS NOT NULL THEN (
             SELECT coalesce(jsonb_agg(jsonb_build_object('id', s.id, 'hash', encode(s.hash, 'hex'), 'pepperId', s.pepper_id,

@@ -1,0 +1,127 @@
+import { randomUUID } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import fastifyStatic from '@fastify/static';
+import { Module, StandardSchemaValidationPipe, type DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Clients, ClientSecrets, CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier } from '@latchkey/credentials';
+import { connectForChecks, Database } from '@latchkey/database';
+import type { Logger } from '@latchkey/runtime';
+import { audienceOf, Repositories, Tenants, Users } from '@latchkey/tenancy';
+import { Authentication } from './authentication.js';
+import { ClientsController } from './clients.controller.js';
+import type { Config } from './config.js';
+import { HealthController } from './health.controller.js';
+import { serveOpenApi } from './openapi.js';
+import { ProblemFilter, validationProblem } from './problem-filter.js';
+import { RepositoriesController } from './repositories.controller.js';
+import { TenantController } from './tenant.controller.js';
+import { UsersController } from './users.controller.js';
+
+const bodyLimitBytes = 256 * 1024;
+
+/** What the routes need, made once. */
+interface Services {
+  database: Database;
+  authentication: Authentication;
+  close: () => Promise<void>;
+  providers: { provide: unknown; useValue: unknown }[];
+}
+
+async function connect(config: Config): Promise<Services> {
+  const { DATABASE_URL: url, SECRET_PEPPERS: peppers, KEY_ENCRYPTION_KEYS: encryption } = config;
+  const applicationName = config.NODE_NAME ?? 'tenant-api';
+  const database = await Database.connect({ url, applicationName });
+  const checks = connectForChecks({ url, applicationName });
+  const urls = { authorityUrls: config.AUTHORITY_URL_TEMPLATE, repositoryUrls: config.REPOSITORY_URL_TEMPLATE, tenantApiUrl: config.TENANT_API_URL };
+  const verifier = new TokenVerifier({
+    check: new CredentialCheck(checks),
+    keys: new SigningKeys(database),
+    issuerOf: (slug) => urls.authorityUrls.of(slug),
+    audienceOf: (slug) => audienceOf(slug, urls),
+  });
+  return {
+    database,
+    authentication: new Authentication(database, new RepositoryDirectory(checks), verifier),
+    close: async () => {
+      await checks.end();
+      await database.close();
+    },
+    providers: [
+      { provide: Database, useValue: database },
+      { provide: Repositories, useValue: new Repositories({ database, peppers, encryption, ...urls }) },
+      { provide: Clients, useValue: new Clients(database, peppers) },
+      { provide: ClientSecrets, useValue: new ClientSecrets(database, peppers) },
+      { provide: Users, useValue: new Users(database, peppers, urls.authorityUrls) },
+      { provide: Tenants, useValue: new Tenants(database, encryption) },
+    ],
+  };
+}
+
+@Module({})
+class TenantApi {}
+
+/** Builds the app, ready to listen. Closing it closes its connections too. */
+export async function createApp(config: Config, log: Logger): Promise<NestFastifyApplication> {
+  const services = await connect(config);
+  const module: DynamicModule = {
+    module: TenantApi,
+    controllers: [HealthController, RepositoriesController, ClientsController, UsersController, TenantController],
+    providers: services.providers as DynamicModule['providers'] & object,
+  };
+  const adapter = new FastifyAdapter({ bodyLimit: bodyLimitBytes, genReqId: () => randomUUID(), forceCloseConnections: 'idle' });
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: nestLogger(log), abortOnError: false });
+  app.useGlobalFilters(new ProblemFilter(log, config.TENANT_API_URL));
+  app.useGlobalGuards(services.authentication);
+  app.useGlobalPipes(new StandardSchemaValidationPipe({ exceptionFactory: validationProblem }));
+  describeEveryAnswer(app, config, log);
+  serveOpenApi(app, config);
+  if (config.PORTAL_DIR && existsSync(join(config.PORTAL_DIR, 'index.html'))) await servePortal(app, config.PORTAL_DIR);
+  app.getHttpAdapter().getInstance().addHook('onClose', services.close);
+  return app;
+}
+
+/** Headers that every answer has, and one line in the log for each call: never its query, which may hold a credential. */
+function describeEveryAnswer(app: NestFastifyApplication, config: Config, log: Logger): void {
+  const authority = new URL(config.AUTHORITY_URL_TEMPLATE.of('console')).origin;
+  const policy = `default-src 'self'; connect-src 'self' ${authority}; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-src ${authority}; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
+  const fastify = app.getHttpAdapter().getInstance();
+  fastify.addHook('onRequest', async (request, reply) => {
+    void reply.headers({
+      'x-request-id': request.id,
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'content-security-policy': policy,
+      'cross-origin-opener-policy': 'same-origin',
+    });
+    if (request.url.startsWith('/v1/')) void reply.header('cache-control', 'no-store');
+  });
+  fastify.addHook('onResponse', async (request, reply) => {
+    const [path] = request.url.split('?');
+    log.info({ requestId: request.id, method: request.method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime), actor: request.actor?.id }, 'call');
+  });
+}
+
+/** The portal's files; every address that is no file is a page of the portal, which finds its own way. */
+async function servePortal(app: NestFastifyApplication, root: string): Promise<void> {
+  const fastify = app.getHttpAdapter().getInstance();
+  await fastify.register(fastifyStatic as never, { root, prefix: '/', wildcard: false, index: ['index.html'] } as never);
+  fastify.get('/*', (request, reply) => {
+    const isPage = /text\/html/.test(request.headers.accept ?? '') && !request.url.startsWith('/v1/');
+    if (!isPage) return void reply.callNotFound();
+    return void (reply as unknown as { sendFile(name: string): void }).sendFile('index.html');
+  });
+}
+
+/** Nest's own messages, in our log. */
+function nestLogger(log: Logger) {
+  return {
+    log: (message: unknown) => log.debug(String(message)),
+    warn: (message: unknown) => log.warn(String(message)),
+    error: (message: unknown) => log.error(String(message)),
+    debug: (message: unknown) => log.trace(String(message)),
+    verbose: (message: unknown) => log.trace(String(message)),
+    fatal: (message: unknown) => log.fatal(String(message)),
+  };
+}

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import { createParamDecorator, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { Problem } from '@latchkey/contracts';
+import type { Actor, Call } from '@latchkey/access';
+import { CredentialRefused, type RepositoryDirectory, type TokenVerifier } from '@latchkey/credentials';
+import type { Database } from '@latchkey/database';
+import { consoleSlug, resolveActor } from '@latchkey/tenancy';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    actor?: Actor;
+  }
+}
+
+const publicRoute = 'latchkey:public';
+
+/** A route that takes no credential. */
+export const Public = () => SetMetadata(publicRoute, true);
+
+/** Whoever performs the call. */
+export const CurrentActor = createParamDecorator((_: unknown, context: ExecutionContext): Actor => {
+  const { actor } = context.switchToHttp().getRequest<FastifyRequest>();
+  if (!actor) throw new Error('a public route asked for its actor');
+  return actor;
+});
+
+/** Lets a call through only with a live access token of the console's authority, and finds out who is acting. */
+export class Authentication implements CanActivate {
+  readonly #reflector = new Reflector();
+
+  constructor(
+    readonly database: Database,
+    readonly directory: RepositoryDirectory,
+    readonly verifier: TokenVerifier,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    if (this.#reflector.getAllAndOverride<boolean>(publicRoute, [context.getHandler(), context.getClass()])) return true;
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const token = bearerToken(request);
+    const consoleRepository = await this.directory.find(consoleSlug);
+    if (!consoleRepository) throw new Problem('unavailable', 'The installation is not set up yet.', { retryAfterSeconds: 1 });
+    try {
+      const verified = await this.verifier.verify(consoleRepository, token);
+      request.actor = await resolveActor(this.database, consoleRepository, verified, describeCall(request), tenantHeader(request));
+      return true;
+    } catch (error) {
+      if (error instanceof CredentialRefused) throw new Problem('unauthenticated', `The access token is not accepted: ${error.reason}.`);
+      throw error;
+    }
+  }
+}
+
+/** RFC 6750 §2.1: the one way in which a token is taken here. */
+function bearerToken(request: FastifyRequest): string {
+  const [, token] = /^Bearer ([\w.~+/=-]+)$/i.exec(request.headers.authorization ?? '') ?? [];
+  if (!token) throw new Problem('unauthenticated', 'Send an access token of the console: Authorization: Bearer …');
+  return token;
+}
+
+/** Which of a person's tenants is meant. */
+function tenantHeader(request: FastifyRequest): string | undefined {
+  const value = request.headers['latchkey-tenant'];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function describeCall(request: FastifyRequest): Call {
+  const call: Call = { requestId: request.id, address: request.ip };
+  const key = request.headers['idempotency-key'];
+  if (key === undefined || request.method === 'GET') return call;
+  if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) {
+    throw new Problem('invalid-request', 'The Idempotency-Key must be 1 to 255 printable ASCII characters without spaces.');
+  }
+  const fingerprint = createHash('sha256').update(`${request.method} ${request.url}\n${JSON.stringify(request.body ?? null)}`).digest();
+  return { ...call, idempotency: { key, fingerprint } };
+}

@@ -1,0 +1,92 @@
+import { Body, Controller, Delete, Get, Param, Patch, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import {
+  clientView,
+  createClientBody,
+  createdClientView,
+  createSecretBody,
+  newSecretView,
+  regeneratedSecretView,
+  regenerateSecretBody,
+  revokedSecretView,
+  secretView,
+  updateClientBody,
+  type CreateClientBody,
+  type CreateSecretBody,
+  type RegenerateSecretBody,
+  type UpdateClientBody,
+} from '@latchkey/contracts';
+import type { Actor } from '@latchkey/access';
+import { wellKnown } from '@latchkey/content';
+import { Clients, ClientSecrets } from '@latchkey/credentials';
+import { CurrentActor } from './authentication.js';
+import { Route } from './describe-route.js';
+
+@ApiTags('Clients and secrets')
+@Controller('v1/repositories/:slug/clients')
+export class ClientsController {
+  constructor(
+    readonly clients: Clients,
+    readonly secrets: ClientSecrets,
+  ) {}
+
+  @Get()
+  @Route({ does: 'Lists the clients of a repository', answers: z.object({ items: z.array(clientView), next: z.null() }) })
+  async list(@CurrentActor() actor: Actor, @Param('slug') slug: string) {
+    return { items: await this.clients.list(actor, slug), next: null };
+  }
+
+  @Post()
+  @Route({ does: 'Adds a client; a tool client comes with its first secret', status: 201, answers: createdClientView, changes: true })
+  create(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Body({ schema: createClientBody }) body: CreateClientBody) {
+    return this.clients.create(actor, slug, body, wellKnown.publicAdmin);
+  }
+
+  @Get(':clientId')
+  @Route({ does: 'Reads one client', answers: clientView })
+  get(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('clientId') clientId: string) {
+    return this.clients.get(actor, slug, clientId);
+  }
+
+  @Patch(':clientId')
+  @Route({ does: 'Changes a client; its ID never changes', answers: clientView, changes: true })
+  update(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('clientId') clientId: string, @Body({ schema: updateClientBody }) body: UpdateClientBody) {
+    return this.clients.update(actor, slug, clientId, body);
+  }
+
+  @Delete(':clientId')
+  @Route({ does: 'Removes a client with its secrets and tokens', answers: revokedSecretView, changes: true })
+  delete(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('clientId') clientId: string) {
+    return this.clients.delete(actor, slug, clientId);
+  }
+
+  @Get(':clientId/secrets')
+  @Route({ does: 'Lists the secret versions of a tool client, without their values', answers: z.object({ items: z.array(secretView), next: z.null() }) })
+  async listSecrets(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('clientId') clientId: string) {
+    return { items: await this.secrets.list(actor, slug, clientId), next: null };
+  }
+
+  @Post(':clientId/secrets')
+  @Route({ does: 'Adds a secret beside the live ones', status: 201, answers: newSecretView, changes: true })
+  createSecret(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('clientId') clientId: string, @Body({ schema: createSecretBody }) body: CreateSecretBody) {
+    return this.secrets.create(actor, slug, clientId, body.expiresAt === undefined ? null : new Date(body.expiresAt));
+  }
+
+  @Post(':clientId/secrets/regenerate')
+  @Route({ does: 'Makes a new secret; the earlier ones and their tokens are dead when this answers, or after the overlap', answers: regeneratedSecretView, changes: true })
+  regenerate(
+    @CurrentActor() actor: Actor,
+    @Param('slug') slug: string,
+    @Param('clientId') clientId: string,
+    @Body({ schema: regenerateSecretBody }) body: RegenerateSecretBody,
+  ) {
+    return this.secrets.regenerate(actor, slug, clientId, body);
+  }
+
+  @Delete(':clientId/secrets/:secretId')
+  @Route({ does: 'Ends one secret and its tokens now', answers: revokedSecretView, changes: true })
+  revoke(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('clientId') clientId: string, @Param('secretId') secretId: string) {
+    return this.secrets.revoke(actor, slug, clientId, secretId);
+  }
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod';
+import { KeyRing } from '@latchkey/credentials';
+import { addressTemplate, appConfig, baseUrl, port } from '@latchkey/runtime';
+
+const keyRing = z.string().transform((text, context) => {
+  try {
+    return KeyRing.parse(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+    return z.NEVER;
+  }
+});
+
+/** What both the app and the setup program read from the environment. */
+const common = {
+  DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
+  SECRET_PEPPERS: keyRing,
+  KEY_ENCRYPTION_KEYS: keyRing,
+  AUTHORITY_URL_TEMPLATE: addressTemplate,
+  REPOSITORY_URL_TEMPLATE: addressTemplate,
+  TENANT_API_URL: baseUrl,
+  PORTAL_URL: baseUrl,
+};
+
+export const configSchema = z.object({
+  ...appConfig,
+  ...common,
+  NODE_PORT: port.optional(),
+  /** Where the built portal is; without it only the API is served. */
+  PORTAL_DIR: z.string().optional(),
+});
+export type Config = z.infer<typeof configSchema>;
+
+export const setupConfigSchema = z.object({
+  ...common,
+  LOG_LEVEL: appConfig.LOG_LEVEL,
+  /** The login that owns the tables; DATABASE_URL's if absent. */
+  DATABASE_OWNER_URL: z.url({ protocol: /^postgres(?:ql)?$/ }).optional(),
+});
+export type SetupConfig = z.infer<typeof setupConfigSchema>;

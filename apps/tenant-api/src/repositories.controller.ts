@@ -1,0 +1,75 @@
+import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import {
+  createRepositoryBody,
+  cutoffView,
+  pageQuery,
+  provisionedRepositoryView,
+  repositoryView,
+  updateRepositoryBody,
+  type CreateRepositoryBody,
+  type PageQuery,
+  type UpdateRepositoryBody,
+} from '@latchkey/contracts';
+import type { Actor } from '@latchkey/access';
+import { Repositories } from '@latchkey/tenancy';
+import { CurrentActor } from './authentication.js';
+import { Route } from './describe-route.js';
+
+const repositoryPage = z.object({ items: z.array(repositoryView), next: z.string().nullable() });
+const cutOffRepository = repositoryView.extend({ cutoff: cutoffView });
+
+@ApiTags('Repositories')
+@Controller('v1/repositories')
+export class RepositoriesController {
+  constructor(readonly repositories: Repositories) {}
+
+  @Post()
+  @Route({ does: 'Provisions a repository; everything about it works when this answers', status: 201, answers: provisionedRepositoryView, changes: true })
+  create(@CurrentActor() actor: Actor, @Body({ schema: createRepositoryBody }) body: CreateRepositoryBody) {
+    return this.repositories.create(actor, body);
+  }
+
+  @Get()
+  @Route({ does: 'Lists the repositories of the tenant', answers: repositoryPage })
+  list(@CurrentActor() actor: Actor, @Query({ schema: pageQuery }) page: PageQuery) {
+    return this.repositories.list(actor, page);
+  }
+
+  @Get(':slug')
+  @Route({ does: 'Reads one repository', answers: repositoryView })
+  get(@CurrentActor() actor: Actor, @Param('slug') slug: string) {
+    return this.repositories.get(actor, slug);
+  }
+
+  @Patch(':slug')
+  @Route({ does: 'Changes settings of a repository', answers: repositoryView, changes: true })
+  update(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Body({ schema: updateRepositoryBody }) body: UpdateRepositoryBody) {
+    return this.repositories.update(actor, slug, body);
+  }
+
+  @Post(':slug/suspend')
+  @Route({ does: 'Stops a repository: nothing of it is accepted from the answer on', answers: cutOffRepository, changes: true })
+  suspend(@CurrentActor() actor: Actor, @Param('slug') slug: string) {
+    return this.repositories.suspend(actor, slug);
+  }
+
+  @Post(':slug/resume')
+  @Route({ does: 'Sets a suspended repository going again', answers: repositoryView, changes: true })
+  resume(@CurrentActor() actor: Actor, @Param('slug') slug: string) {
+    return this.repositories.resume(actor, slug);
+  }
+
+  @Delete(':slug')
+  @Route({ does: 'Deletes a repository; it can be restored for 30 days', answers: cutOffRepository, changes: true })
+  delete(@CurrentActor() actor: Actor, @Param('slug') slug: string) {
+    return this.repositories.delete(actor, slug);
+  }
+
+  @Post(':slug/restore')
+  @Route({ does: 'Restores a deleted repository', answers: repositoryView, changes: true })
+  restore(@CurrentActor() actor: Actor, @Param('slug') slug: string) {
+    return this.repositories.restore(actor, slug);
+  }
+}

@@ -1,0 +1,56 @@
+import { parseArgs } from 'node:util';
+import { ConfigError, createLogger, loadConfig } from '@latchkey/runtime';
+import { Database, migrate } from '@latchkey/database';
+import { migrateQueue } from '@latchkey/jobs/migrate';
+import { consoleSlug, install, type FirstStart } from '@latchkey/tenancy';
+import { setupConfigSchema, type SetupConfig } from './config.js';
+
+/*
+ * Run once before the apps start, at every start: brings the database to the present schema and makes the console, the
+ * first tenant and its credential if they are not there. Safe to repeat. What it shows at the first start it never shows
+ * again: with --json as one JSON line on standard output, else in words.
+ */
+
+async function setUp(config: SetupConfig): Promise<FirstStart | undefined> {
+  const ownerUrl = config.DATABASE_OWNER_URL ?? config.DATABASE_URL;
+  await migrate(ownerUrl, config.DATABASE_URL);
+  await migrateQueue(ownerUrl, config.DATABASE_URL);
+  const database = await Database.connect({ url: config.DATABASE_URL, poolSize: 2, applicationName: 'latchkey-setup' });
+  try {
+    return await install({
+      database,
+      peppers: config.SECRET_PEPPERS,
+      encryption: config.KEY_ENCRYPTION_KEYS,
+      authorityUrls: config.AUTHORITY_URL_TEMPLATE,
+      portalUrl: config.PORTAL_URL,
+    });
+  } finally {
+    await database.close();
+  }
+}
+
+function describe(config: SetupConfig, first: FirstStart) {
+  return {
+    ownerLink: first.ownerLink,
+    credential: {
+      tokenUrl: `${config.AUTHORITY_URL_TEMPLATE.of(consoleSlug)}/connect/token`,
+      clientId: first.credential.clientId,
+      clientSecret: first.credential.secret.value,
+      tenantApiUrl: config.TENANT_API_URL,
+    },
+  };
+}
+
+try {
+  const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+  const config = loadConfig(setupConfigSchema);
+  const first = await setUp(config);
+  const shown = first ? describe(config, first) : null;
+  if (values.json) process.stdout.write(`${JSON.stringify({ first: shown })}\n`);
+  else if (shown) process.stdout.write(`Shown this once:\n${JSON.stringify(shown, null, 2)}\n`);
+  else process.stdout.write('The database is ready.\n');
+} catch (error) {
+  if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
+  else createLogger('setup').error(error, 'setup failed');
+  process.exitCode = 1;
+}

@@ -1,0 +1,50 @@
+import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import { createUserBody, cutoffView, pageQuery, Problem, updateUserBody, userView, type CreateUserBody, type PageQuery, type UpdateUserBody } from '@latchkey/contracts';
+import type { Actor } from '@latchkey/access';
+import { Users } from '@latchkey/tenancy';
+import { CurrentActor } from './authentication.js';
+import { Route } from './describe-route.js';
+
+@ApiTags('Users of a repository')
+@Controller('v1/repositories/:slug/users')
+export class UsersController {
+  constructor(readonly users: Users) {}
+
+  @Get()
+  @Route({ does: 'Lists the users of a repository', answers: z.object({ items: z.array(userView), next: z.string().nullable() }) })
+  list(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Query({ schema: pageQuery }) page: PageQuery) {
+    return this.users.list(actor, slug, page);
+  }
+
+  @Post()
+  @Route({ does: 'Adds a user who can sign in at the repository', status: 201, answers: userView, changes: true })
+  create(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Body({ schema: createUserBody }) body: CreateUserBody) {
+    return this.users.create(actor, slug, body);
+  }
+
+  @Get(':id')
+  @Route({ does: 'Reads one user', answers: userView })
+  get(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('id') id: string) {
+    return this.users.get(actor, slug, userId(id));
+  }
+
+  @Patch(':id')
+  @Route({ does: 'Changes a user; a new password or disabling ends older tokens', answers: userView.extend({ cutoff: cutoffView.optional() }), changes: true })
+  update(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('id') id: string, @Body({ schema: updateUserBody }) body: UpdateUserBody) {
+    return this.users.update(actor, slug, userId(id), body);
+  }
+
+  @Post(':id/invite')
+  @Route({ does: 'Makes a one-time link with which the user sets a password', answers: z.object({ link: z.url() }), changes: true })
+  invite(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('id') id: string) {
+    return this.users.invite(actor, slug, userId(id));
+  }
+}
+
+/** Anything that is no user id is the id of nobody. */
+function userId(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new Problem('not-found', 'There is no such user in this repository.');
+  return Number(text);
+}

@@ -1,0 +1,29 @@
+import { AuditEvent, newId, type EntityManager } from '@latchkey/database';
+import type { Actor } from './actor.js';
+
+/** Something that was done to something. Never holds a secret. */
+export interface Deed {
+  /** Noun and verb, such as `secret.regenerated`. */
+  action: string;
+  repositoryId?: string;
+  targetKind: string;
+  targetId: string;
+  details?: Record<string, unknown>;
+}
+
+/** Writes down who did what, in the transaction in which it was done. Nobody can change or remove it afterwards. */
+export async function audit(tx: EntityManager, actor: Actor, deed: Deed): Promise<void> {
+  await tx.insert(AuditEvent, {
+    tenantId: actor.tenantId,
+    id: newId(),
+    actorKind: actor.kind,
+    actorId: actor.id,
+    action: deed.action,
+    repositoryId: deed.repositoryId ?? null,
+    targetKind: deed.targetKind,
+    targetId: deed.targetId,
+    requestId: actor.call.requestId,
+    address: actor.call.address ?? null,
+    details: (deed.details ?? {}) as object,
+  });
+}

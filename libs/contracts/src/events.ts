@@ -1,0 +1,40 @@
+import { z } from 'zod';
+
+/*
+ * What a tenant's webhook is told. The body is that of Standard Webhooks: `{ type, timestamp, data }`. `data` is ids and
+ * times, never a secret and nothing about a person; whoever needs more asks the API.
+ */
+
+const time = z.iso.datetime().describe('RFC 3339, UTC');
+
+const repository = { repositoryId: z.uuid(), slug: z.string() };
+const client = { repositoryId: z.uuid(), clientId: z.string() };
+const user = { repositoryId: z.uuid(), userId: z.int() };
+const cutoff = {
+  cutoffId: z.uuid(),
+  plannedFor: time.nullable().describe('When a planned rotation takes effect; null when no node accepted what was cut off any more before this was sent'),
+};
+
+/** Every event by its name, with the shape of its `data`. A name, once sent, keeps its meaning. */
+export const webhookEvents = {
+  'repository.created': z.strictObject(repository).describe('A repository was provisioned and works'),
+  'repository.suspended': z.strictObject({ ...repository, ...cutoff }).describe('A repository accepts no credential until it is resumed'),
+  'repository.resumed': z.strictObject(repository).describe('A suspended repository works again'),
+  'repository.deleted': z.strictObject({ ...repository, ...cutoff }).describe('A repository was deleted; for 30 days it can be restored'),
+  'repository.restored': z.strictObject(repository).describe('A deleted repository works again'),
+  'client.created': z.strictObject(client).describe('A repository has a new client'),
+  'client.deleted': z.strictObject({ ...client, ...cutoff }).describe('A client, its secrets and its tokens ended'),
+  'client.secret.created': z.strictObject({ ...client, secretId: z.uuid() }).describe('A client has one more secret; the others go on working'),
+  'client.secret.regenerated': z
+    .strictObject({ ...client, secretId: z.uuid().describe('The new secret'), ...cutoff })
+    .describe('A client has a new secret, and the earlier ones have ended or will at plannedFor'),
+  'client.secret.revoked': z.strictObject({ ...client, secretId: z.uuid(), ...cutoff }).describe('A secret and the tokens it minted ended'),
+  'user.created': z.strictObject(user).describe('A repository has a new user'),
+  'user.disabled': z.strictObject({ ...user, ...cutoff }).describe('A user can no longer sign in; sessions, tokens and API keys ended'),
+  'user.enabled': z.strictObject(user).describe('A disabled user can sign in again'),
+  'user.password.changed': z.strictObject({ ...user, ...cutoff }).describe('A user has a new password; older sessions and tokens ended'),
+  'user.deleted': z.strictObject({ ...user, ...cutoff }).describe('A user is gone; sessions, tokens and API keys ended'),
+} as const;
+
+export type WebhookEvent = keyof typeof webhookEvents;
+export type WebhookEventData<E extends WebhookEvent> = z.infer<(typeof webhookEvents)[E]>;

@@ -1,0 +1,169 @@
+import { errors, jwtVerify, type JWTPayload } from 'jose';
+import { everythingScope } from '@latchkey/contracts';
+import type { StoredClientKind } from '@latchkey/database';
+import type { Answer, CredentialCheck } from './check.js';
+import type { KnownRepository } from './repository-directory.js';
+import type { SigningKeys } from './signing-key.js';
+
+/**
+ * What ties an access token (RFC 9068) to the things whose end is its end. It is the claim `lk` of the token.
+ */
+export interface TokenBinding {
+  /** The secret version that minted it; for tools. */
+  v?: string;
+  /** The grant it belongs to; for a person's token. */
+  g?: string;
+  /** Generations of repository, client and user when it was minted. */
+  n: [repository: number, client: number, user: number];
+}
+
+/**
+ * The claims that every access token of ours carries besides the standard ones.
+ *
+ * @param answer of the check that the credential passed in this very request.
+ */
+export function boundClaims(answer: Answer, binding: { versionId?: string; grantId?: string }): { lk: TokenBinding; client_sub?: string } {
+  if (!answer.client || !answer.subject) throw new Error('a token needs a client and a subject');
+  const lk: TokenBinding = { n: [answer.repository.generation, answer.client.generation, answer.subject.generation] };
+  if (binding.versionId) lk.v = binding.versionId;
+  if (binding.grantId) lk.g = binding.grantId;
+  // Existing .NET and JavaScript clients read the tool's login name from client_sub.
+  return answer.client.kind === 'app' ? { lk } : { lk, client_sub: answer.subject.loginName };
+}
+
+/** An access token that was alive when the check was made. */
+export interface VerifiedToken {
+  tokenId: string;
+  clientId: string;
+  clientKind: StoredClientKind;
+  /** The tenant that the client belongs to: the repository's, or the one whose credential it is at the console. */
+  tenantId: string;
+  userId: number;
+  loginName: string;
+  scopes: string[];
+  /** What the token may do: the permissions of its client as of now, as far as its scopes name them. */
+  permissions: string[];
+  grantId: string | undefined;
+  issuedAt: number;
+  /** Seconds since the epoch. */
+  expiresAt: number;
+}
+
+/** A credential that is not accepted. The reason is for the log and for `error_description`; it names no secret. */
+export class CredentialRefused extends Error {
+  constructor(readonly reason: string) {
+    super(reason);
+    this.name = 'CredentialRefused';
+  }
+}
+
+export interface TokenVerifierOptions {
+  check: CredentialCheck;
+  keys: SigningKeys;
+  /** The issuer of a repository, from its slug. */
+  issuerOf: (slug: string) => string;
+  /** The audience of a repository's tokens, from its slug. */
+  audienceOf: (slug: string) => string;
+}
+
+/** Tells live access tokens of a repository from everything else. */
+export class TokenVerifier {
+  readonly #options: TokenVerifierOptions;
+
+  constructor(options: TokenVerifierOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Verifies signature, type, issuer, audience and times (RFC 9068 §4), and then asks the primary whether everything that
+   * the token hangs on is alive. One statement.
+   *
+   * @throws CredentialRefused for anything but a live token of this repository.
+   * @throws the driver's error when the primary cannot be asked.
+   */
+  async verify(repository: KnownRepository, token: string): Promise<VerifiedToken> {
+    const claims = await this.#verifyJwt(repository, token);
+    const binding = readBinding(claims);
+    const userId = Number(claims.sub);
+    const answer = await this.#options.check.ask({
+      repositoryId: repository.id,
+      clientId: claims.client_id,
+      userId,
+      versionId: binding.v,
+      grantId: binding.g,
+      tokenId: claims.jti,
+    });
+    const { client, subject } = refuseUnlessAlive(answer, binding);
+    const scopes = claims.scope?.split(' ') ?? [];
+    return {
+      tokenId: claims.jti,
+      clientId: client.id,
+      clientKind: client.kind,
+      tenantId: client.tenantId,
+      userId,
+      loginName: subject.loginName,
+      scopes,
+      permissions: scopes.includes(everythingScope) ? client.permissions : client.permissions.filter((permission) => scopes.includes(permission)),
+      grantId: binding.g,
+      issuedAt: claims.iat,
+      expiresAt: claims.exp,
+    };
+  }
+
+  async #verifyJwt(repository: KnownRepository, token: string): Promise<AccessTokenClaims> {
+    const { keys, issuerOf, audienceOf } = this.#options;
+    try {
+      const { payload } = await jwtVerify<AccessTokenClaims>(
+        token,
+        async ({ kid }) => {
+          const key = kid === undefined ? undefined : await keys.publicKey(repository, kid);
+          if (!key) throw new CredentialRefused('the token is not signed by this authority');
+          return key;
+        },
+        {
+          issuer: issuerOf(repository.slug),
+          audience: audienceOf(repository.slug),
+          typ: 'at+jwt',
+          algorithms: ['ES256', 'RS256'],
+          requiredClaims: ['sub', 'exp', 'iat', 'jti', 'client_id', 'lk'],
+        },
+      );
+      return payload;
+    } catch (error) {
+      if (error instanceof errors.JOSEError) throw new CredentialRefused(error instanceof errors.JWTExpired ? 'the token has expired' : 'the token is not valid');
+      throw error;
+    }
+  }
+}
+
+interface AccessTokenClaims extends JWTPayload {
+  sub: string;
+  iat: number;
+  exp: number;
+  jti: string;
+  client_id: string;
+  scope?: string;
+  lk: unknown;
+}
+
+function readBinding(claims: AccessTokenClaims): TokenBinding {
+  const { v, g, n } = (claims.lk ?? {}) as Partial<TokenBinding>;
+  // A token that hangs on nothing could not be cut off, so there is none.
+  if (!/^[1-9]\d{0,9}$/.test(claims.sub) || !Array.isArray(n) || n.length !== 3 || (v === undefined && g === undefined)) {
+    throw new CredentialRefused('the token is not bound to a credential');
+  }
+  return { n, ...(v === undefined ? {} : { v }), ...(g === undefined ? {} : { g }) };
+}
+
+function refuseUnlessAlive(answer: Answer | undefined, binding: TokenBinding) {
+  if (!answer?.repository.alive) throw new CredentialRefused('the repository is not active');
+  const { client, subject } = answer;
+  if (!client) throw new CredentialRefused('the client is gone');
+  if (!subject?.enabled) throw new CredentialRefused('the user is disabled or gone');
+  const [repositoryGeneration, clientGeneration, userGeneration] = binding.n;
+  const current =
+    answer.repository.generation === repositoryGeneration && client.generation === clientGeneration && subject.generation === userGeneration;
+  if (!current || answer.versionAlive === false || answer.grantAlive === false) throw new CredentialRefused('what the token was issued for has ended');
+  if (answer.tokenRevoked) throw new CredentialRefused('the token was revoked');
+  return { client, subject };
+}

@@ -1,0 +1,227 @@
+import { timingSafeEqual } from 'node:crypto';
+import { Problem, type Environment, type NewSecretView, type RegeneratedSecretView, type RegenerateSecretBody, type SecretView } from '@latchkey/contracts';
+import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
+import { Client, newId, SecretVersion, type Database, type EntityManager, type Repository } from '@latchkey/database';
+import { announce } from '@latchkey/jobs';
+import type { CheckedSecret } from './check.js';
+import { announced, confirmCutoff, recordCutoff } from './cutoff.js';
+import type { KeyRing } from './key-ring.js';
+import { PlainSecret } from './plain-secret.js';
+
+/** Secrets of one client that may be alive at once. */
+const maxLiveSecrets = 10;
+
+/** What became of a secret that a client presented. */
+export type SecretMatch =
+  | { outcome: 'live'; versionId: string }
+  /** It was right once: whoever presents it had it. */
+  | { outcome: 'replaced'; versionId: string; endedAt: string | null }
+  | { outcome: 'wrong' };
+
+/**
+ * Compares a presented secret with the versions that a check returned. This is the one place where a client secret is
+ * compared. The time it takes does not tell whether the client exists or which version matched: every version is compared,
+ * in constant time, and at least one comparison is made.
+ *
+ * @param secrets of an unknown client: none.
+ */
+export function matchSecret(peppers: KeyRing, environment: Environment, secrets: CheckedSecret[], presented: string): SecretMatch {
+  const secret = PlainSecret.parse(presented, environment, 'cs');
+  if (!secret) return { outcome: 'wrong' };
+  const macs = new Map<string, Buffer>();
+  const macUnder = (pepperId: string) => {
+    const mac = macs.get(pepperId) ?? peppers.mac(secret.reveal(), pepperId);
+    macs.set(pepperId, mac);
+    return mac;
+  };
+  let found: CheckedSecret | undefined;
+  for (const candidate of secrets.length > 0 ? secrets : [nobodys(peppers)]) {
+    if (timingSafeEqual(macUnder(candidate.pepperId), Buffer.from(candidate.hash, 'hex'))) found = candidate;
+  }
+  if (found?.alive) return { outcome: 'live', versionId: found.id };
+  if (found?.replaced) return { outcome: 'replaced', versionId: found.id, endedAt: found.endedAt };
+  return { outcome: 'wrong' };
+}
+
+/** What an unknown client's secret is compared with. No secret has this hash. */
+function nobodys(peppers: KeyRing): CheckedSecret {
+  return { id: '', hash: '0'.repeat(64), pepperId: peppers.currentId, alive: false, endedAt: null, replaced: false };
+}
+
+/** Stores a fresh secret of a client. The value is in the result and nowhere else. */
+export async function insertSecret(
+  tx: EntityManager,
+  peppers: KeyRing,
+  owner: { tenantId: string; repositoryId: string; clientId: string; environment: Environment },
+  expiresAt: Date | null = null,
+): Promise<NewSecretView> {
+  const secret = PlainSecret.generate(owner.environment, 'cs');
+  const row = { id: newId(), hint: secret.hint, createdAt: new Date(), expiresAt };
+  await tx.insert(SecretVersion, {
+    ...row,
+    repositoryId: owner.repositoryId,
+    clientId: owner.clientId,
+    tenantId: owner.tenantId,
+    hash: peppers.mac(secret.reveal()),
+    pepperId: peppers.currentId,
+  });
+  return { id: row.id, value: secret.reveal(), hint: row.hint, createdAt: row.createdAt.toISOString(), expiresAt: expiresAt?.toISOString() ?? null };
+}
+
+/** The life of the secrets of a tenant's clients, from creation to end. */
+export class ClientSecrets {
+  readonly #database: Database;
+  readonly #peppers: KeyRing;
+
+  constructor(database: Database, peppers: KeyRing) {
+    this.#database = database;
+    this.#peppers = peppers;
+  }
+
+  /** Every version of a client's secrets, the latest first, without their values. */
+  async list(actor: Actor, slug: string, clientId: string): Promise<SecretView[]> {
+    authorize(actor, 'repositories:read');
+    return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
+      const repository = await enter(tx, slug);
+      await findTool(tx, repository, clientId);
+      const rows = await tx.find(SecretVersion, { where: { repositoryId: repository.id, clientId }, order: { createdAt: 'DESC', id: 'DESC' }, take: 100 });
+      const now = new Date();
+      return rows.map((row) => present(row, now));
+    });
+  }
+
+  /**
+   * Adds a secret beside those that are alive.
+   *
+   * @throws Problem `secret-limit` when the client has ten live secrets.
+   */
+  async create(actor: Actor, slug: string, clientId: string, expiresAt: Date | null): Promise<NewSecretView> {
+    authorize(actor, 'clients:write');
+    refusePast(expiresAt);
+    return carryOut(
+      this.#database,
+      actor,
+      async (tx) => {
+        const repository = await enter(tx, slug);
+        await lockTool(tx, repository, clientId);
+        const live = await liveVersions(tx, repository, clientId);
+        if (live.length >= maxLiveSecrets) {
+          throw new Problem('secret-limit', `A client may have ${maxLiveSecrets} live secrets, and this one has. Revoke one first.`);
+        }
+        const secret = await insertSecret(tx, this.#peppers, owner(repository, clientId), expiresAt);
+        await audit(tx, actor, { action: 'secret.created', repositoryId: repository.id, targetKind: 'secret', targetId: secret.id, details: { clientId } });
+        await announce(tx, actor.tenantId, 'client.secret.created', { repositoryId: repository.id, clientId, secretId: secret.id });
+        return secret;
+      },
+      { answerIsSecret: true },
+    );
+  }
+
+  /**
+   * Makes a new secret and ends the earlier ones: at once, or after `overlapSeconds` in a planned rotation. When it resolves
+   * without an overlap, no node accepts an earlier secret or a token that one minted.
+   *
+   * Two regenerations of one client take turns on its row, so that neither returns a secret that was dead on arrival by
+   * accident: the later one ends the earlier one's on purpose.
+   */
+  async regenerate(actor: Actor, slug: string, clientId: string, { overlapSeconds, expiresAt }: RegenerateSecretBody): Promise<RegeneratedSecretView> {
+    authorize(actor, 'clients:write');
+    const end = expiresAt === undefined ? null : new Date(expiresAt);
+    refusePast(end);
+    const { secret, repositoryId, cutoff } = await carryOut(
+      this.#database,
+      actor,
+      async (tx) => {
+        const repository = await enter(tx, slug);
+        await lockTool(tx, repository, clientId);
+        await endLiveVersions(tx, repository, clientId, overlapSeconds);
+        const secret = await insertSecret(tx, this.#peppers, owner(repository, clientId), end);
+        const cutoff = await recordCutoff(tx, repository, { kind: 'secret.regenerated', clientId, afterSeconds: overlapSeconds });
+        const details = { clientId, overlapSeconds, cutoffId: cutoff.id };
+        const event = { repositoryId: repository.id, clientId, secretId: secret.id, ...announced(cutoff) };
+        await audit(tx, actor, { action: 'secret.regenerated', repositoryId: repository.id, targetKind: 'secret', targetId: secret.id, details });
+        await announce(tx, actor.tenantId, 'client.secret.regenerated', event);
+        return { secret, repositoryId: repository.id, cutoff };
+      },
+      { answerIsSecret: true },
+    );
+    return { secret, cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
+  }
+
+  /** Ends one secret now. When it resolves, no node accepts it or a token it minted. Ending it again changes nothing. */
+  async revoke(actor: Actor, slug: string, clientId: string, secretId: string): Promise<{ cutoff: RegeneratedSecretView['cutoff'] }> {
+    authorize(actor, 'clients:write');
+    const { repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
+      const repository = await enter(tx, slug);
+      await lockTool(tx, repository, clientId);
+      const [, ended] = (await tx.query(
+        'UPDATE secret_versions SET ended_at = coalesce(ended_at, now()) WHERE repository_id = $1 AND client_id = $2 AND id = $3',
+        [repository.id, clientId, secretId],
+      )) as [unknown, number];
+      if (ended === 0) throw new Problem('not-found', 'The client has no such secret.');
+      const cutoff = await recordCutoff(tx, repository, { kind: 'secret.revoked', clientId });
+      const details = { clientId, cutoffId: cutoff.id };
+      await audit(tx, actor, { action: 'secret.revoked', repositoryId: repository.id, targetKind: 'secret', targetId: secretId, details });
+      await announce(tx, actor.tenantId, 'client.secret.revoked', { repositoryId: repository.id, clientId, secretId, ...announced(cutoff) });
+      return { repositoryId: repository.id, cutoff };
+    });
+    return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
+  }
+}
+
+const noTool = (clientId: string) => new Problem('not-found', `The repository has no tool client ${JSON.stringify(clientId)}.`);
+
+async function findTool(tx: EntityManager, repository: Repository, clientId: string): Promise<void> {
+  const client = await tx.findOneBy(Client, { repositoryId: repository.id, id: clientId });
+  if (client?.kind !== 'tool' || client.deletedAt) throw noTool(clientId);
+}
+
+/** Holds the client's row until the transaction ends: changes of its secrets take turns. */
+async function lockTool(tx: EntityManager, repository: Repository, clientId: string): Promise<void> {
+  const rows: unknown[] = await tx.query(
+    `SELECT FROM clients WHERE repository_id = $1 AND id = $2 AND kind = 'tool' AND deleted_at IS NULL FOR UPDATE`,
+    [repository.id, clientId],
+  );
+  if (rows.length === 0) throw noTool(clientId);
+}
+
+const aliveNow = `ended_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AND (overlap_ends_at IS NULL OR overlap_ends_at > now())`;
+
+async function liveVersions(tx: EntityManager, repository: Repository, clientId: string): Promise<unknown[]> {
+  return tx.query(`SELECT FROM secret_versions WHERE repository_id = $1 AND client_id = $2 AND ${aliveNow}`, [repository.id, clientId]);
+}
+
+/** With an overlap, the versions that an earlier rotation had already given an end keep at most one rotation alive: they end now. */
+async function endLiveVersions(tx: EntityManager, repository: Repository, clientId: string, overlapSeconds: number): Promise<void> {
+  await tx.query(
+    `UPDATE secret_versions SET
+       ended_at = CASE WHEN $3 = 0 OR overlap_ends_at IS NOT NULL THEN now() END,
+       overlap_ends_at = CASE WHEN $3 > 0 THEN coalesce(overlap_ends_at, now() + make_interval(secs => $3)) ELSE overlap_ends_at END
+     WHERE repository_id = $1 AND client_id = $2 AND ${aliveNow}`,
+    [repository.id, clientId, overlapSeconds],
+  );
+}
+
+function owner(repository: Repository, clientId: string) {
+  return { tenantId: repository.tenantId, repositoryId: repository.id, clientId, environment: repository.environment };
+}
+
+function refusePast(expiresAt: Date | null): void {
+  if (expiresAt && expiresAt.getTime() <= Date.now()) {
+    throw new Problem('invalid-request', 'The secret would be dead on arrival.', { errors: [{ pointer: '/expiresAt', detail: 'must be in the future' }] });
+  }
+}
+
+function present(row: SecretVersion, now: Date): SecretView {
+  const isPast = (date: Date | null) => date !== null && date <= now;
+  const endedAt = row.endedAt ?? (isPast(row.overlapEndsAt) ? row.overlapEndsAt : null);
+  return {
+    id: row.id,
+    hint: row.hint,
+    createdAt: row.createdAt.toISOString(),
+    expiresAt: row.expiresAt?.toISOString() ?? null,
+    lastUsedAt: row.lastUsedAt?.toISOString() ?? null,
+    endedAt: endedAt?.toISOString() ?? null,
+    status: endedAt ? 'ended' : isPast(row.expiresAt) ? 'expired' : row.overlapEndsAt ? 'ending' : 'live',
+  };
+}

@@ -1,0 +1,165 @@
+import {
+  Problem,
+  repositoryPermissions,
+  type ClientView,
+  type CreateClientBody,
+  type CreatedClientView,
+  type CutoffView,
+  type UpdateClientBody,
+} from '@latchkey/contracts';
+import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
+import { Client, RepositoryUser, type Database, type EntityManager, type Repository } from '@latchkey/database';
+import { announce } from '@latchkey/jobs';
+import { insertSecret } from './client-secret.js';
+import { announced, confirmCutoff, recordCutoff } from './cutoff.js';
+import type { KeyRing } from './key-ring.js';
+import { randomText } from './plain-secret.js';
+
+/** 22 characters of 62 hold 130 bits: nobody guesses a client ID, and no two are alike. */
+const randomLength = 22;
+
+/** A fresh client ID: unreserved characters only (RFC 3986 §2.3), so that every encoding leaves it as it is. */
+export function newClientId(kind: 'app' | 'tool' | 'tenant' | 'member'): string {
+  return `${kind}_${randomText(randomLength)}`;
+}
+
+/** Stores a client. Its ID is fixed from here on. */
+export async function insertClient(
+  tx: EntityManager,
+  client: Pick<Client, 'repositoryId' | 'tenantId' | 'kind' | 'name'> & Partial<Client>,
+): Promise<Client> {
+  const row = {
+    id: newClientId(client.kind),
+    isDefault: false,
+    redirectUris: [],
+    postLogoutRedirectUris: [],
+    permissions: [...repositoryPermissions],
+    userId: null,
+    generation: 1,
+    createdAt: new Date(),
+    deletedAt: null,
+    ...client,
+  };
+  await tx.insert(Client, row);
+  return row;
+}
+
+/** The clients of a tenant's repositories. */
+export class Clients {
+  readonly #database: Database;
+  readonly #peppers: KeyRing;
+
+  constructor(database: Database, peppers: KeyRing) {
+    this.#database = database;
+    this.#peppers = peppers;
+  }
+
+  async list(actor: Actor, slug: string): Promise<ClientView[]> {
+    authorize(actor, 'repositories:read');
+    return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
+      const repository = await enter(tx, slug);
+      const rows = await tx.find(Client, { where: { repositoryId: repository.id }, order: { createdAt: 'ASC', id: 'ASC' } });
+      return rows.filter((row) => !row.deletedAt).map(present);
+    });
+  }
+
+  async get(actor: Actor, slug: string, clientId: string): Promise<ClientView> {
+    authorize(actor, 'repositories:read');
+    return this.#database.read({ tenantId: actor.tenantId }, async (tx) => present(await find(tx, await enter(tx, slug), clientId)));
+  }
+
+  /**
+   * Adds a client; a tool client comes with its first secret.
+   *
+   * @throws Problem `invalid-request` when the user it is to act as is not in the repository.
+   */
+  async create(actor: Actor, slug: string, body: CreateClientBody, defaultUserId: number): Promise<CreatedClientView> {
+    authorize(actor, 'clients:write');
+    return carryOut(
+      this.#database,
+      actor,
+      async (tx) => {
+        const repository = await enter(tx, slug);
+        const userId = body.kind === 'tool' ? (body.userId ?? defaultUserId) : null;
+        if (userId !== null) await refuseStranger(tx, repository, userId);
+        const client = await insertClient(tx, { ...body, repositoryId: repository.id, tenantId: repository.tenantId, userId });
+        const owner = { tenantId: repository.tenantId, repositoryId: repository.id, clientId: client.id, environment: repository.environment };
+        const secret = body.kind === 'tool' ? await insertSecret(tx, this.#peppers, owner) : undefined;
+        await audit(tx, actor, { action: 'client.created', repositoryId: repository.id, targetKind: 'client', targetId: client.id, details: { kind: body.kind } });
+        await announce(tx, actor.tenantId, 'client.created', { repositoryId: repository.id, clientId: client.id });
+        return { ...present(client), ...(secret ? { secret } : {}) };
+      },
+      { answerIsSecret: true },
+    );
+  }
+
+  /** Changes what may change of a client. Its ID and its kind never do. */
+  async update(actor: Actor, slug: string, clientId: string, body: UpdateClientBody): Promise<ClientView> {
+    authorize(actor, 'clients:write');
+    return carryOut(this.#database, actor, async (tx) => {
+      const repository = await enter(tx, slug);
+      const client = await find(tx, repository, clientId, { lock: true });
+      refuseForeignMembers(client, body);
+      if (body.userId !== undefined) await refuseStranger(tx, repository, body.userId);
+      // Tokens name the user that the client acted as when it got them, so they end when that changes.
+      const generation = body.userId !== undefined && body.userId !== client.userId ? client.generation + 1 : client.generation;
+      await tx.update(Client, { repositoryId: repository.id, id: clientId }, { ...body, generation });
+      const changed = Object.keys(body);
+      await audit(tx, actor, { action: 'client.updated', repositoryId: repository.id, targetKind: 'client', targetId: clientId, details: { changed } });
+      return present({ ...client, ...body });
+    });
+  }
+
+  /**
+   * Removes a client with its secrets. When it resolves, no node accepts a secret of it or a token that it got.
+   *
+   * @throws Problem `conflict` for the two clients that a repository was made with.
+   */
+  async delete(actor: Actor, slug: string, clientId: string): Promise<{ cutoff: CutoffView }> {
+    authorize(actor, 'clients:write');
+    const { repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
+      const repository = await enter(tx, slug);
+      const client = await find(tx, repository, clientId, { lock: true });
+      if (client.isDefault) throw new Problem('conflict', 'The clients that a repository was made with stay as long as it does.');
+      await tx.update(Client, { repositoryId: repository.id, id: clientId }, { deletedAt: new Date(), generation: client.generation + 1 });
+      await tx.query('UPDATE secret_versions SET ended_at = now() WHERE repository_id = $1 AND client_id = $2 AND ended_at IS NULL', [repository.id, clientId]);
+      const cutoff = await recordCutoff(tx, repository, { kind: 'client.deleted', clientId });
+      await audit(tx, actor, { action: 'client.deleted', repositoryId: repository.id, targetKind: 'client', targetId: clientId, details: { cutoffId: cutoff.id } });
+      await announce(tx, actor.tenantId, 'client.deleted', { repositoryId: repository.id, clientId, ...announced(cutoff) });
+      return { repositoryId: repository.id, cutoff };
+    });
+    return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
+  }
+}
+
+async function find(tx: EntityManager, repository: Repository, clientId: string, { lock = false } = {}): Promise<Client> {
+  const where = { repositoryId: repository.id, id: clientId };
+  const client = await tx.findOne(Client, { where, ...(lock ? { lock: { mode: 'pessimistic_write' as const } } : {}) });
+  if (!client || client.deletedAt) throw new Problem('not-found', `The repository has no client ${JSON.stringify(clientId)}.`);
+  return client;
+}
+
+async function refuseStranger(tx: EntityManager, repository: Repository, userId: number): Promise<void> {
+  if (await tx.existsBy(RepositoryUser, { repositoryId: repository.id, id: userId })) return;
+  throw new Problem('invalid-request', 'The client would act as nobody.', { errors: [{ pointer: '/userId', detail: 'is not a user of this repository' }] });
+}
+
+/** What only the other kind of client has is a fault, not something to be dropped in silence. */
+function refuseForeignMembers(client: Client, body: UpdateClientBody): void {
+  const foreign = client.kind === 'app' ? (['permissions', 'userId'] as const) : (['redirectUris', 'postLogoutRedirectUris'] as const);
+  const errors = foreign.filter((name) => body[name] !== undefined).map((name) => ({ pointer: `/${name}`, detail: `does not go with a client of kind ${client.kind}` }));
+  if (errors.length > 0) throw new Problem('invalid-request', 'The client has no such members.', { errors });
+}
+
+function present(client: Client): ClientView {
+  return {
+    clientId: client.id,
+    kind: client.kind === 'app' ? 'app' : 'tool',
+    name: client.name,
+    redirectUris: client.redirectUris,
+    postLogoutRedirectUris: client.postLogoutRedirectUris,
+    permissions: client.permissions,
+    userId: client.userId,
+    createdAt: client.createdAt.toISOString(),
+  };
+}

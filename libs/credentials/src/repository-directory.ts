@@ -1,0 +1,43 @@
+import type { Pool } from '@latchkey/database';
+
+/** What identifies a repository. It never changes. */
+export interface KnownRepository {
+  tenantId: string;
+  id: string;
+  slug: string;
+}
+
+/** Repositories that a process remembers at most: about 20 MB. */
+const remembered = 100_000;
+
+/**
+ * Finds repositories by slug. What it found it remembers, because a slug is never given to another repository; what it did
+ * not find it does not, so that strangers' guesses fill nothing and a repository is there the moment it was made.
+ *
+ * Says nothing about whether the repository is alive: that is what `CredentialCheck` is for.
+ */
+export class RepositoryDirectory {
+  readonly #pool: Pool;
+  readonly #known = new Map<string, KnownRepository>();
+
+  /** @param pool from `connectForChecks`. */
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
+
+  async find(slug: string): Promise<KnownRepository | undefined> {
+    const known = this.#known.get(slug);
+    if (known) return known;
+    const { rows } = await this.#pool.query<{ tenant_id: string; id: string }>({
+      name: 'find-repository',
+      text: 'SELECT tenant_id, id FROM find_repository($1)',
+      values: [slug],
+    });
+    const [row] = rows;
+    if (!row) return undefined;
+    const repository = { tenantId: row.tenant_id, id: row.id, slug };
+    if (this.#known.size >= remembered) this.#known.delete(this.#known.keys().next().value as string);
+    this.#known.set(slug, repository);
+    return repository;
+  }
+}

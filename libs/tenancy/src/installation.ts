@@ -1,0 +1,88 @@
+import { repositoryPermissions, tenantPermissions, type NewSecretView } from '@latchkey/contracts';
+import { wellKnown } from '@latchkey/content';
+import { insertClient, insertSecret, type KeyRing } from '@latchkey/credentials';
+import { Client, enterRepository, newId, Repository, Tenant, type Database, type EntityManager } from '@latchkey/database';
+import type { AddressTemplate } from '@latchkey/runtime';
+import { createInvitation } from './invitations.js';
+import { provision } from './repositories.js';
+
+/** The slug of the built-in repository whose authority signs members in. No customer can take it. */
+export const consoleSlug = 'console';
+
+export interface InstallationOptions {
+  database: Database;
+  peppers: KeyRing;
+  encryption: KeyRing;
+  authorityUrls: AddressTemplate;
+  /** Where the portal is; members are sent back there after signing in. */
+  portalUrl: string;
+}
+
+/** What the first start makes and shows once. */
+export interface FirstStart {
+  /** Opens a form in which a person becomes the owner of the first tenant. */
+  ownerLink: string;
+  credential: { clientId: string; secret: NewSecretView };
+}
+
+/**
+ * Makes what an installation needs to be used: the console with its clients, the first tenant, a credential of it, and a
+ * link for its owner. Everything in one transaction, so that a start that is cut short leaves nothing half made.
+ *
+ * @returns what to show, at the first start; nothing afterwards.
+ */
+export async function install(options: InstallationOptions): Promise<FirstStart | undefined> {
+  return options.database.transaction('system', async (tx) => {
+    await tx.query('SELECT pg_advisory_xact_lock(7160522703)');
+    const existing = await tx.findOneBy(Repository, { slug: consoleSlug });
+    if (existing) {
+      await pointPortalClient(tx, existing.id, options.portalUrl);
+      return undefined;
+    }
+    const { repository, appClient } = await provisionConsole(tx, options);
+    await pointPortalClient(tx, repository.id, options.portalUrl, appClient.id);
+    return firstTenant(tx, options, repository);
+  });
+}
+
+async function provisionConsole(tx: EntityManager, options: InstallationOptions) {
+  const tenantId = newId();
+  await tx.insert(Tenant, { id: tenantId, name: 'Latchkey' });
+  return provision(tx, options, {
+    tenantId,
+    slug: consoleSlug,
+    name: 'Latchkey',
+    environment: 'production',
+    permissions: [...tenantPermissions, ...repositoryPermissions],
+  });
+}
+
+async function firstTenant(tx: EntityManager, options: InstallationOptions, consoleRepository: Repository): Promise<FirstStart> {
+  const tenantId = newId();
+  await tx.insert(Tenant, { id: tenantId, name: 'First tenant' });
+  await enterRepository(tx, consoleRepository.id);
+  const client = await insertClient(tx, {
+    repositoryId: consoleRepository.id,
+    tenantId,
+    kind: 'tenant',
+    name: 'First credential',
+    userId: wellKnown.publicAdmin,
+    permissions: [...tenantPermissions],
+  });
+  const secret = await insertSecret(tx, options.peppers, { tenantId, repositoryId: consoleRepository.id, clientId: client.id, environment: 'production' });
+  const token = await createInvitation(tx, options.peppers, { repositoryId: consoleRepository.id, tenantId, userId: null, role: 'owner' });
+  return { ownerLink: `${options.authorityUrls.of(consoleSlug)}/invitation/${token}`, credential: { clientId: client.id, secret } };
+}
+
+/** The portal's address is configuration and may change between starts; its client follows. */
+async function pointPortalClient(tx: EntityManager, repositoryId: string, portalUrl: string, clientId?: string): Promise<void> {
+  const where = clientId ? { repositoryId, id: clientId } : { repositoryId, kind: 'app' as const, isDefault: true };
+  await tx.update(Client, where, { name: 'Latchkey portal', redirectUris: [`${portalUrl}/signed-in`], postLogoutRedirectUris: [`${portalUrl}/`] });
+}
+
+/**
+ * Whom a repository's access tokens are for (RFC 9068 §3): its repository API; at the console, the tenant API.
+ */
+export function audienceOf(slug: string, urls: { repositoryUrls: AddressTemplate; tenantApiUrl: string }): string {
+  return slug === consoleSlug ? urls.tenantApiUrl : urls.repositoryUrls.of(slug);
+}

@@ -1,0 +1,97 @@
+import { Problem, type CreateUserBody, type CutoffView, type Page, type PageQuery, type UpdateUserBody, type UserView } from '@latchkey/contracts';
+import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
+import { createUser, findUser, listUsers, updateUser, wellKnown, type KnownUser } from '@latchkey/content';
+import { announced, confirmCutoff, hashPassword, recordCutoff, type KeyRing } from '@latchkey/credentials';
+import type { Database } from '@latchkey/database';
+import { announce } from '@latchkey/jobs';
+import type { AddressTemplate } from '@latchkey/runtime';
+import { createInvitation } from './invitations.js';
+
+/** The people of a tenant's repositories, as the tenant's members and machines manage them. */
+export class Users {
+  readonly #database: Database;
+  readonly #peppers: KeyRing;
+  readonly #authorityUrls: AddressTemplate;
+
+  constructor(database: Database, peppers: KeyRing, authorityUrls: AddressTemplate) {
+    this.#database = database;
+    this.#peppers = peppers;
+    this.#authorityUrls = authorityUrls;
+  }
+
+  async list(actor: Actor, slug: string, { limit, after }: PageQuery): Promise<Page<UserView>> {
+    authorize(actor, 'repositories:read');
+    return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
+      const repository = await enter(tx, slug);
+      const { items, next } = await listUsers(tx, { repositoryId: repository.id, limit, after });
+      return { items: items.map(present), next };
+    });
+  }
+
+  async get(actor: Actor, slug: string, id: number): Promise<UserView> {
+    authorize(actor, 'repositories:read');
+    return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
+      const user = await findUser(tx, { repositoryId: (await enter(tx, slug)).id, id });
+      if (!user) throw new Problem('not-found', 'There is no such user in this repository.');
+      return present(user);
+    });
+  }
+
+  /** @throws Problem `already-exists` when the login name or address is taken. */
+  async create(actor: Actor, slug: string, { password, ...person }: CreateUserBody): Promise<UserView> {
+    authorize(actor, 'users:write');
+    const passwordHash = password === undefined ? null : await hashPassword(password);
+    return carryOut(this.#database, actor, async (tx) => {
+      const repository = await enter(tx, slug);
+      const user = await createUser(tx, wellKnown.admin, { ...person, tenantId: repository.tenantId, repositoryId: repository.id, passwordHash });
+      await audit(tx, actor, { action: 'user.created', repositoryId: repository.id, targetKind: 'user', targetId: String(user.id) });
+      await announce(tx, actor.tenantId, 'user.created', { repositoryId: repository.id, userId: user.id });
+      return present(user);
+    });
+  }
+
+  /**
+   * Changes a user. When it resolves after a new password or a disabling, no node accepts a token or session of the user
+   * that is older; the answer says so with a cut-off.
+   */
+  async update(actor: Actor, slug: string, id: number, { password, ...change }: UpdateUserBody): Promise<UserView & { cutoff?: CutoffView }> {
+    authorize(actor, 'users:write');
+    const passwordHash = password === undefined ? undefined : await hashPassword(password);
+    const { view, repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
+      const repository = await enter(tx, slug);
+      const { user, changed, endedTokens } = await updateUser(tx, wellKnown.admin, { repositoryId: repository.id, id, ...change, passwordHash });
+      const cutoff = endedTokens ? await recordCutoff(tx, repository, { kind: 'user.changed', userId: id }) : undefined;
+      const target = { repositoryId: repository.id, userId: id };
+      const details = { changed: changed.map((member) => (member === 'passwordHash' ? 'password' : member)), ...(cutoff ? { cutoffId: cutoff.id } : {}) };
+      await audit(tx, actor, { action: 'user.updated', repositoryId: repository.id, targetKind: 'user', targetId: String(id), details });
+      if (cutoff && change.enabled === false) await announce(tx, actor.tenantId, 'user.disabled', { ...target, ...announced(cutoff) });
+      if (cutoff && passwordHash) await announce(tx, actor.tenantId, 'user.password.changed', { ...target, ...announced(cutoff) });
+      if (change.enabled && changed.includes('enabled')) await announce(tx, actor.tenantId, 'user.enabled', target);
+      return { view: present(user), repositoryId: repository.id, cutoff };
+    });
+    return { ...view, ...(cutoff ? { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) } : {}) };
+  }
+
+  /** A one-time link with which the person sets a password. It is in this answer only and works for seven days. */
+  async invite(actor: Actor, slug: string, id: number): Promise<{ link: string }> {
+    authorize(actor, 'users:write');
+    return carryOut(
+      this.#database,
+      actor,
+      async (tx) => {
+        const repository = await enter(tx, slug);
+        const user = await findUser(tx, { repositoryId: repository.id, id });
+        if (!user || user.technical) throw new Problem('not-found', 'There is no such user in this repository.');
+        const token = await createInvitation(tx, this.#peppers, { repositoryId: repository.id, tenantId: repository.tenantId, userId: id, role: null });
+        await audit(tx, actor, { action: 'user.invited', repositoryId: repository.id, targetKind: 'user', targetId: String(id) });
+        return { link: `${this.#authorityUrls.of(slug)}/invitation/${token}` };
+      },
+      { answerIsSecret: true },
+    );
+  }
+}
+
+function present(user: KnownUser): UserView {
+  const { id, loginName, email, name, enabled, hasPassword, createdAt } = user;
+  return { id, loginName, email, name, enabled, hasPassword, createdAt: createdAt.toISOString() };
+}
