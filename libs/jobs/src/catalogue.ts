@@ -1,0 +1,47 @@
+import { z } from 'zod';
+
+/** What there is to know about a job beside its name. */
+export interface JobDefinition {
+  /** Ids and nothing secret: the data lies in the database and in the queue. */
+  data: z.ZodObject;
+  /** How often it is tried in all. */
+  attempts: number;
+  /** How long the first retry waits; every later one waits twice as long as the one before, up to a fifth less. */
+  firstRetrySeconds: number;
+  /** For a job that nobody asks for: how often it runs, once for all workers together. */
+  everySeconds?: number;
+}
+
+/**
+ * Every job there is. The worker does not compile without a handler for each, and each may run more than once: a handler
+ * looks at the state of things and does what is left to do.
+ */
+export const catalogue = {
+  /** Sends one event to a tenant's webhook. 15 attempts, the last 18 to 23 hours after the first. */
+  'webhook.deliver': {
+    data: z.strictObject({ tenantId: z.uuid(), deliveryId: z.uuid() }),
+    attempts: 15,
+    firstRetrySeconds: 5,
+  },
+  /** Removes what has expired or served its purpose. */
+  'records.sweep': {
+    data: z.strictObject({}),
+    attempts: 3,
+    firstRetrySeconds: 10,
+    everySeconds: 600,
+  },
+} as const satisfies Record<string, JobDefinition>;
+
+export type JobName = keyof typeof catalogue;
+export type JobData<N extends JobName> = z.infer<(typeof catalogue)[N]['data']>;
+
+/** The jobs that a transaction asks for; the others run on a schedule. */
+export type EnqueuedJobName = { [N in JobName]: (typeof catalogue)[N] extends { everySeconds: number } ? never : N }[JobName];
+
+/** The names, for telling a job of this release from one of another. */
+export const jobNames = Object.keys(catalogue) as JobName[];
+
+/** @throws ZodError when the data is not what the job takes. */
+export function parseJobData<N extends JobName>(name: N, data: unknown): JobData<N> {
+  return catalogue[name].data.parse(data) as JobData<N>;
+}

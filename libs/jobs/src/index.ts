@@ -1,0 +1,3 @@
+export { announce } from './announce.js';
+export { catalogue, parseJobData, type EnqueuedJobName, type JobData, type JobName } from './catalogue.js';
+export { enqueue } from './outbox.js';

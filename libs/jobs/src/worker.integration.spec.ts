@@ -1,0 +1,211 @@
+import { newId } from '@latchkey/database';
+import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
+import { createLogger } from '@latchkey/runtime';
+import { Redis } from 'ioredis';
+import pg from 'pg';
+import { enqueue } from './outbox.js';
+import { migrateQueue } from './migrate.js';
+import { JobQueue, queueSchema, type QueueAddress } from './queue.js';
+import { relayBatch } from './relay.js';
+import { startWorker, type Handlers, type RunningWorker } from './worker.js';
+
+const log = createLogger('jobs-test', 'silent');
+const redisUrl = process.env['REDIS_URL'];
+if (!redisUrl) console.log('The queue on Redis was not tested: set REDIS_URL to a Redis server.');
+
+let test: TestDatabase;
+let tenantId: string;
+
+beforeAll(async () => {
+  test = await createTestDatabase();
+  await migrateQueue(test.ownerUrl, test.url);
+});
+afterAll(() => test.drop());
+
+beforeEach(async () => {
+  tenantId = newId();
+  await test.owner.query('TRUNCATE outbox');
+});
+
+/** A job is asked for and forgotten; what it is about need not exist here. */
+async function ask(deliveryId = newId()): Promise<string> {
+  await test.database.transaction({ tenantId }, (tx) => enqueue(tx, tenantId, 'webhook.deliver', { tenantId, deliveryId }));
+  return deliveryId;
+}
+
+async function waitingRows(): Promise<number> {
+  const { rows } = await test.owner.query<{ waiting: number }>('SELECT count(*)::int AS waiting FROM outbox WHERE relayed_at IS NULL');
+  return rows[0]!.waiting;
+}
+
+async function until(reached: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await reached())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** Kills the connections of transactions that are under way, as if their process had died. */
+async function killTransactions(): Promise<void> {
+  await test.owner.query(`
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND state = 'idle in transaction'`);
+}
+
+/** Leaves a Redis that is not ours as we found it. */
+async function forget({ url, prefix }: QueueAddress): Promise<void> {
+  const redis = new Redis(url);
+  for await (const keys of redis.scanStream({ match: `${prefix}:*` })) if (keys.length > 0) await redis.del(...keys);
+  await redis.quit();
+}
+
+describe.each(redisUrl ? ['PostgreSQL', 'Redis'] : ['PostgreSQL'])('the queue on %s', (kind) => {
+  let address: QueueAddress;
+  let delivered: string[];
+  let deliver: Handlers['webhook.deliver'];
+  let sweeps: number;
+  const running: RunningWorker[] = [];
+
+  async function start(): Promise<void> {
+    const handlers: Handlers = {
+      'webhook.deliver': async (data, run) => {
+        await deliver(data, run);
+        delivered.push(data.deliveryId);
+      },
+      'records.sweep': async () => void (sweeps += 1),
+    };
+    running.push(await startWorker({ database: test.database, databaseUrl: test.url, queue: address, handlers: () => handlers, log }));
+  }
+
+  async function openQueue(): Promise<JobQueue> {
+    return JobQueue.open(address, () => undefined);
+  }
+
+  beforeEach(async () => {
+    address = kind === 'Redis' ? { url: redisUrl!, prefix: `test-${newId()}` } : { url: test.url, prefix: '' };
+    await test.owner.query(`TRUNCATE ${queueSchema}.job, ${queueSchema}.scheduler CASCADE`);
+    delivered = [];
+    sweeps = 0;
+    deliver = async () => undefined;
+  });
+  afterEach(async () => {
+    await Promise.all(running.splice(0).map((worker) => worker.close()));
+    if (kind === 'Redis') await forget(address);
+  });
+
+  it('runs a job that a transaction asked for', async () => {
+    await start();
+    const id = await ask();
+    await until(() => delivered.length > 0);
+    expect(delivered).toEqual([id]);
+    expect(await waitingRows()).toBe(0);
+    await running[0]!.ping();
+  });
+
+  it('runs what was asked for while no worker was there', async () => {
+    const ids = [await ask(), await ask(), await ask()];
+    await start();
+    await until(() => delivered.length === 3);
+    expect(delivered.toSorted()).toEqual(ids.toSorted());
+  });
+
+  it('shares the work among several workers, each job done by one', async () => {
+    await Promise.all([start(), start(), start()]);
+    const ids = await Promise.all(Array.from({ length: 100 }, () => ask()));
+    await until(() => delivered.length >= 100);
+    await until(async () => (await waitingRows()) === 0);
+    expect(delivered.toSorted()).toEqual(ids.toSorted());
+  });
+
+  it('loses nothing and does nothing twice when a relay dies after it put a job into the queue', async () => {
+    const id = await ask();
+    const queue = await openQueue();
+    const dying = relayBatch(test.database, {
+      async add(jobs) {
+        await queue.add(jobs);
+        await killTransactions();
+      },
+    });
+    await expect(dying).rejects.toThrow();
+    expect(await waitingRows()).toBe(1);
+    expect(await relayBatch(test.database, queue)).toBe(1);
+    await queue.close();
+    const second = await ask();
+    await start();
+    await until(() => delivered.includes(second));
+    expect(delivered.toSorted()).toEqual([id, second].toSorted());
+  });
+
+  it('keeps the rows when the queue refuses them', async () => {
+    await ask();
+    const refused = relayBatch(test.database, { add: () => Promise.reject(new Error('the queue is gone')) });
+    await expect(refused).rejects.toThrow('the queue is gone');
+    expect(await waitingRows()).toBe(1);
+  });
+
+  it('tries a failed job again, and says that it is not the last time', async () => {
+    const last: boolean[] = [];
+    deliver = async (_, run) => {
+      last.push(run.lastAttempt);
+      if (last.length === 1) throw new Error('not today');
+    };
+    await start();
+    const id = await ask();
+    await until(() => delivered.length > 0);
+    expect(delivered).toEqual([id]);
+    expect(last).toEqual([false, false]);
+  });
+
+  it('gives no handler data that the job does not take, and goes on with the next', async () => {
+    await start();
+    await test.owner.query(`INSERT INTO outbox (id, tenant_id, name, data) VALUES ($1, $2, 'webhook.deliver', '{"deliveryId": 7}')`, [newId(), tenantId]);
+    const id = await ask();
+    await until(() => delivered.length > 0);
+    expect(delivered).toEqual([id]);
+    const queue = await openQueue();
+    await until(async () => (await queue.forgetFailed(0, 10)) === 1);
+    await queue.close();
+  });
+
+  it('leaves a job that this release does not know to a newer one, and is not held up by it', async () => {
+    await test.owner.query(`INSERT INTO outbox (id, tenant_id, name, data) SELECT gen_random_uuid(), $1, 'mail.send', '{}' FROM generate_series(1, 300)`, [tenantId]);
+    await start();
+    const id = await ask();
+    await until(() => delivered.length > 0);
+    expect(delivered).toEqual([id]);
+    expect(await waitingRows()).toBe(300);
+  });
+
+  it('runs a scheduled job at the first start, and not at every later one', async () => {
+    await start();
+    await until(() => sweeps > 0);
+    await start();
+    await ask();
+    await until(() => delivered.length > 0);
+    expect(sweeps).toBe(1);
+  });
+});
+
+describe('the login of the apps', () => {
+  it('may use the tables of the queue through one role and see nothing else through it', async () => {
+    const client = new pg.Client({ connectionString: test.url, options: `-c role=${queueSchema}` });
+    await client.connect();
+    await expect(client.query('SELECT * FROM latchkey.outbox')).rejects.toThrow('permission denied');
+    await expect(client.query(`DROP TABLE ${queueSchema}.job`)).rejects.toThrow('must be owner');
+    await expect(client.query(`SELECT count(*) FROM ${queueSchema}.job`)).resolves.toBeDefined();
+    await client.query('RESET ROLE');
+    await client.end();
+  });
+
+  it('is told what to do when the tables of the queue are missing', async () => {
+    const other = await createTestDatabase();
+    await expect(JobQueue.open({ url: other.url, prefix: '' }, () => undefined)).rejects.toThrow(/migrat/i);
+    await other.drop();
+  });
+});
+
+describe('making the tables of the queue', () => {
+  it('may be started twice at once and repeated', async () => {
+    const other = await createTestDatabase();
+    await Promise.all([migrateQueue(other.ownerUrl, other.url), migrateQueue(other.ownerUrl, other.url)]);
+    await migrateQueue(other.ownerUrl);
+    await other.drop();
+  });
+});

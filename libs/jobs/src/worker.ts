@@ -1,0 +1,113 @@
+import type { Database } from '@latchkey/database';
+import type { Logger } from '@latchkey/runtime';
+import { UnrecoverableError, Worker, type IQueueBackend, type Job, type JobProgress } from 'bullmq';
+import { z } from 'zod';
+import { catalogue, jobNames, parseJobData, type JobData, type JobName } from './catalogue.js';
+import { createBackend, JobQueue, queueName, type QueueAddress, type QueueConnection } from './queue.js';
+import { Relay } from './relay.js';
+
+/** One run of a job. */
+export interface Run {
+  /** True when no retry follows if this run fails. */
+  lastAttempt: boolean;
+  /** Aborted when the worker must stop and cannot wait any longer. */
+  signal: AbortSignal;
+}
+
+/**
+ * What to do for each job of the catalogue; none may be left out. A handler may be called again after it succeeded, and
+ * the error it throws is kept in the queue: it must say nothing secret.
+ */
+export type Handlers = { [N in JobName]: (data: JobData<N>, run: Run) => Promise<void> };
+
+export interface WorkerOptions {
+  database: Database;
+  /** Where the outbox is listened to. */
+  databaseUrl: string;
+  queue: QueueAddress;
+  handlers: (queue: JobQueue) => Handlers;
+  log: Logger;
+  /** Name of this process in the queue. */
+  name?: string;
+}
+
+/** Jobs are mostly waiting for someone else's server. */
+const concurrency = 32;
+
+/** After this long without a sign of life from its worker, a job is given to another. */
+const lockMillis = 15_000;
+
+/** How long jobs may go on once the worker was told to stop. */
+const patienceMillis = 5_000;
+
+export interface RunningWorker {
+  /** Resolves when the queue answers. @throws when it does not. */
+  ping(): Promise<void>;
+  /** Takes no more jobs and resolves when those in hand are done or were cut short; the queue keeps the latter. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts moving outbox rows into the queue, working through it and scheduling what recurs.
+ *
+ * @throws when the queue does not answer, or its tables are missing.
+ */
+export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
+  const { log } = options;
+  const queue = await JobQueue.open(options.queue, (error) => log.warn(error, 'the queue cannot be reached'));
+  await queue.schedule();
+  const worker = startBullWorker(options, options.handlers(queue));
+  const relay = new Relay({ ...options, queue });
+  return {
+    ping: () => queue.ping(),
+    async close() {
+      await relay.close();
+      const cutShort = setTimeout(() => worker.cancelAllJobs('the worker is stopping'), patienceMillis);
+      await worker.close();
+      clearTimeout(cutShort);
+      await queue.close();
+    },
+  };
+}
+
+function startBullWorker({ queue, name, log }: WorkerOptions, handlers: Handlers) {
+  const worker = new Worker<object, void, string, IQueueBackend, JobProgress, QueueConnection>(
+    queueName,
+    (job, _token, signal) => handle(handlers, job, signal ?? new AbortController().signal),
+    {
+      connection: { url: queue.url, poolSize: 4 },
+      prefix: queue.prefix,
+      ...(name && { name }),
+      concurrency,
+      lockDuration: lockMillis,
+      stalledInterval: lockMillis,
+      // A process that is killed takes its jobs with it through no fault of theirs. Ten in a row are the job's own fault.
+      maxStalledCount: 10,
+    },
+    createBackend,
+  );
+  worker.on('error', (error) => log.warn(error, 'the queue cannot be reached'));
+  worker.on('failed', (job, error) => log.warn({ job: job?.name, id: job?.id, attempt: job?.attemptsMade, reason: error.message }, 'a job failed'));
+  return worker;
+}
+
+async function handle(handlers: Handlers, job: Job<object, void, string>, signal: AbortSignal): Promise<void> {
+  const name = jobNames.find((known) => known === job.name);
+  // A newer release put it there; the retry may find a worker that knows it.
+  if (!name) throw new Error(`This release knows no job ${job.name}`);
+  const lastAttempt = job.attemptsMade + 1 >= catalogue[name].attempts;
+  await call(handlers, name, job.data, { lastAttempt, signal });
+}
+
+/** Its own function, so that TypeScript sees that data and handler belong to the same name. */
+async function call<N extends JobName>(handlers: Handlers, name: N, data: unknown, run: Run): Promise<void> {
+  let parsed: JobData<N>;
+  try {
+    parsed = parseJobData(name, data);
+  } catch (error) {
+    throw new UnrecoverableError(error instanceof z.ZodError ? `The data is not what ${name} takes: ${z.prettifyError(error)}` : String(error));
+  }
+  await handlers[name](parsed, run);
+}
+
+export type { JobQueue, QueueAddress } from './queue.js';
