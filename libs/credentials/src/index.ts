@@ -7,4 +7,5 @@ export { KeyRing } from './key-ring.js';
 export { hashPassword, verifyPassword } from './password.js';
 export { PlainSecret, randomText } from './plain-secret.js';
 export { RepositoryDirectory, type KnownRepository } from './repository-directory.js';
+export { signIn, type SignedIn } from './sign-in.js';
 export { createSigningKey, SigningKeys, type PrivateJwk } from './signing-key.js';

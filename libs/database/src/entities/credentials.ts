@@ -102,6 +102,9 @@ export class OidcRecord {
   @Column('text', { nullable: true }) grantId!: string | null;
   @Column('text', { nullable: true }) uid!: string | null;
   @Column('text', { nullable: true }) userCode!: string | null;
+  @Column('integer', { nullable: true }) userId!: number | null;
+  /** The user's generation when the person signed in; a session or grant is dead once the user has a later one. */
+  @Column('integer', { nullable: true }) userGeneration!: number | null;
   @Column('timestamptz', { nullable: true }) expiresAt!: Date | null;
   @Column('timestamptz', { nullable: true }) consumedAt!: Date | null;
 }

@@ -258,10 +258,14 @@ const recordTables = `
     grant_id text,
     uid text,
     user_code text,
+    user_id integer,
+    user_generation integer,
     expires_at timestamptz,
     consumed_at timestamptz,
     PRIMARY KEY (repository_id, kind, id)
   );
+  COMMENT ON COLUMN oidc_records.user_generation IS
+    'The generation of the user when the person signed in; a session or grant is dead once the user has a later one.';
   CREATE INDEX oidc_records_grant ON oidc_records (repository_id, grant_id) WHERE grant_id IS NOT NULL;
   CREATE INDEX oidc_records_uid ON oidc_records (repository_id, kind, uid) WHERE uid IS NOT NULL;
   CREATE INDEX oidc_records_user_code ON oidc_records (repository_id, kind, user_code) WHERE user_code IS NOT NULL;

@@ -44,7 +44,7 @@ export class CreateCheck1763690000001 implements MigrationInterface {
           CASE WHEN asked.grant_id IS NOT NULL THEN EXISTS (
             SELECT FROM oidc_records o
             WHERE o.repository_id = asked.repository_id AND o.kind = 'Grant' AND o.id = asked.grant_id
-              AND (o.expires_at IS NULL OR o.expires_at > now())) END,
+              AND (o.expires_at IS NULL OR o.expires_at > now()) AND o.user_generation = u.generation) END,
           CASE WHEN asked.token_id IS NOT NULL THEN EXISTS (
             SELECT FROM revoked_tokens t WHERE t.repository_id = asked.repository_id AND t.id = asked.token_id) END
         FROM unnest(repository_ids, client_ids, user_ids, version_ids, grant_ids, token_ids, with_secrets) WITH ORDINALITY

@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import { errors, type AdapterPayload } from 'oidc-provider';
+import { everythingScope } from '@latchkey/contracts';
+import { matchSecret, PlainSecret, type Answer, type CheckedSecret, type KnownRepository } from '@latchkey/credentials';
+import type { Authority } from './authority.js';
+import { markPresentedToken } from './presented-token.js';
+import { currentState } from './request-state.js';
+
+/** OpenID scopes that every app client may ask for. */
+export const openidScopes = ['openid', 'profile', 'email', 'offline_access'];
+
+/**
+ * The library wants a `client_secret` for clients that authenticate with one. Nobody knows this one, it is compared with
+ * nothing (see `compareSecret`), and symmetric algorithms, which would use it as a key, are off.
+ */
+const placeholderSecret = randomBytes(32).toString('base64url');
+
+/** Well formed, so that comparing it takes as long as comparing a real one. */
+const nobodysSecret = PlainSecret.generate('production', 'cs').reveal();
+
+/** Asks the primary for a client and describes it as the library wants it (OpenID Connect Registration 1.0 §2). */
+export async function findClient(authority: Authority, repository: KnownRepository, clientId: string): Promise<AdapterPayload | undefined> {
+  const answer = await authority.check.ask({ repositoryId: repository.id, clientId, withSecrets: true });
+  if (!answer?.client) {
+    // An unknown client takes as long as a wrong secret: a comparison is made all the same.
+    matchSecret(authority.peppers, 'production', [], nobodysSecret);
+    return undefined;
+  }
+  const state = currentState();
+  // The first client that a request looks up is the one that makes it.
+  if (state) state.client ??= answer;
+  markPresentedToken();
+  return metadata(answer.client);
+}
+
+function metadata(client: NonNullable<Answer['client']>): AdapterPayload {
+  const base = { client_id: client.id, client_name: client.name };
+  if (client.kind === 'app') {
+    const signsIn = client.redirectUris.length > 0;
+    return {
+      ...base,
+      // Native lets a loopback port vary (RFC 8252 §7.3) and is as strict as web about everything else.
+      application_type: 'native',
+      token_endpoint_auth_method: 'none',
+      redirect_uris: client.redirectUris,
+      post_logout_redirect_uris: client.postLogoutRedirectUris,
+      grant_types: signsIn ? ['authorization_code', 'refresh_token'] : [],
+      response_types: signsIn ? ['code'] : [],
+      scope: [...openidScopes, everythingScope, ...client.permissions].join(' '),
+    };
+  }
+  return {
+    ...base,
+    token_endpoint_auth_method: 'client_secret_basic',
+    client_secret: placeholderSecret,
+    redirect_uris: [],
+    grant_types: ['client_credentials'],
+    response_types: [],
+    scope: [everythingScope, ...client.permissions].join(' '),
+  };
+}
+
+/**
+ * The library's hook for hashed secrets: compares what was presented with the versions that this very request got from the
+ * primary, and notes which one it was, because the token will name it.
+ *
+ * @throws InvalidClientAuth that says when the secret was replaced, to whoever proves to have had it.
+ */
+export function compareSecret(authority: Authority, clientId: string, presented: string): boolean {
+  const state = currentState();
+  const answer = state?.client?.client?.id === clientId ? state.client : undefined;
+  const secrets: CheckedSecret[] = answer?.secrets ?? [];
+  const match = matchSecret(authority.peppers, answer?.repository.environment ?? 'production', secrets, presented);
+  if (match.outcome === 'live' && state) {
+    state.versionId = match.versionId;
+    return answer?.subject?.enabled === true;
+  }
+  if (match.outcome === 'replaced') {
+    const refusal = new errors.InvalidClientAuth('a replaced secret was presented');
+    refusal.error_description = `this secret was replaced at ${new Date(match.endedAt ?? 0).toISOString()}`;
+    throw refusal;
+  }
+  return false;
+}

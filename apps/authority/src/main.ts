@@ -1,0 +1,22 @@
+import { ConfigError, createLogger, loadConfig, stopGracefully } from '@latchkey/runtime';
+import { openAuthority } from './authority.js';
+import { configSchema } from './config.js';
+import { closeAll, createListener, listen } from './server.js';
+
+/** Started once per process; see `config.ts` for what it reads from the environment. */
+async function main(): Promise<void> {
+  const config = loadConfig(configSchema);
+  const log = createLogger(config.NODE_NAME ?? 'authority', config.LOG_LEVEL);
+  const authority = await openAuthority(config, log);
+  const servers = await listen(createListener(authority), { host: config.HOST, port: config.PORT, reusePort: config.REUSE_PORT, nodePort: config.NODE_PORT });
+  stopGracefully(log, async () => {
+    await closeAll(servers);
+    await authority.close();
+  });
+  log.info({ port: config.PORT, nodePort: config.NODE_PORT }, 'listening');
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : `authority: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`}\n`);
+  process.exit(1);
+});

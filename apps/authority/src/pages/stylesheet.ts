@@ -1,0 +1,29 @@
+import { createHash } from 'node:crypto';
+
+/** The look of every page of the authority. Contrast is at least 4.5 to 1 in both schemes (WCAG 2.2 §1.4.3). */
+export const stylesheet = `
+:root { color-scheme: light dark; --ink: #1a2233; --soft: #55607a; --paper: #ffffff; --ground: #f2f4f8; --line: #8a94a8; --accent: #2450c8; --on-accent: #ffffff; --fault: #a81919; --fault-ground: #fdeeee; }
+@media (prefers-color-scheme: dark) { :root { --ink: #eef1f8; --soft: #b3bdd1; --paper: #1b2130; --ground: #10141d; --line: #76819a; --accent: #8fb0ff; --on-accent: #0c1530; --fault: #ffb4b4; --fault-ground: #3b1c20; } }
+* { box-sizing: border-box; }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem 1rem; background: var(--ground); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
+main { width: 100%; max-width: 26rem; padding: 2rem; background: var(--paper); border-radius: 0.75rem; box-shadow: 0 1px 3px rgb(0 0 0 / 0.2); overflow-wrap: anywhere; }
+header { display: flex; align-items: center; gap: 0.75rem; margin-bottom: 1.5rem; }
+header p { margin: 0; }
+.mark { flex: none; width: 2.25rem; height: 2.25rem; display: grid; place-items: center; border-radius: 0.5rem; background: var(--accent); color: var(--on-accent); font-weight: 700; }
+.repository { font-weight: 600; }
+h1 { margin: 0 0 0.25rem; font-size: 1.5rem; line-height: 1.25; }
+.lead { margin: 0 0 1.5rem; color: var(--soft); }
+.field { margin-bottom: 1.25rem; }
+label { display: block; margin-bottom: 0.25rem; font-weight: 600; }
+input { width: 100%; min-height: 2.75rem; padding: 0.5rem 0.75rem; border: 1px solid var(--line); border-radius: 0.5rem; background: transparent; color: inherit; font: inherit; }
+input[aria-invalid] { border-color: var(--fault); }
+.hint { margin: 0.25rem 0 0; color: var(--soft); font-size: 0.875rem; }
+.fault { margin: 0 0 1.25rem; padding: 0.75rem 1rem; border-left: 4px solid var(--fault); border-radius: 0.25rem; background: var(--fault-ground); color: var(--fault); }
+button, .button { display: block; width: 100%; min-height: 2.75rem; padding: 0.5rem 1rem; border: 1px solid var(--accent); border-radius: 0.5rem; background: var(--accent); color: var(--on-accent); font: inherit; font-weight: 600; text-align: center; text-decoration: none; cursor: pointer; }
+button.quiet { margin-top: 0.75rem; background: transparent; color: var(--accent); }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+code { font-size: 0.875rem; }
+`;
+
+/** How a Content-Security-Policy names the one stylesheet that pages may have (CSP Level 3 §2.3.1). */
+export const stylesheetHash = `'sha256-${createHash('sha256').update(stylesheet).digest('base64')}'`;

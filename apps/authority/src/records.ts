@@ -1,0 +1,156 @@
+import Provider, { errors, type Adapter, type AdapterPayload } from 'oidc-provider';
+import { CredentialRefused, type KnownRepository, type VerifiedToken } from '@latchkey/credentials';
+import { OidcRecord, RevokedToken, type EntityManager } from '@latchkey/database';
+import type { Authority } from './authority.js';
+import { findClient } from './clients.js';
+import { unmark } from './presented-token.js';
+import { currentState, stateOf } from './request-state.js';
+
+/** Records that end when their user's generation is raised. */
+const boundToUser = new Set(['Session', 'Grant']);
+
+/**
+ * What oidc-provider remembers of one issuer, in PostgreSQL. Every row carries the repository, and row-level security
+ * shows a transaction no other's, so a record of one issuer is not found by another.
+ */
+export class Records implements Adapter {
+  constructor(
+    readonly authority: Authority,
+    readonly repository: KnownRepository,
+    readonly kind: string,
+  ) {}
+
+  async find(id: string): Promise<AdapterPayload | undefined> {
+    if (this.kind === 'Client') return findClient(this.authority, this.repository, id);
+    if (this.kind === 'AccessToken' || this.kind === 'ClientCredentials') return this.#findAccessToken(id);
+    return this.#findRecord('o.id = :value', id);
+  }
+
+  async findByUid(uid: string): Promise<AdapterPayload | undefined> {
+    return this.#findRecord('o.uid = :value', uid);
+  }
+
+  async findByUserCode(userCode: string): Promise<AdapterPayload | undefined> {
+    return this.#findRecord('o.userCode = :value', userCode);
+  }
+
+  async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<void> {
+    const { accountId, grantId, uid, userCode } = payload;
+    const userId = accountId === undefined ? null : Number(accountId);
+    const record = {
+      repositoryId: this.repository.id,
+      kind: this.kind,
+      id,
+      payload: payload as object,
+      grantId: grantId ?? null,
+      uid: uid ?? null,
+      userCode: userCode ?? null,
+      userId,
+      userGeneration: userId !== null && boundToUser.has(this.kind) ? generationOfPerson() : null,
+      expiresAt: expiresIn ? new Date(Date.now() + expiresIn * 1000) : null,
+    };
+    await this.#write((tx) => tx.upsert(OidcRecord, record, ['repositoryId', 'kind', 'id']));
+  }
+
+  /**
+   * Marks a code or refresh token as used.
+   *
+   * @throws InvalidGrant when another request has used it since it was read, so that two at once cannot both succeed.
+   */
+  async consume(id: string): Promise<void> {
+    const [, consumed] = await this.#write((tx) =>
+      tx.query<[unknown, number]>('UPDATE oidc_records SET consumed_at = now() WHERE repository_id = $1 AND kind = $2 AND id = $3 AND consumed_at IS NULL', [
+        this.repository.id,
+        this.kind,
+        id,
+      ]),
+    );
+    if (consumed === 0) throw new errors.InvalidGrant('used already');
+  }
+
+  async destroy(id: string): Promise<void> {
+    if (this.kind === 'AccessToken' || this.kind === 'ClientCredentials') return this.#revokeAccessToken(id);
+    await this.#write((tx) => tx.delete(OidcRecord, { repositoryId: this.repository.id, kind: this.kind, id }));
+    return undefined;
+  }
+
+  /** Ends a grant with everything that was issued under it: also its access tokens, since they are checked against it. */
+  async revokeByGrantId(grantId: string): Promise<void> {
+    await this.#write((tx) =>
+      tx.query(`DELETE FROM oidc_records WHERE repository_id = $1 AND (grant_id = $2 OR (kind = 'Grant' AND id = $2))`, [this.repository.id, grantId]),
+    );
+  }
+
+  async #findRecord(condition: string, value: string): Promise<AdapterPayload | undefined> {
+    const record = await this.authority.database.read({ repositoryId: this.repository.id }, (tx) =>
+      tx
+        .createQueryBuilder(OidcRecord, 'o')
+        .leftJoin('repository_users', 'u', 'u.repository_id = o.repository_id AND u.id = o.user_id')
+        .where(`o.repositoryId = :repositoryId AND o.kind = :kind AND ${condition}`, { repositoryId: this.repository.id, kind: this.kind, value })
+        .andWhere('(o.expiresAt IS NULL OR o.expiresAt > now())')
+        .andWhere('(o.userId IS NULL OR u.enabled)')
+        .andWhere('(o.userGeneration IS NULL OR o.userGeneration = u.generation)')
+        .getOne(),
+    );
+    if (!record) return undefined;
+    const state = currentState();
+    if (state && this.kind === 'Session' && record.userGeneration !== null) state.userGeneration = record.userGeneration;
+    return { ...record.payload, ...(record.consumedAt ? { consumed: Math.floor(record.consumedAt.getTime() / 1000) } : {}) };
+  }
+
+  /**
+   * Access tokens are JWTs and are stored nowhere. Whoever presents one to userinfo, introspection or revocation presents
+   * the proof itself, so finding it means verifying it and asking whether it is alive.
+   */
+  async #findAccessToken(presented: string): Promise<AdapterPayload | undefined> {
+    const token = await this.#verify(unmark(presented));
+    if (!token || (token.clientKind === 'app') !== (this.kind === 'AccessToken')) return undefined;
+    const { repository, authority, kind } = this;
+    return {
+      kind,
+      jti: token.tokenId,
+      iat: token.issuedAt,
+      exp: token.expiresAt,
+      clientId: token.clientId,
+      scope: token.scopes.join(' '),
+      // For userinfo the library wants a token without audience (it reads it as "for userinfo"); ours is for both.
+      ...(Provider.ctx?.oidc.route === 'userinfo' ? {} : { aud: authority.audienceOf(repository.slug) }),
+      ...(kind === 'AccessToken' ? { accountId: String(token.userId), grantId: token.grantId } : { extra: { sub: String(token.userId), client_sub: token.loginName } }),
+    };
+  }
+
+  async #verify(jwt: string): Promise<VerifiedToken | undefined> {
+    const refusedIsNothing = (error: unknown) => {
+      if (error instanceof CredentialRefused) return undefined;
+      throw error;
+    };
+    const verify = () => this.authority.verifier.verify(this.repository, jwt).catch(refusedIsNothing);
+    const state = currentState();
+    if (!state) return verify();
+    // The library looks for a token as several kinds at once; one check within one request answers all.
+    const known = state.tokens.get(jwt) ?? verify();
+    state.tokens.set(jwt, known);
+    return known;
+  }
+
+  async #revokeAccessToken(id: string): Promise<void> {
+    const presented = await Promise.all(currentState()?.tokens.values() ?? []);
+    const token = presented.find((each) => each?.tokenId === id);
+    if (!token) return;
+    const row = { repositoryId: this.repository.id, id, expiresAt: new Date(token.expiresAt * 1000) };
+    await this.#write((tx) => tx.upsert(RevokedToken, row, ['repositoryId', 'id']));
+  }
+
+  async #write<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    return this.authority.database.transaction({ repositoryId: this.repository.id }, work);
+  }
+}
+
+/** The generation of the person whose session the request has, or who has just signed in. */
+function generationOfPerson(): number {
+  const ctx = Provider.ctx;
+  const signedIn = (ctx?.oidc.result as { generation?: number } | undefined)?.generation;
+  const generation = signedIn ?? (ctx ? stateOf(ctx).userGeneration : undefined);
+  if (generation === undefined) throw new Error('a session or grant must be bound to the generation of its user');
+  return generation;
+}

@@ -1,0 +1,29 @@
+import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
+import type { Answer, VerifiedToken } from '@latchkey/credentials';
+
+/** What one request has learnt from the primary. It lives and dies with the request, so nothing outlives its check. */
+export interface RequestState {
+  /** The check of the client that the request names. */
+  client?: Answer;
+  /** The secret version with which the client has just authenticated. */
+  versionId?: string;
+  /** The generation of the person who signs in or whose session this is. */
+  userGeneration?: number;
+  /** Access tokens that the request presents. */
+  tokens: Map<string, Promise<VerifiedToken | undefined>>;
+}
+
+const states = new WeakMap<object, RequestState>();
+
+/** The state of a request of the library's. */
+export function stateOf(ctx: KoaContextWithOIDC): RequestState {
+  const state = states.get(ctx.req) ?? { tokens: new Map() };
+  states.set(ctx.req, state);
+  return state;
+}
+
+/** The state of the request that the library is working on, or nothing outside of its routes. */
+export function currentState(): RequestState | undefined {
+  const ctx = Provider.ctx;
+  return ctx ? stateOf(ctx) : undefined;
+}

@@ -1,0 +1,100 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { Problem } from '@latchkey/contracts';
+import { isUnavailable } from '@latchkey/database';
+import { readiness } from '@latchkey/runtime';
+import type { Authority } from './authority.js';
+import { IssuerPool } from './issuer-pool.js';
+import type { Issuer } from './issuer.js';
+import { servePages } from './interactions.js';
+import { messagePage, pageHeaders } from './pages/pages.js';
+
+/** Answers every request of this process: health, and whatever lies below the address of a repository. */
+export function createListener(authority: Authority): RequestListener {
+  const pool = new IssuerPool(authority);
+  return (request, response) => {
+    const began = performance.now();
+    const [path] = (request.url ?? '/').split('?');
+    response.on('finish', () => {
+      // The query may hold codes and hints, and an invitation's path its token.
+      const shown = path?.replace(/\/invitation\/.*/, '/invitation/[secret]');
+      authority.log.info({ method: request.method, path: shown, status: response.statusCode, ms: Math.round(performance.now() - began) }, 'request');
+    });
+    serve(authority, pool, request, response).catch((error: unknown) => fail(authority, request, response, error));
+  };
+}
+
+async function serve(authority: Authority, pool: IssuerPool, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  if (request.url === '/healthz') return sendJson(response, 200, { status: 'ok' });
+  if (request.url === '/readyz') {
+    const state = await readiness({ database: () => authority.database.ping() });
+    return sendJson(response, state.ready ? 200 : 503, state);
+  }
+  const found = authority.addresses.find(request.headers.host, request.url ?? '/');
+  const issuer = found && (await pool.find(found.slug));
+  if (!issuer) return refuse(request, response, 404, 'not_found', 'There is no active repository at this address.');
+
+  settleAddress(issuer, request);
+  const [path = '/'] = found.rest.split('?');
+  if (await servePages(authority, issuer, path, request, response)) return undefined;
+  // The library serves the issuer from the root and learns from originalUrl what was in front of it.
+  Object.assign(request, { originalUrl: request.url });
+  request.url = found.rest;
+  return issuer.provider.callback()(request, response);
+}
+
+/**
+ * The library builds addresses from the request's host and scheme. Whatever a stranger writes there, and whatever a proxy
+ * made of it, the issuer has one address.
+ */
+function settleAddress(issuer: Issuer, request: IncomingMessage): void {
+  const { host, protocol } = new URL(issuer.url);
+  request.headers.host = host;
+  request.headers['x-forwarded-proto'] = protocol.slice(0, -1);
+  delete request.headers['x-forwarded-host'];
+}
+
+function fail(authority: Authority, request: IncomingMessage, response: ServerResponse, error: unknown): void {
+  if (error instanceof Problem) return refuse(request, response, error.status, 'invalid_request', error.message);
+  if (isUnavailable(error)) {
+    authority.log.error({ err: error }, 'the database cannot be reached');
+    return refuse(request, response, 503, 'temporarily_unavailable', 'The authority cannot check credentials now. Try again in a moment.');
+  }
+  authority.log.error({ err: error }, 'a request failed');
+  return refuse(request, response, 500, 'server_error', 'Something went wrong on our side.');
+}
+
+/** As a page for people and as an OAuth error (RFC 6749 §5.2) for everything else. */
+function refuse(request: IncomingMessage, response: ServerResponse, status: number, error: string, description: string): void {
+  if (response.headersSent) return void response.destroy();
+  if (status === 503) response.setHeader('retry-after', '1');
+  if (/text\/html/.test(request.headers.accept ?? '')) return void response.writeHead(status, pageHeaders()).end(messagePage(undefined, { title: 'This did not work', text: description }));
+  return sendJson(response, status, { error, error_description: description });
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' }).end(JSON.stringify(body));
+}
+
+/** Listens on the shared port and, if it has one, on the process's own. */
+export async function listen(listener: RequestListener, { host, port, reusePort, nodePort }: { host: string; port: number; reusePort: boolean; nodePort: number | undefined }): Promise<Server[]> {
+  const open = (options: { host: string; port: number; reusePort?: boolean }) =>
+    new Promise<Server>((resolve, reject) => {
+      const server = createServer(listener);
+      server.once('error', reject);
+      server.listen(options, () => resolve(server));
+    });
+  return Promise.all([open({ host, port, reusePort }), ...(nodePort === undefined ? [] : [open({ host, port: nodePort })])]);
+}
+
+/** Takes no more requests and resolves when those under way are answered. */
+export async function closeAll(servers: Server[]): Promise<void> {
+  await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<void>((resolve) => {
+          server.close(() => resolve());
+          server.closeIdleConnections();
+        }),
+    ),
+  );
+}
