@@ -27,7 +27,7 @@ const lives = {
   AuthorizationCode: 60,
   IdToken: 3600,
   Interaction: 3600,
-  Session: 14 * day,
+  Session: 30 * day,
   Grant: 30 * day,
   RefreshToken: 30 * day,
 };
@@ -132,6 +132,10 @@ function configuration(authority: Authority, issuer: Issuer, row: Repository, ke
       snrepo: (_ctx, value) => {
         if (value && trimSlash(value) !== trimSlash(authority.audienceOf(repository.slug))) throw new errors.InvalidRequest('snrepo names another repository');
       },
+      // Nobody sends this parameter, but its check is made for every request, after the library has dropped
+      // offline_access from those without prompt=consent. A repository's own apps need no consent page, so they may have
+      // it for the asking (OpenID Connect Core 1.0 §11, "other conditions").
+      offline_access: (ctx) => restoreOfflineAccess(ctx),
     },
     formats: { customizers: { jwt: (ctx, token, jwt) => bindToken(authority, repository, ctx, token as never, jwt as never) } },
     interactions: { policy, url: (_ctx, interaction) => `${pathname === '/' ? '' : pathname}/interaction/${interaction.uid}` },
@@ -140,6 +144,8 @@ function configuration(authority: Authority, issuer: Issuer, row: Repository, ke
     // Whoever asks for offline_access gets a refresh token; browsers that block third-party cookies renew with it.
     issueRefreshToken: async (_ctx, client, code) => client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
     rotateRefreshToken: true,
+    // Whoever signs out expects everything to end with it, refresh tokens too.
+    expiresWithSession: () => true,
     // Pages of the origins that an app is redirected to may call the token and userinfo endpoints.
     clientBasedCORS: (_ctx, origin, client) => (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
     renderError: (ctx, out) => errorPage(ctx, issuer, out),
@@ -155,6 +161,14 @@ function allScopes(repository: KnownRepository): string {
 /** Cookies of one issuer are signed with a key that no other issuer has. */
 function cookieKey(authority: Authority, repository: KnownRepository): string {
   return createHmac('sha256', authority.encryption.mac('cookies')).update(repository.id).digest('base64url');
+}
+
+function restoreOfflineAccess(ctx: KoaContextWithOIDC): void {
+  const { params, client, body } = ctx.oidc;
+  const asked = String(body?.['scope'] ?? ctx.query['scope'] ?? '').split(' ');
+  if (params && asked.includes('offline_access') && client?.grantTypeAllowed('refresh_token')) {
+    params['scope'] = [...new Set([...String(params['scope'] ?? '').split(' '), 'offline_access'])].join(' ').trim();
+  }
 }
 
 function trimSlash(text: string): string {
