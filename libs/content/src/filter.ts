@@ -1,0 +1,170 @@
+import { Problem } from '@latchkey/contracts';
+import type { ContentTypes, FieldDefinition } from './content-types.js';
+import { parseTime } from './field-values.js';
+import type { Parameters } from './statement.js';
+
+/** A value that stands in a filter. */
+export type Literal = string | number | boolean | null;
+
+export const comparisons = ['eq', 'ne', 'gt', 'ge', 'lt', 'le'] as const;
+export type Comparison = (typeof comparisons)[number];
+
+export const textTests = ['contains', 'startswith', 'endswith'] as const;
+export type TextTest = (typeof textTests)[number];
+
+/** Which nodes are meant. It is built from what a caller wrote and never holds SQL. */
+export type Expression =
+  | { kind: 'and' | 'or'; terms: Expression[] }
+  | { kind: 'not'; term: Expression }
+  | { kind: 'compare'; field: string; comparison: Comparison; value: Literal }
+  | { kind: 'text'; test: TextTest; field: string; value: string }
+  /** Of this type or one derived from it. */
+  | { kind: 'isOf'; type: string }
+  /** At this path or below it. */
+  | { kind: 'inTree'; path: string };
+
+export interface Order {
+  field: string;
+  descending: boolean;
+}
+
+/** Fields that are columns rather than members of `fields`, as expressions over the node `n`. */
+const columns: Record<string, string> = {
+  Id: 'n.id',
+  ParentId: 'n.parent_id',
+  Name: 'n.name',
+  Path: 'n.path',
+  Type: 'n.type',
+  Version: 'n.version',
+  // To the millisecond, as callers get to know them.
+  CreationDate: `date_trunc('milliseconds', n.created_at)`,
+  CreatedById: 'n.created_by',
+  ModificationDate: `date_trunc('milliseconds', n.modified_at)`,
+  ModifiedById: 'n.modified_by',
+};
+
+function invalid(detail: string): Problem {
+  return new Problem('invalid-request', detail);
+}
+
+function fieldNamed(name: string, types: ContentTypes): FieldDefinition {
+  const field = types.field(name);
+  if (!field) throw invalid(`There is no field ${JSON.stringify(name)}.`);
+  return field;
+}
+
+/**
+ * The field's value in SQL, typed, null when there is none. A name that gets here is a name out of the types, never one
+ * that a caller wrote.
+ */
+function valueOf(field: FieldDefinition, types: ContentTypes): string {
+  if (field.name === 'IsFolder') return `(n.type IN (${types.derivedFrom('Folder').map((name) => `'${name}'`).join(', ')}))`;
+  const column = columns[field.name];
+  if (column) return column;
+  const text = `(f.fields ->> '${field.name}')`;
+  if (field.kind === 'Reference') throw invalid(`The field ${field.name} refers to other content: it cannot be compared or sorted by.`);
+  if (field.kind === 'Integer' || field.kind === 'Number') return `${text}::numeric`;
+  return field.kind === 'Boolean' ? `${text}::boolean` : text;
+}
+
+/** People's alphabetical order, the same on every server whatever its locale. */
+const collation = ' COLLATE "und-x-icu"';
+
+const isText = (field: FieldDefinition) => field.kind === 'ShortText' || field.kind === 'LongText';
+
+/**
+ * The order of the rows of a collection, ending with the id so that it is total.
+ *
+ * @throws Problem `invalid-request` for a field that no type has.
+ */
+export function orderOf(orderBy: Order[], types: ContentTypes): string {
+  const keys = orderBy.map(({ field: name, descending }) => {
+    const field = fieldNamed(name, types);
+    const value = valueOf(field, types);
+    return `${value}${isText(field) ? collation : ''} ${descending ? 'DESC NULLS LAST' : 'ASC NULLS FIRST'}`;
+  });
+  return [...keys, 'n.id'].join(', ');
+}
+
+const operators: Record<Exclude<Comparison, 'ne'>, string> = { eq: '=', gt: '>', ge: '>=', lt: '<', le: '<=' };
+
+/**
+ * The expression as a condition on the node `n` and its fields `f`. It is true or false and never null: a field without a
+ * value is equal to null only, and neither greater nor less than anything.
+ *
+ * @throws Problem `invalid-request` for a field or type that is not there, or a value of another kind than the field's.
+ */
+export function conditionOf(expression: Expression, parameters: Parameters, types: ContentTypes): string {
+  switch (expression.kind) {
+    case 'and':
+    case 'or':
+      return `(${expression.terms.map((term) => conditionOf(term, parameters, types)).join(expression.kind === 'and' ? ' AND ' : ' OR ')})`;
+    case 'not':
+      return `(NOT ${conditionOf(expression.term, parameters, types)})`;
+    case 'compare':
+      return comparisonOf(expression, parameters, types);
+    case 'text':
+      return textTestOf(expression, parameters, types);
+    case 'isOf': {
+      const names = types.derivedFrom(expression.type);
+      if (names.length === 0) throw invalid(`There is no content type ${JSON.stringify(expression.type)}.`);
+      return `(n.type = ANY (${parameters.add(names)}::text[]))`;
+    }
+    case 'inTree': {
+      const path = parameters.add(expression.path);
+      return `(lower(n.path) = lower(${path}) OR starts_with(lower(n.path), lower(${path}) || '/'))`;
+    }
+  }
+}
+
+function comparisonOf({ field: name, comparison, value }: Expression & { kind: 'compare' }, parameters: Parameters, types: ContentTypes): string {
+  const field = fieldNamed(name, types);
+  const left = valueOf(field, types);
+  if (value === null) {
+    if (comparison === 'eq') return `(${left} IS NULL)`;
+    return comparison === 'ne' ? `(${left} IS NOT NULL)` : 'false';
+  }
+  const right = literalFor(field, value, parameters);
+  if (comparison === 'ne') return `(${left} IS DISTINCT FROM ${right})`;
+  const order = isText(field) && comparison !== 'eq' ? collation : '';
+  return `((${left} ${operators[comparison]} ${right}${order}) IS TRUE)`;
+}
+
+/** The placeholder of a value, checked to be of the field's kind. */
+function literalFor(field: FieldDefinition, value: string | number | boolean, parameters: Parameters): string {
+  switch (field.kind) {
+    case 'Integer':
+    case 'Number':
+      if (typeof value !== 'number') throw invalid(`The field ${field.name} is a number: compare it with one.`);
+      return `${parameters.add(value)}::numeric`;
+    case 'Boolean':
+      if (typeof value !== 'boolean') throw invalid(`The field ${field.name} is true or false: compare it with one of them.`);
+      return `${parameters.add(value)}::boolean`;
+    case 'DateTime': {
+      const time = typeof value === 'string' ? parseTime(value) : undefined;
+      if (!time) throw invalid(`The field ${field.name} is a date and time: compare it with one such as datetime'2026-11-21T08:30:00Z'.`);
+      return `${parameters.add(time)}::${columns[field.name] ? 'timestamptz' : 'text'}`;
+    }
+    default:
+      return `${parameters.add(textFor(field, value))}::text`;
+  }
+}
+
+function textTestOf({ field: name, test, value }: Expression & { kind: 'text' }, parameters: Parameters, types: ContentTypes): string {
+  const field = fieldNamed(name, types);
+  const left = valueOf(field, types);
+  if (!isText(field)) throw invalid(`${test} needs a text, and the field ${field.name} is none.`);
+  const right = `${parameters.add(textFor(field, value))}::text`;
+  const tests: Record<TextTest, string> = {
+    contains: `strpos(${left}, ${right}) > 0`,
+    startswith: `starts_with(${left}, ${right})`,
+    endswith: `right(${left}, length(${right})) = ${right}`,
+  };
+  return `((${tests[test]}) IS TRUE)`;
+}
+
+function textFor(field: FieldDefinition, value: string | number | boolean): string {
+  if (typeof value !== 'string') throw invalid(`The field ${field.name} is a text: compare it with one in quotes.`);
+  if (value.includes('\0') || !value.isWellFormed()) throw invalid('A text in a filter must be well-formed and without NUL.');
+  return value;
+}

@@ -1,0 +1,170 @@
+import { Problem } from '@latchkey/contracts';
+import type { EntityManager } from '@latchkey/database';
+import { builtInTypes } from './built-in-types.js';
+import { ownIdentities, readableCondition, type Caller } from './caller.js';
+import { conditionOf, orderOf, type Expression, type Order } from './filter.js';
+import { namesOf, nodeColumns, toEntity, type ContentEntity, type NodeRow, type PermittedEntity } from './node.js';
+import { isNodeName, maxPathLength } from './node-name.js';
+import { allPermissions, hereOnlyShift, permissionBits } from './permissions.js';
+import { identitiesClause, Parameters } from './statement.js';
+
+/** Where a node is: its path, whatever its case, or its id. */
+export type Address = { path: string } | { id: number };
+
+/** Whoever looks for what is not there, or not for them, learns no more than this. */
+export function notFound(): Problem {
+  return new Problem('not-found', 'There is no such content.');
+}
+
+/** True when something could be there; what is not a path is simply not found. */
+function leadsSomewhere(address: Address): boolean {
+  if ('id' in address) return Number.isInteger(address.id) && address.id > 0 && address.id <= 2_147_483_647;
+  const { path } = address;
+  return path.length <= maxPathLength && path.startsWith('/') && path.slice(1).split('/').every(isNodeName);
+}
+
+function addressCondition(parameters: Parameters, address: Address): string {
+  return 'id' in address ? `n.id = ${parameters.add(address.id)}` : `lower(n.path) = lower(${parameters.add(address.path)})`;
+}
+
+/** What the identities may do on the node `n`, as bits: given on it or above it, up to a break; or on it only. */
+const effectiveBits = `(
+  SELECT coalesce(bit_or(p.bits | CASE WHEN p.node_id = n.id THEN p.bits >> ${hereOnlyShift} ELSE 0 END), 0) & ${allPermissions}
+  FROM content_permissions p
+  WHERE p.repository_id = $1 AND p.node_id = ANY (n.permission_path) AND p.identity_id IN (SELECT id FROM identity))`;
+
+/**
+ * Reads one node, with what the caller may do on it. One statement by the primary key or the unique index of paths; the
+ * permissions above the node are read by their primary key.
+ *
+ * @param options.lock keeps the node as it is until the transaction ends.
+ * @throws Problem `not-found` when it is not there or the caller may not see it.
+ */
+export async function readNode(tx: EntityManager, caller: Caller, address: Address, { lock = false } = {}): Promise<PermittedEntity> {
+  const node = await findNode(tx, caller, address, { lock });
+  if (!node) throw notFound();
+  return node;
+}
+
+/** Like `readNode`, but gives nothing where that throws. */
+export async function findNode(tx: EntityManager, caller: Caller, address: Address, { lock = false } = {}): Promise<PermittedEntity | undefined> {
+  if (!leadsSomewhere(address)) return undefined;
+  const parameters = new Parameters(caller.repositoryId, ownIdentities(caller.userId));
+  const rows = await tx.query<(NodeRow & { bits: number })[]>(
+    `${identitiesClause}
+     SELECT ${nodeColumns}, may.bits, CASE WHEN may.bits & ${permissionBits.Open} <> 0 THEN n.fields END AS fields
+     FROM content_nodes n CROSS JOIN LATERAL (SELECT ${effectiveBits} AS bits) may
+     WHERE n.repository_id = $1 AND ${addressCondition(parameters, address)} AND ${readableCondition(caller)}
+       AND may.bits & ${permissionBits.See} <> 0
+     ${lock ? 'FOR UPDATE OF n' : ''}`,
+    parameters.values,
+  );
+  const row = rows[0];
+  return row && { ...toEntity(row), permissions: namesOf(row.bits) };
+}
+
+/**
+ * Says what someone may do on a node that the caller sees. One statement more than reading the node.
+ *
+ * @param identityId a user or group.
+ */
+export async function permissionsOf(tx: EntityManager, caller: Caller, identityId: number, nodeId: number): Promise<PermittedEntity['permissions']> {
+  const rows = await tx.query<{ bits: number }[]>(
+    `${identitiesClause} SELECT ${effectiveBits} AS bits FROM content_nodes n WHERE n.repository_id = $1 AND n.id = $3`,
+    [caller.repositoryId, ownIdentities(identityId), nodeId],
+  );
+  return namesOf(rows[0]?.bits ?? 0);
+}
+
+/** Which nodes of a collection to read, in which order. */
+export interface Query {
+  /** The nodes right below the address, or everything below it. */
+  reach: 'children' | 'subtree';
+  filter?: Expression | undefined;
+  /** Ties are broken by id, so that pages do not overlap. */
+  orderBy?: Order[];
+  top?: number | undefined;
+  skip?: number;
+}
+
+/**
+ * Nodes where the identities were given See or Open. Reckoned once for a whole collection; then a node is visible when its
+ * permission path meets them.
+ */
+const grantsClause = `${identitiesClause}, granted AS MATERIALIZED (
+    SELECT
+      coalesce(array_agg(p.node_id) FILTER (WHERE p.bits & ${permissionBits.See} <> 0), '{}') AS see,
+      coalesce(array_agg(p.node_id) FILTER (WHERE p.bits & ${permissionBits.See << hereOnlyShift} <> 0), '{}') AS see_here,
+      coalesce(array_agg(p.node_id) FILTER (WHERE p.bits & ${permissionBits.Open} <> 0), '{}') AS open,
+      coalesce(array_agg(p.node_id) FILTER (WHERE p.bits & ${permissionBits.Open << hereOnlyShift} <> 0), '{}') AS open_here
+    FROM content_permissions p
+    WHERE p.repository_id = $1 AND p.identity_id IN (SELECT id FROM identity))`;
+
+const visible = '(n.permission_path && (SELECT see FROM granted) OR n.id = ANY ((SELECT see_here FROM granted)::integer[]))';
+const opened = '(n.permission_path && (SELECT open FROM granted) OR n.id = ANY ((SELECT open_here FROM granted)::integer[]))';
+
+/**
+ * The part of a statement that finds the nodes of a collection as `n`, with the fields that the caller may open as
+ * `f.fields`, so that a filter tells nothing about those it may not.
+ */
+function fromCollection(parameters: Parameters, caller: Caller, address: Address, query: Query): string {
+  const container = `container AS (
+    SELECT n.id, n.path FROM content_nodes n
+    WHERE n.repository_id = $1 AND ${addressCondition(parameters, address)} AND ${readableCondition(caller)} AND ${visible})`;
+  const below =
+    query.reach === 'children'
+      ? 'n.parent_id = (SELECT id FROM container)'
+      : `starts_with(lower(n.path), (SELECT lower(path) || '/' FROM container))`;
+  return `${grantsClause}, ${container}
+    SELECT /* columns */
+    FROM content_nodes n CROSS JOIN LATERAL (SELECT CASE WHEN ${opened} THEN n.fields END AS fields) f
+    WHERE n.repository_id = $1 AND ${below} AND ${visible} AND ${readableCondition(caller)}
+      AND ${query.filter ? conditionOf(query.filter, parameters, builtInTypes) : 'true'}`;
+}
+
+/** Nodes that one page holds at most. */
+export const maxPageSize = 10_000;
+
+/**
+ * Reads a page of a collection: what the caller may see of it and nothing else. One statement; a second when the page is
+ * empty, to tell an empty collection from one that is not there.
+ *
+ * @throws Problem `not-found` when the caller does not see the address.
+ * @throws Problem `invalid-request` when filter or order name a field that no type has, or compare what cannot be compared.
+ */
+export async function readCollection(tx: EntityManager, caller: Caller, address: Address, query: Query): Promise<ContentEntity[]> {
+  if (!leadsSomewhere(address)) throw notFound();
+  const parameters = new Parameters(caller.repositoryId, ownIdentities(caller.userId));
+  const from = fromCollection(parameters, caller, address, query);
+  const rows = await tx.query<NodeRow[]>(
+    `${from.replace('/* columns */', `${nodeColumns}, f.fields`)}
+     ORDER BY ${orderOf(query.orderBy ?? [], builtInTypes)}
+     LIMIT ${parameters.add(Math.min(query.top ?? maxPageSize, maxPageSize))} OFFSET ${parameters.add(query.skip ?? 0)}`,
+    parameters.values,
+  );
+  if (rows.length === 0) await readNode(tx, caller, address);
+  return rows.map(toEntity);
+}
+
+/** Counts what `readCollection` would read without `top` and `skip`. One statement, two when there is nothing. */
+export async function countCollection(tx: EntityManager, caller: Caller, address: Address, query: Pick<Query, 'reach' | 'filter'>): Promise<number> {
+  if (!leadsSomewhere(address)) throw notFound();
+  const parameters = new Parameters(caller.repositoryId, ownIdentities(caller.userId));
+  const from = fromCollection(parameters, caller, address, query);
+  const rows = await tx.query<{ count: number }[]>(from.replace('/* columns */', 'count(*)::integer AS count'), parameters.values);
+  const count = rows[0]?.count ?? 0;
+  if (count === 0) await readNode(tx, caller, address);
+  return count;
+}
+
+/** Those of the nodes that the caller may see, by id. One statement. */
+export async function readNodes(tx: EntityManager, caller: Caller, ids: number[]): Promise<Map<number, ContentEntity>> {
+  if (ids.length === 0) return new Map();
+  const rows = await tx.query<NodeRow[]>(
+    `${grantsClause}
+     SELECT ${nodeColumns}, CASE WHEN ${opened} THEN n.fields END AS fields
+     FROM content_nodes n WHERE n.repository_id = $1 AND n.id = ANY ($3) AND ${visible} AND ${readableCondition(caller)}`,
+    [caller.repositoryId, ownIdentities(caller.userId), ids],
+  );
+  return new Map(rows.map((row) => [row.id, toEntity(row)]));
+}
