@@ -1,0 +1,89 @@
+import { openFixture, type CredentialsFixture, type RepositoryFixture } from './testing/fixture.js';
+import { CredentialCheck, type Question } from './check.js';
+
+let fixture: CredentialsFixture;
+let acme: RepositoryFixture;
+let other: RepositoryFixture;
+
+beforeAll(async () => {
+  fixture = await openFixture();
+  acme = await fixture.newRepository('acme');
+  other = await fixture.newRepository('other');
+});
+afterAll(() => fixture.close());
+
+const question = (): Question => ({ repositoryId: acme.id, clientId: acme.toolId, withSecrets: true });
+
+/** A pool whose statements are counted, and can be held up on their way back. */
+function watchedCheck() {
+  const sent: string[] = [];
+  let hold: Promise<void> | undefined;
+  const pool = new Proxy(fixture.pool, {
+    get(target, name) {
+      if (name !== 'query') return Reflect.get(target, name) as unknown;
+      return async (statement: { text: string }) => {
+        sent.push(statement.text);
+        const answer = await target.query(statement as never);
+        await hold;
+        return answer;
+      };
+    },
+  });
+  return { check: new CredentialCheck(pool), sent, holdAnswers: (until: Promise<void>) => void (hold = until) };
+}
+
+describe('the check', () => {
+  it('answers each question with its own row, whatever was asked beside it', async () => {
+    const answers = await Promise.all([
+      fixture.check.ask(question()),
+      fixture.check.ask({ repositoryId: other.id, clientId: other.toolId }),
+      fixture.check.ask({ repositoryId: '00000000-0000-7000-8000-000000000000' }),
+      fixture.check.ask({ repositoryId: acme.id, clientId: other.toolId }),
+      fixture.check.ask({ repositoryId: acme.id }),
+    ]);
+    expect(answers.map((answer) => [answer?.repository.id, answer?.client?.id])).toEqual([
+      [acme.id, acme.toolId],
+      [other.id, other.toolId],
+      [undefined, undefined],
+      [acme.id, undefined],
+      [acme.id, undefined],
+    ]);
+    expect(answers[0]?.secrets).toHaveLength(1);
+    expect(answers[1]?.secrets).toBeNull();
+  });
+
+  it('gathers the questions of one turn into one statement', async () => {
+    const { check, sent } = watchedCheck();
+    await Promise.all(Array.from({ length: 200 }, () => check.ask(question())));
+    expect(sent).toHaveLength(1);
+  });
+
+  it('uses only the answer of a statement that was sent after the check began', async () => {
+    const { check, holdAnswers } = watchedCheck();
+    const version = { repositoryId: acme.id, clientId: acme.toolId, versionId: acme.secret.id };
+    let release = () => {};
+    holdAnswers(new Promise((resolve) => void (release = resolve)));
+
+    // This statement reads the secret alive, and its answer is still on its way when the secret ends.
+    const early = check.ask(version);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await fixture.owner.query('UPDATE secret_versions SET ended_at = now() WHERE id = $1', [acme.secret.id]);
+    const late = check.ask(version);
+    release();
+
+    expect((await early)?.versionAlive).toBe(true);
+    expect((await late)?.versionAlive).toBe(false);
+    await fixture.owner.query('UPDATE secret_versions SET ended_at = NULL WHERE id = $1', [acme.secret.id]);
+  });
+
+  it('fails, and does not guess, when the primary cannot be asked', async () => {
+    const broken = new CredentialCheck(new Proxy(fixture.pool, { get: (target, name) => (name === 'query' ? async () => Promise.reject(new Error('gone')) : (Reflect.get(target, name) as unknown)) }));
+    await expect(broken.ask(question())).rejects.toThrow('gone');
+  });
+
+  it('may be asked by its own role, which can do nothing else', async () => {
+    await expect(fixture.pool.query('SELECT * FROM secret_versions')).rejects.toThrow('permission denied');
+    await expect(fixture.pool.query('SELECT * FROM repositories')).rejects.toThrow('permission denied');
+    await expect(fixture.database.read({ tenantId: acme.tenantId }, (tx) => tx.query(`SELECT * FROM find_repository('acme')`))).rejects.toThrow('permission denied');
+  });
+});

@@ -1,0 +1,202 @@
+import { Problem } from '@latchkey/contracts';
+import { audit } from '@latchkey/access';
+import { ClientSecrets, matchSecret } from './client-secret.js';
+import { Clients } from './client.js';
+import { actorOf, openFixture, toolUserId, type CredentialsFixture, type RepositoryFixture } from './testing/fixture.js';
+
+let fixture: CredentialsFixture;
+let secrets: ClientSecrets;
+let slugs = 0;
+
+beforeAll(async () => {
+  fixture = await openFixture();
+  secrets = new ClientSecrets(fixture.database, fixture.peppers);
+});
+afterAll(() => fixture.close());
+
+const freshRepository = () => fixture.newRepository(`repository-${++slugs}`);
+const regenerateNow = (of: RepositoryFixture, overlapSeconds = 0) => secrets.regenerate(of.actor, of.slug, of.toolId, { overlapSeconds });
+
+/** What becomes of a secret that is presented now. */
+async function present(of: RepositoryFixture, value: string) {
+  const answer = await fixture.check.ask({ repositoryId: of.id, clientId: of.toolId, withSecrets: true });
+  return matchSecret(fixture.peppers, 'production', answer?.secrets ?? [], value);
+}
+
+const problem = (type: string) => expect.objectContaining({ type }) as Problem;
+
+describe('regenerating a secret', () => {
+  it('ends the earlier secret before it resolves, and the new one works', async () => {
+    const acme = await freshRepository();
+    expect((await present(acme, acme.secret.value)).outcome).toBe('live');
+    const { secret, cutoff } = await regenerateNow(acme);
+    expect(await present(acme, acme.secret.value)).toMatchObject({ outcome: 'replaced' });
+    expect(await present(acme, secret.value)).toEqual({ outcome: 'live', versionId: secret.id });
+    expect(Date.parse(cutoff.effectiveAt)).toBeLessThanOrEqual(Date.now());
+  });
+
+  it('loses no secret when many regenerate at once: exactly the last one is alive', async () => {
+    const acme = await freshRepository();
+    const results = await Promise.all(Array.from({ length: 12 }, () => regenerateNow(acme)));
+    const outcomes = await Promise.all(results.map(async ({ secret }) => (await present(acme, secret.value)).outcome));
+    expect(outcomes.filter((outcome) => outcome === 'live')).toHaveLength(1);
+    expect(outcomes.filter((outcome) => outcome === 'replaced')).toHaveLength(11);
+    expect((await present(acme, acme.secret.value)).outcome).toBe('replaced');
+  });
+
+  it('keeps both secrets alive during a planned rotation and ends the earlier one by itself', async () => {
+    const acme = await freshRepository();
+    const { secret } = await regenerateNow(acme, 1);
+    expect((await present(acme, acme.secret.value)).outcome).toBe('live');
+    expect((await present(acme, secret.value)).outcome).toBe('live');
+    expect((await secrets.list(acme.actor, acme.slug, acme.toolId)).map((row) => row.status)).toEqual(['live', 'ending']);
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    expect((await present(acme, acme.secret.value)).outcome).toBe('replaced');
+    expect((await secrets.list(acme.actor, acme.slug, acme.toolId)).map((row) => row.status)).toEqual(['live', 'ended']);
+  });
+
+  it('keeps at most two secrets alive however many planned rotations follow each other', async () => {
+    const acme = await freshRepository();
+    const values = [acme.secret.value];
+    for (let i = 0; i < 3; i++) values.push((await regenerateNow(acme, 3600)).secret.value);
+    const outcomes = await Promise.all(values.map(async (value) => (await present(acme, value)).outcome));
+    expect(outcomes).toEqual(['replaced', 'replaced', 'live', 'live']);
+  });
+
+  it('ends a planned rotation at once when the next one is not planned', async () => {
+    const acme = await freshRepository();
+    await regenerateNow(acme, 3600);
+    await regenerateNow(acme);
+    expect((await present(acme, acme.secret.value)).outcome).toBe('replaced');
+  });
+
+  it('is written down with the change itself: no audit row, no new secret', async () => {
+    const acme = await freshRepository();
+    await fixture.owner.query('ALTER TABLE audit_events ADD CONSTRAINT full_disk CHECK (false) NOT VALID');
+    try {
+      await expect(regenerateNow(acme)).rejects.toThrow();
+    } finally {
+      await fixture.owner.query('ALTER TABLE audit_events DROP CONSTRAINT full_disk');
+    }
+    expect((await present(acme, acme.secret.value)).outcome).toBe('live');
+  });
+
+  it('under an idempotency key happens once, and a replay is refused without showing the secret again', async () => {
+    const acme = await freshRepository();
+    const actor = { ...acme.actor, call: { requestId: 'r', idempotency: { key: 'once', fingerprint: Buffer.from('same') } } };
+    const both = await Promise.allSettled([1, 2].map(() => secrets.regenerate(actor, acme.slug, acme.toolId, { overlapSeconds: 0 })));
+    expect(both.map((each) => each.status).toSorted()).toEqual(['fulfilled', 'rejected']);
+    expect(both.find((each) => each.status === 'rejected')?.reason).toEqual(problem('idempotency-replayed'));
+    const other = { ...actor, call: { requestId: 'r', idempotency: { key: 'once', fingerprint: Buffer.from('different') } } };
+    await expect(secrets.regenerate(other, acme.slug, acme.toolId, { overlapSeconds: 0 })).rejects.toEqual(problem('idempotency-mismatch'));
+    expect(await secrets.list(acme.actor, acme.slug, acme.toolId)).toHaveLength(2);
+  });
+
+  it('refuses an end that has passed', async () => {
+    const acme = await freshRepository();
+    await expect(secrets.regenerate(acme.actor, acme.slug, acme.toolId, { overlapSeconds: 0, expiresAt: '2020-01-01T00:00:00Z' })).rejects.toEqual(problem('invalid-request'));
+  });
+});
+
+describe('a secret', () => {
+  it('is stored only as a hash: no column of any row holds it', async () => {
+    const acme = await freshRepository();
+    const { secret } = await regenerateNow(acme);
+    const { rows } = await fixture.owner.query<{ row: string }>(`
+      SELECT to_jsonb(s)::text AS row FROM secret_versions s UNION ALL SELECT to_jsonb(a)::text FROM audit_events a
+      UNION ALL SELECT to_jsonb(o)::text FROM outbox o UNION ALL SELECT to_jsonb(i)::text FROM idempotency_keys i`);
+    const random = secret.value.slice(11, 40);
+    expect(rows.length).toBeGreaterThan(0);
+    for (const { row } of rows) expect(row).not.toContain(random);
+  });
+
+  it('past its date is refused, though nothing has swept it', async () => {
+    const acme = await freshRepository();
+    const created = await secrets.create(acme.actor, acme.slug, acme.toolId, new Date(Date.now() + 400));
+    expect((await present(acme, created.value)).outcome).toBe('live');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect((await present(acme, created.value)).outcome).toBe('wrong');
+  });
+
+  it('can be revoked, again and again, and leaves the others alone', async () => {
+    const acme = await freshRepository();
+    const second = await secrets.create(acme.actor, acme.slug, acme.toolId, null);
+    await secrets.revoke(acme.actor, acme.slug, acme.toolId, acme.secret.id);
+    await secrets.revoke(acme.actor, acme.slug, acme.toolId, acme.secret.id);
+    expect((await present(acme, acme.secret.value)).outcome).toBe('replaced');
+    expect((await present(acme, second.value)).outcome).toBe('live');
+  });
+
+  it('number eleven of a client is refused', async () => {
+    const acme = await freshRepository();
+    for (let i = 0; i < 9; i++) await secrets.create(acme.actor, acme.slug, acme.toolId, null);
+    await expect(secrets.create(acme.actor, acme.slug, acme.toolId, null)).rejects.toEqual(problem('secret-limit'));
+  });
+
+  it('ends with its client', async () => {
+    const acme = await freshRepository();
+    const clients = new Clients(fixture.database, fixture.peppers);
+    const added = await clients.create(acme.actor, acme.slug, { kind: 'tool', name: 'Importer', permissions: ['content:read'] }, toolUserId);
+    await clients.delete(acme.actor, acme.slug, added.clientId);
+    const answer = await fixture.check.ask({ repositoryId: acme.id, clientId: added.clientId, withSecrets: true });
+    expect(answer?.client).toBeNull();
+  });
+});
+
+describe('a stranger', () => {
+  it('finds none of another tenant’s clients and secrets, by any method', async () => {
+    const [acme, stranger] = [await freshRepository(), await freshRepository()];
+    const clients = new Clients(fixture.database, fixture.peppers);
+    const { actor } = stranger;
+    const attempts: Record<string, () => Promise<unknown>> = {
+      list: () => secrets.list(actor, acme.slug, acme.toolId),
+      create: () => secrets.create(actor, acme.slug, acme.toolId, null),
+      regenerate: () => secrets.regenerate(actor, acme.slug, acme.toolId, { overlapSeconds: 0 }),
+      revoke: () => secrets.revoke(actor, acme.slug, acme.toolId, acme.secret.id),
+      'own repository, foreign client': () => secrets.regenerate(actor, stranger.slug, acme.toolId, { overlapSeconds: 0 }),
+      'own client, foreign secret': () => secrets.revoke(actor, stranger.slug, stranger.toolId, acme.secret.id),
+      'list clients': () => clients.list(actor, acme.slug),
+      'get client': () => clients.get(actor, acme.slug, acme.toolId),
+      'create client': () => clients.create(actor, acme.slug, { kind: 'tool', name: 'x', permissions: [] }, toolUserId),
+      'update client': () => clients.update(actor, acme.slug, acme.toolId, { name: 'mine' }),
+      'delete client': () => clients.delete(actor, acme.slug, acme.toolId),
+    };
+    for (const [name, attempt] of Object.entries(attempts)) {
+      await expect(attempt().then(() => `${name} succeeded`)).rejects.toEqual(problem('not-found'));
+    }
+    expect((await present(acme, acme.secret.value)).outcome).toBe('live');
+  });
+
+  it('finds nothing even where the check in code is left out: row-level security shows no row', async () => {
+    const [acme, stranger] = [await freshRepository(), await freshRepository()];
+    for (const scope of [{ tenantId: stranger.tenantId }, { tenantId: stranger.tenantId, repositoryId: acme.id }, { repositoryId: stranger.id }]) {
+      const rows = await fixture.database.read(scope, (tx) => tx.query('SELECT * FROM secret_versions WHERE repository_id = $1', [acme.id]));
+      expect(rows).toEqual([]);
+    }
+    const change = fixture.database.transaction({ tenantId: stranger.tenantId, repositoryId: acme.id }, (tx) =>
+      tx.query('UPDATE secret_versions SET ended_at = now() WHERE repository_id = $1', [acme.id]),
+    );
+    expect(await change).toEqual([[], 0]);
+    expect((await present(acme, acme.secret.value)).outcome).toBe('live');
+  });
+
+  it('without the permission is told so inside their own tenant', async () => {
+    const acme = await freshRepository();
+    const viewer = { ...acme.actor, permissions: new Set(['repositories:read'] as const) };
+    await expect(secrets.regenerate(viewer, acme.slug, acme.toolId, { overlapSeconds: 0 })).rejects.toEqual(problem('forbidden'));
+  });
+});
+
+describe('the audit trail', () => {
+  it('cannot be changed or shortened by the application', async () => {
+    const acme = await freshRepository();
+    await regenerateNow(acme);
+    const scope = { tenantId: acme.tenantId };
+    await expect(fixture.database.transaction(scope, (tx) => tx.query('UPDATE audit_events SET action = $1', ['nothing']))).rejects.toThrow('permission denied');
+    await expect(fixture.database.transaction(scope, (tx) => tx.query('DELETE FROM audit_events'))).rejects.toThrow('permission denied');
+    await expect(fixture.database.transaction('system', (tx) => tx.query('DELETE FROM audit_events'))).rejects.toThrow('permission denied');
+    await expect(
+      fixture.database.transaction(scope, (tx) => audit(tx, actorOf('00000000-0000-7000-8000-000000000000'), { action: 'x', targetKind: 'x', targetId: 'x' })),
+    ).rejects.toThrow('row-level security');
+  });
+});
