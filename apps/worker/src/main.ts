@@ -1,0 +1,43 @@
+import { Database } from '@latchkey/database';
+import { startWorker } from '@latchkey/jobs/worker';
+import { ConfigError, createLogger, loadConfig, stopGracefully } from '@latchkey/runtime';
+import { configSchema } from './config.js';
+import { deliverWebhook } from './deliver-webhook.js';
+import { createHealthServer, listen } from './health.js';
+import { sweepRecords } from './sweep-records.js';
+
+/** Started once per process; see `config.ts` for what it reads from the environment. */
+async function main(): Promise<void> {
+  const config = loadConfig(configSchema);
+  const log = createLogger(config.NODE_NAME ?? 'worker', config.LOG_LEVEL);
+  const database = await Database.connect({ url: config.DATABASE_URL, poolSize: 4, applicationName: config.NODE_NAME ?? 'latchkey-worker' });
+  const worker = await startWorker({
+    database,
+    databaseUrl: config.DATABASE_URL,
+    queue: { url: config.QUEUE_URL ?? config.DATABASE_URL, prefix: config.QUEUE_PREFIX },
+    handlers: (queue) => ({
+      'webhook.deliver': deliverWebhook({
+        database,
+        encryption: config.KEY_ENCRYPTION_KEYS,
+        allowPrivateAddresses: config.WEBHOOK_ALLOW_PRIVATE_ADDRESSES,
+      }),
+      'records.sweep': sweepRecords({ database, queue, log }),
+    }),
+    log,
+    ...(config.NODE_NAME && { name: config.NODE_NAME }),
+  });
+  const health = createHealthServer({ database: () => database.ping(), queue: () => worker.ping() });
+  stopGracefully(log, async () => {
+    health.close();
+    health.closeAllConnections();
+    await worker.close();
+    await database.close();
+  });
+  await listen(health, config.HOST, config.PORT);
+  log.info({ port: config.PORT }, 'working');
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : `worker: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`}\n`);
+  process.exit(1);
+});
