@@ -6,7 +6,7 @@ const project = (displayName, testMatch, more = {}) => ({
   displayName,
   rootDir: import.meta.dirname,
   roots: ['libs', 'apps', 'tools', 'e2e'].map((folder) => `<rootDir>/${folder}`),
-  testMatch: testMatch.map((glob) => glob.replace(/^!?/, '$&<rootDir>/')),
+  testMatch: testMatch.map((glob) => (glob.startsWith('!') ? glob : `<rootDir>/${glob}`)),
   testPathIgnorePatterns: ['/node_modules/'],
   runner: 'jest-light-runner',
   transform: {},
