@@ -8,12 +8,14 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { Clients, ClientSecrets, CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier } from '@latchkey/credentials';
 import { connectForChecks, Database } from '@latchkey/database';
 import type { Logger } from '@latchkey/runtime';
-import { audienceOf, Repositories, Tenants, Users } from '@latchkey/tenancy';
+import { audienceOf, Console, Repositories, Tenants, Users } from '@latchkey/tenancy';
 import { Authentication } from './authentication.js';
 import { ClientsController } from './clients.controller.js';
 import type { Config } from './config.js';
+import { ConsoleController } from './console.controller.js';
 import { HealthController } from './health.controller.js';
 import { serveOpenApi } from './openapi.js';
+import { ProblemPagesController } from './problem-pages.js';
 import { ProblemFilter, validationProblem } from './problem-filter.js';
 import { RepositoriesController } from './repositories.controller.js';
 import { TenantController } from './tenant.controller.js';
@@ -34,22 +36,28 @@ async function connect(config: Config): Promise<Services> {
   const applicationName = config.NODE_NAME ?? 'tenant-api';
   const database = await Database.connect({ url, applicationName });
   const checks = connectForChecks({ url, applicationName });
-  const urls = { authorityUrls: config.AUTHORITY_URL_TEMPLATE, repositoryUrls: config.REPOSITORY_URL_TEMPLATE, tenantApiUrl: config.TENANT_API_URL };
+  const urls = {
+    authorityUrls: config.AUTHORITY_URL_TEMPLATE,
+    repositoryUrls: config.REPOSITORY_URL_TEMPLATE,
+    tenantApiUrl: config.TENANT_API_URL,
+  };
   const verifier = new TokenVerifier({
     check: new CredentialCheck(checks),
     keys: new SigningKeys(database),
     issuerOf: (slug) => urls.authorityUrls.of(slug),
     audienceOf: (slug) => audienceOf(slug, urls),
   });
+  const directory = new RepositoryDirectory(checks);
   return {
     database,
-    authentication: new Authentication(database, new RepositoryDirectory(checks), verifier),
+    authentication: new Authentication(database, directory, verifier),
     close: async () => {
       await checks.end();
       await database.close();
     },
     providers: [
       { provide: Database, useValue: database },
+      { provide: Console, useValue: new Console(database, directory, urls.authorityUrls) },
       { provide: Repositories, useValue: new Repositories({ database, peppers, encryption, ...urls }) },
       { provide: Clients, useValue: new Clients(database, peppers) },
       { provide: ClientSecrets, useValue: new ClientSecrets(database, peppers) },
@@ -62,12 +70,23 @@ async function connect(config: Config): Promise<Services> {
 @Module({})
 class TenantApi {}
 
+/** Every route of the app. */
+export const controllers = [
+  HealthController,
+  ProblemPagesController,
+  ConsoleController,
+  RepositoriesController,
+  ClientsController,
+  UsersController,
+  TenantController,
+];
+
 /** Builds the app, ready to listen. Closing it closes its connections too. */
 export async function createApp(config: Config, log: Logger): Promise<NestFastifyApplication> {
   const services = await connect(config);
   const module: DynamicModule = {
     module: TenantApi,
-    controllers: [HealthController, RepositoriesController, ClientsController, UsersController, TenantController],
+    controllers,
     providers: services.providers as DynamicModule['providers'] & object,
   };
   const adapter = new FastifyAdapter({ bodyLimit: bodyLimitBytes, genReqId: () => randomUUID(), forceCloseConnections: 'idle' });
@@ -99,7 +118,17 @@ function describeEveryAnswer(app: NestFastifyApplication, config: Config, log: L
   });
   fastify.addHook('onResponse', async (request, reply) => {
     const [path] = request.url.split('?');
-    log.info({ requestId: request.id, method: request.method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime), actor: request.actor?.id }, 'call');
+    log.info(
+      {
+        requestId: request.id,
+        method: request.method,
+        path,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+        actor: request.actor?.id,
+      },
+      'call',
+    );
   });
 }
 

@@ -8,7 +8,7 @@ Every call takes an access token of the console's authority. Errors are problems
 A changing call takes an \`Idempotency-Key\`. A secret is in the one answer that made it.`;
 
 /** Describes the API as OpenAPI 3.1, from the routes themselves. */
-export function describeApi(app: NestFastifyApplication, config: Config): OpenAPIObject {
+export function describeApi(app: NestFastifyApplication, config: Pick<Config, 'TENANT_API_URL'>): OpenAPIObject {
   const document = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Latchkey tenant API')
@@ -22,5 +22,9 @@ export function describeApi(app: NestFastifyApplication, config: Config): OpenAP
 
 /** The document at `/openapi.json` and a page to browse it at `/docs`. */
 export function serveOpenApi(app: NestFastifyApplication, config: Config): void {
-  SwaggerModule.setup('docs', app, () => describeApi(app, config), { jsonDocumentUrl: 'openapi.json', yamlDocumentUrl: 'openapi.yaml', customSiteTitle: 'Latchkey tenant API' });
+  SwaggerModule.setup('docs', app, () => describeApi(app, config), {
+    jsonDocumentUrl: 'openapi.json',
+    yamlDocumentUrl: 'openapi.yaml',
+    customSiteTitle: 'Latchkey tenant API',
+  });
 }

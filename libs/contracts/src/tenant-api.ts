@@ -217,6 +217,12 @@ export const updatedTenantView = tenantView.extend({
   webhookSigningSecret: z.string().optional().describe('Standard Webhooks secret. Shown in this one answer only'),
 });
 
+export const consoleView = z.object({
+  authority: z.url().describe('Issuer of the tokens that this API takes'),
+  clientId: z.string().describe('Public client with which the portal signs members in'),
+});
+export type ConsoleView = z.infer<typeof consoleView>;
+
 /** Cursor paging: at most `limit` items that come after the cursor `after`. */
 export const pageQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50),

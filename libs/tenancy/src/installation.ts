@@ -1,6 +1,6 @@
-import { repositoryPermissions, tenantPermissions, type NewSecretView } from '@latchkey/contracts';
+import { Problem, repositoryPermissions, tenantPermissions, type ConsoleView, type NewSecretView } from '@latchkey/contracts';
 import { wellKnown } from '@latchkey/content';
-import { insertClient, insertSecret, type KeyRing } from '@latchkey/credentials';
+import { insertClient, insertSecret, type KeyRing, type RepositoryDirectory } from '@latchkey/credentials';
 import { Client, enterRepository, newId, Repository, Tenant, type Database, type EntityManager } from '@latchkey/database';
 import type { AddressTemplate } from '@latchkey/runtime';
 import { createInvitation } from './invitations.js';
@@ -69,7 +69,12 @@ async function firstTenant(tx: EntityManager, options: InstallationOptions, cons
     userId: wellKnown.publicAdmin,
     permissions: [...tenantPermissions],
   });
-  const secret = await insertSecret(tx, options.peppers, { tenantId, repositoryId: consoleRepository.id, clientId: client.id, environment: 'production' });
+  const secret = await insertSecret(tx, options.peppers, {
+    tenantId,
+    repositoryId: consoleRepository.id,
+    clientId: client.id,
+    environment: 'production',
+  });
   const token = await createInvitation(tx, options.peppers, { repositoryId: consoleRepository.id, tenantId, userId: null, role: 'owner' });
   return { ownerLink: `${options.authorityUrls.of(consoleSlug)}/invitation/${token}`, credential: { clientId: client.id, secret } };
 }
@@ -77,7 +82,33 @@ async function firstTenant(tx: EntityManager, options: InstallationOptions, cons
 /** The portal's address is configuration and may change between starts; its client follows. */
 async function pointPortalClient(tx: EntityManager, repositoryId: string, portalUrl: string, clientId?: string): Promise<void> {
   const where = clientId ? { repositoryId, id: clientId } : { repositoryId, kind: 'app' as const, isDefault: true };
-  await tx.update(Client, where, { name: 'Latchkey portal', redirectUris: [`${portalUrl}/signed-in`], postLogoutRedirectUris: [`${portalUrl}/`] });
+  await tx.update(Client, where, {
+    name: 'Latchkey portal',
+    redirectUris: [`${portalUrl}/signed-in`],
+    postLogoutRedirectUris: [`${portalUrl}/`],
+  });
+}
+
+/** Where members sign in, and as which client the portal does it. Nothing of it is secret. */
+export class Console {
+  readonly #database: Database;
+  readonly #directory: RepositoryDirectory;
+  readonly #authorityUrls: AddressTemplate;
+
+  constructor(database: Database, directory: RepositoryDirectory, authorityUrls: AddressTemplate) {
+    this.#database = database;
+    this.#directory = directory;
+    this.#authorityUrls = authorityUrls;
+  }
+
+  /** @throws Problem `unavailable` before the installation was set up. */
+  async describe(): Promise<ConsoleView> {
+    const repository = await this.#directory.find(consoleSlug);
+    if (!repository) throw new Problem('unavailable', 'The installation is not set up yet.', { retryAfterSeconds: 1 });
+    const where = { repositoryId: repository.id, kind: 'app' as const, isDefault: true };
+    const client = await this.#database.read({ repositoryId: repository.id }, (tx) => tx.findOneByOrFail(Client, where));
+    return { authority: this.#authorityUrls.of(consoleSlug), clientId: client.id };
+  }
 }
 
 /**
