@@ -38,7 +38,7 @@ async function launch(environment: NodeJS.ProcessEnv = {}): Promise<{ launcher: 
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, ...environment },
   });
-  const [line] = (await once(createInterface({ input: launcher.stdout! }), 'line')) as [string];
+  const [line] = (await once(createInterface({ input: launcher.stdout }), 'line')) as [string];
   return { launcher, ...(JSON.parse(line) as object) };
 }
 

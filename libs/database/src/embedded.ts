@@ -85,11 +85,10 @@ async function prepareCluster(dataDir: string, binaries: Binaries, runner: Runne
   await rm(unfinished, { recursive: true, force: true });
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600, flush: true });
   await runner.own(passwordFile);
-  await run(runner, binaries.initdb, [
-    ...['--pgdata', unfinished, '--username', owner, '--pwfile', passwordFile, '--auth', 'scram-sha-256'],
-    // The built-in provider sorts the same on every machine; the operating system's locales do not.
-    ...['--encoding', 'UTF8', '--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8'],
-  ]);
+  // The built-in provider sorts the same on every machine; the operating system's locales do not.
+  const locale = '--encoding UTF8 --locale C --locale-provider builtin --builtin-locale C.UTF-8'.split(' ');
+  const access = ['--username', owner, '--pwfile', passwordFile, '--auth', 'scram-sha-256'];
+  await run(runner, binaries.initdb, ['--pgdata', unfinished, ...access, ...locale]);
   await rename(unfinished, cluster);
   return password;
 }

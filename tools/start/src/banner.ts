@@ -25,7 +25,7 @@ export function firstStartNotice({ ownerLink, credential }: FirstStart): string 
   ]);
 }
 
-function lines(title: string, rows: (readonly [string, string] | false | string[])[]): string {
+function lines(title: string, rows: (readonly [string, string] | false)[]): string {
   const shown = rows.filter((row) => row !== false);
-  return [title, '', ...shown.map(([name, value]) => `  ${name!.padEnd(18)}${value}`), ''].join('\n');
+  return [title, '', ...shown.map(([name, value]) => `  ${name.padEnd(18)}${value}`), ''].join('\n');
 }

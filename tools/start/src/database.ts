@@ -11,31 +11,30 @@ export interface KeptDatabase {
 /** @throws EmbeddedPostgresError with one line that says what to do. */
 export async function keepDatabase(dataDir: string, say: (line: string) => void): Promise<KeptDatabase> {
   const folder = join(dataDir, 'postgres');
-  let stopping = false;
+  const stop = new AbortController();
   let server: EmbeddedPostgres = await startEmbeddedPostgres({ dataDir: folder, log: say });
   const { url, port } = server;
-  const watch = (async () => {
+  const watch = async () => {
     for (;;) {
       await server.exited;
-      if (stopping) return;
+      if (stop.signal.aborted) return;
       say('PostgreSQL ended; starting it again');
-      while (!stopping) {
-        try {
-          server = await startEmbeddedPostgres({ dataDir: folder, port });
-          break;
-        } catch (error) {
-          say((error as Error).message);
-          await wait(2_000);
-        }
+      try {
+        server = await startEmbeddedPostgres({ dataDir: folder, port });
+      } catch (error) {
+        say((error as Error).message);
+        await wait(2_000);
       }
+      if (stop.signal.aborted) await server.stop();
     }
-  })();
+  };
+  const watching = watch();
   return {
     ownerUrl: url,
     async stop() {
-      stopping = true;
+      stop.abort();
       await server.stop();
-      await watch;
+      await watching;
     },
   };
 }

@@ -38,7 +38,7 @@ function stopOnRequest(): AbortSignal {
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, request);
   process.on('disconnect', request);
-  if (process.connected === false) request();
+  if ('connected' in process && !process.connected) request();
   // Whoever read our output may be gone before us; that is no reason to leave the apps alone.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   return stop.signal;

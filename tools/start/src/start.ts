@@ -21,7 +21,7 @@ export interface Launch {
   outer: NodeJS.ProcessEnv;
   /** Holds one folder for each app. */
   appsFolder: string;
-  say(line: string): void;
+  say: (line: string) => void;
   /** Raised when everything is to stop. */
   stop: AbortSignal;
 }

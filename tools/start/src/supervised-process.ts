@@ -9,11 +9,11 @@ import type { ProcessRecords } from './process-records.js';
 /** What all processes of one launcher have in common. */
 export interface Surroundings {
   /** Finds an app's compiled entry point. */
-  entryOf(app: string): string;
+  entryOf: (app: string) => string;
   environment: NodeJS.ProcessEnv;
   logFolder: string;
   records: ProcessRecords;
-  say(line: string): void;
+  say: (line: string) => void;
 }
 
 /** Pauses before each further attempt; a process that ran for a minute begins anew with the first. */

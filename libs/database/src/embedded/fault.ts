@@ -9,7 +9,7 @@ export class EmbeddedPostgresError extends Error {
 /** Turns what the file system or PostgreSQL said into the one line that a person can act on. */
 export function inOneLine(error: unknown, dataDir: string): EmbeddedPostgresError {
   if (error instanceof EmbeddedPostgresError) return error;
-  const { code, message = String(error) } = error as NodeJS.ErrnoException;
+  const { code, message = String(error) } = error as Partial<NodeJS.ErrnoException>;
   const say = (line: string) => new EmbeddedPostgresError(line, { cause: error });
   if (code === 'ENOSPC' || /No space left on device|Disk quota exceeded/i.test(message)) {
     return say(`The disk that holds ${dataDir} is full: free some space or choose another folder with --data-dir.`);

@@ -1,0 +1,71 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CommandRunner } from './command.ts';
+import { offerRedis, type RedisOffer } from './redis.ts';
+import type { Stage, Tally } from './stage.ts';
+
+/** What is pure. */
+export const unit: Stage = { name: 'unit', run: (commands) => runJest(commands, 'unit', 180, ['--maxWorkers=2']) };
+
+/** With a real PostgreSQL, and a real Redis where there is one. */
+export const integration: Stage = {
+  name: 'integration',
+  run: (commands) => withRedis((redis) => runJest(commands, 'integration', 900, ['--maxWorkers=2'], redis)),
+};
+
+/** With everything up as processes, in a browser, one file after the other. */
+export const e2e: Stage = {
+  name: 'e2e',
+  run: (commands) => withRedis((redis) => runJest(commands, 'e2e', 1_500, ['--runInBand'], redis)),
+};
+
+async function withRedis(run: (environment: NodeJS.ProcessEnv) => Promise<Tally>): Promise<Tally> {
+  const redis: RedisOffer = await offerRedis();
+  console.log(redis.url ? `Redis: ${redis.from}` : 'Redis: skipped, because there is no redis-server; install one or set REDIS_URL.');
+  try {
+    return await run(redis.url ? { REDIS_URL: redis.url } : {});
+  } finally {
+    await redis.stop();
+  }
+}
+
+interface JestReport {
+  numPassedTests: number;
+  numFailedTests: number;
+  numPendingTests: number;
+  /** Files that could not even be loaded. */
+  numRuntimeErrorTestSuites: number;
+}
+
+async function runJest(
+  commands: CommandRunner,
+  project: string,
+  withinSeconds: number,
+  args: string[],
+  environment: NodeJS.ProcessEnv = {},
+): Promise<Tally> {
+  const folder = mkdtempSync(join(tmpdir(), 'latchkey-report-'));
+  const report = join(folder, 'report.json');
+  const code = await commands.run({
+    script: 'node_modules/jest/bin/jest.js',
+    args: ['--selectProjects', project, '--passWithNoTests', '--forceExit', '--json', '--outputFile', report, ...args],
+    environment: { NODE_OPTIONS: '--enable-source-maps', ...environment },
+    withinSeconds,
+  });
+  const tally = read(report);
+  rmSync(folder, { recursive: true });
+  // Whatever Jest counted: when it did not end well, something failed.
+  return code === 0 || tally.failed > 0 ? tally : { ...tally, failed: 1 };
+}
+
+function read(report: string): Tally {
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = JSON.parse(
+      readFileSync(report, 'utf8'),
+    ) as JestReport;
+    return { passed: numPassedTests, failed: numFailedTests + numRuntimeErrorTestSuites, skipped: numPendingTests };
+  } catch {
+    return { passed: 0, failed: 0 }; // It was ended before it could report.
+  }
+}
