@@ -5,7 +5,9 @@ import fastifyStatic from '@fastify/static';
 import { Module, StandardSchemaValidationPipe, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Problem } from '@latchkey/contracts';
 import { Clients, ClientSecrets, CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier } from '@latchkey/credentials';
+import type { FastifyReply } from 'fastify';
 import { connectForChecks, Database } from '@latchkey/database';
 import type { Logger } from '@latchkey/runtime';
 import { audienceOf, Console, Repositories, Tenants, Users } from '@latchkey/tenancy';
@@ -115,6 +117,8 @@ function describeEveryAnswer(app: NestFastifyApplication, config: Config, log: L
       'cross-origin-opener-policy': 'same-origin',
     });
     if (request.url.startsWith('/v1/')) void reply.header('cache-control', 'no-store');
+    // No name of anything holds a NUL, and PostgreSQL takes none.
+    if (/%00/.test(request.url)) throw new Problem('not-found', 'There is nothing at this address.');
   });
   fastify.addHook('onResponse', async (request, reply) => {
     const [path] = request.url.split('?');
@@ -135,7 +139,13 @@ function describeEveryAnswer(app: NestFastifyApplication, config: Config, log: L
 /** The portal's files; every address that is no file is a page of the portal, which finds its own way. */
 async function servePortal(app: NestFastifyApplication, root: string): Promise<void> {
   const fastify = app.getHttpAdapter().getInstance();
-  await fastify.register(fastifyStatic as never, { root, prefix: '/', wildcard: false, index: ['index.html'] } as never);
+  // Files under assets/ have a hash of their content in their names; anything else may change with the next version.
+  const setHeaders = (reply: FastifyReply, path: string) =>
+    reply.header('cache-control', path.includes('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache');
+  await fastify.register(
+    fastifyStatic as never,
+    { root, prefix: '/', wildcard: false, index: ['index.html'], preCompressed: true, cacheControl: false, setHeaders } as never,
+  );
   fastify.get('/*', (request, reply) => {
     const isPage = /text\/html/.test(request.headers.accept ?? '') && !request.url.startsWith('/v1/');
     if (!isPage) return void reply.callNotFound();

@@ -2,49 +2,51 @@ import { parseArgs } from 'node:util';
 import { ConfigError, createLogger, loadConfig } from '@latchkey/runtime';
 import { Database, migrate } from '@latchkey/database';
 import { migrateQueue } from '@latchkey/jobs/migrate';
-import { consoleSlug, install, type FirstStart } from '@latchkey/tenancy';
+import { addTenant, consoleSlug, install, type NewTenant } from '@latchkey/tenancy';
 import { setupConfigSchema, type SetupConfig } from './config.js';
 
 /*
  * Run once before the apps start, at every start: brings the database to the present schema and makes the console, the
- * first tenant and its credential if they are not there. Safe to repeat. What it shows at the first start it never shows
- * again: with --json as one JSON line on standard output, else in words.
+ * first tenant and its credential if they are not there. Safe to repeat. With --tenant NAME it adds a tenant to an
+ * installation instead. What it shows of a new tenant it never shows again: with --json as one JSON line on standard
+ * output, else in words.
  */
 
-async function setUp(config: SetupConfig): Promise<FirstStart | undefined> {
+async function setUp(config: SetupConfig, tenantName: string | undefined): Promise<NewTenant | undefined> {
   const ownerUrl = config.DATABASE_OWNER_URL ?? config.DATABASE_URL;
   await migrate(ownerUrl, config.DATABASE_URL);
   await migrateQueue(ownerUrl, config.DATABASE_URL);
   const database = await Database.connect({ url: config.DATABASE_URL, poolSize: 2, applicationName: 'latchkey-setup' });
+  const options = {
+    database,
+    peppers: config.SECRET_PEPPERS,
+    encryption: config.KEY_ENCRYPTION_KEYS,
+    authorityUrls: config.AUTHORITY_URL_TEMPLATE,
+    portalUrl: config.PORTAL_URL,
+  };
   try {
-    return await install({
-      database,
-      peppers: config.SECRET_PEPPERS,
-      encryption: config.KEY_ENCRYPTION_KEYS,
-      authorityUrls: config.AUTHORITY_URL_TEMPLATE,
-      portalUrl: config.PORTAL_URL,
-    });
+    return await (tenantName === undefined ? install(options) : addTenant(options, tenantName));
   } finally {
     await database.close();
   }
 }
 
-function describe(config: SetupConfig, first: FirstStart) {
+function describe(config: SetupConfig, made: NewTenant) {
   return {
-    ownerLink: first.ownerLink,
+    ownerLink: made.ownerLink,
     credential: {
       tokenUrl: `${config.AUTHORITY_URL_TEMPLATE.of(consoleSlug)}/connect/token`,
-      clientId: first.credential.clientId,
-      clientSecret: first.credential.secret.value,
+      clientId: made.credential.clientId,
+      clientSecret: made.credential.secret.value,
       tenantApiUrl: config.TENANT_API_URL,
     },
   };
 }
 
 try {
-  const { values } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, tenant: { type: 'string' } } });
   const config = loadConfig(setupConfigSchema);
-  const first = await setUp(config);
+  const first = await setUp(config, values.tenant);
   const shown = first ? describe(config, first) : null;
   if (values.json) process.stdout.write(`${JSON.stringify({ first: shown })}\n`);
   else if (shown) process.stdout.write(`Shown this once:\n${JSON.stringify(shown, null, 2)}\n`);

@@ -12,7 +12,9 @@ const client = { repositoryId: z.uuid(), clientId: z.string() };
 const user = { repositoryId: z.uuid(), userId: z.int() };
 const cutoff = {
   cutoffId: z.uuid(),
-  plannedFor: time.nullable().describe('When a planned rotation takes effect; null when no node accepted what was cut off any more before this was sent'),
+  plannedFor: time
+    .nullable()
+    .describe('When a planned rotation takes effect; null when no node accepted what was cut off any more before this was sent'),
 };
 
 /** Every event by its name, with the shape of its `data`. A name, once sent, keeps its meaning. */
@@ -24,7 +26,9 @@ export const webhookEvents = {
   'repository.restored': z.strictObject(repository).describe('A deleted repository works again'),
   'client.created': z.strictObject(client).describe('A repository has a new client'),
   'client.deleted': z.strictObject({ ...client, ...cutoff }).describe('A client, its secrets and its tokens ended'),
-  'client.secret.created': z.strictObject({ ...client, secretId: z.uuid() }).describe('A client has one more secret; the others go on working'),
+  'client.secret.created': z
+    .strictObject({ ...client, secretId: z.uuid() })
+    .describe('A client has one more secret; the others go on working'),
   'client.secret.regenerated': z
     .strictObject({ ...client, secretId: z.uuid().describe('The new secret'), ...cutoff })
     .describe('A client has a new secret, and the earlier ones have ended or will at plannedFor'),

@@ -8,7 +8,14 @@ import { slugSchema } from './slug.js';
  */
 
 const time = z.iso.datetime({ precision: 3 }).describe('RFC 3339, UTC');
-const displayName = z.string().trim().min(1, 'must not be empty').max(120, 'must be at most 120 characters');
+/** Text that PostgreSQL can store and every client can show: no control characters, no half of a surrogate pair. */
+const isPlainText = (value: string) => value.isWellFormed() && !/\p{Cc}/u.test(value);
+const displayName = z
+  .string()
+  .trim()
+  .min(1, 'must not be empty')
+  .max(120, 'must be at most 120 characters')
+  .refine(isPlainText, 'must not hold control characters');
 
 export const environments = ['production', 'integration'] as const;
 export type Environment = (typeof environments)[number];
@@ -24,7 +31,7 @@ const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]']);
  */
 export const redirectUriSchema = z.string().max(2000).superRefine((value, context) => {
   const fault = (message: string) => context.addIssue({ code: 'custom', message });
-  const url = URL.parse(value);
+  const url = /[\s\p{Cc}]/u.test(value) || !value.isWellFormed() ? null : URL.parse(value);
   if (!url) return fault('must be an absolute URI');
   if (value.includes('#')) return fault('must not have a fragment');
   if (value.includes('*')) return fault('must be exact: wildcards are refused');
@@ -167,7 +174,7 @@ export const revokedSecretView = z.object({ cutoff: cutoffView });
 /** NIST SP 800-63B-4 §3.1.1.2: 15 characters or more when the password stands alone, and no composition rules. */
 export const passwordSchema = z.string().min(15, 'must be at least 15 characters').max(256, 'must be at most 256 characters');
 
-const loginName = z.string().trim().min(1).max(100).regex(/^[^\s/\\'"<>()?#%&*:|]+$/u, 'must not hold spaces, slashes, quotes or any of <>()?#%&*:|');
+const loginName = z.string().trim().min(1).max(100).regex(/^[^\s\p{Cc}\p{Cs}/\\'"<>()?#%&*:|]+$/u, 'must not hold spaces, control characters, slashes, quotes or any of <>()?#%&*:|');
 
 export const createUserBody = z.strictObject({
   loginName,

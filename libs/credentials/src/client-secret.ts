@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Problem, type Environment, type NewSecretView, type RegeneratedSecretView, type RegenerateSecretBody, type SecretView } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
-import { Client, newId, SecretVersion, type Database, type EntityManager, type Repository } from '@latchkey/database';
+import { Client, isId, newId, SecretVersion, type Database, type EntityManager, type Repository } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import type { CheckedSecret } from './check.js';
 import { announced, confirmCutoff, recordCutoff } from './cutoff.js';
@@ -154,6 +154,7 @@ export class ClientSecrets {
     const { repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
       await lockTool(tx, repository, clientId);
+      if (!isId(secretId)) throw new Problem('not-found', 'The client has no such secret.');
       const [, ended] = (await tx.query(
         'UPDATE secret_versions SET ended_at = coalesce(ended_at, now()) WHERE repository_id = $1 AND client_id = $2 AND id = $3',
         [repository.id, clientId, secretId],

@@ -4,4 +4,4 @@ export { connectForChecks, Database, enterRepository, type DatabaseOptions, type
 export { isUnavailable, violatedConstraint } from './errors.js';
 export { migrate } from './migrate.js';
 export * from './entities/index.js';
-export { newId } from './new-id.js';
+export { isId, newId } from './new-id.js';

@@ -1,7 +1,7 @@
 import { Problem, repositoryPermissions, tenantPermissions, type ConsoleView, type NewSecretView } from '@latchkey/contracts';
 import { wellKnown } from '@latchkey/content';
 import { insertClient, insertSecret, type KeyRing, type RepositoryDirectory } from '@latchkey/credentials';
-import { Client, enterRepository, newId, Repository, Tenant, type Database, type EntityManager } from '@latchkey/database';
+import { Client, newId, Repository, Tenant, type Database, type EntityManager } from '@latchkey/database';
 import type { AddressTemplate } from '@latchkey/runtime';
 import { createInvitation } from './invitations.js';
 import { provision } from './repositories.js';
@@ -18,9 +18,9 @@ export interface InstallationOptions {
   portalUrl: string;
 }
 
-/** What the first start makes and shows once. */
-export interface FirstStart {
-  /** Opens a form in which a person becomes the owner of the first tenant. */
+/** What a new tenant begins with. It is shown once. */
+export interface NewTenant {
+  /** Opens a form in which a person becomes the owner. */
   ownerLink: string;
   credential: { clientId: string; secret: NewSecretView };
 }
@@ -31,7 +31,7 @@ export interface FirstStart {
  *
  * @returns what to show, at the first start; nothing afterwards.
  */
-export async function install(options: InstallationOptions): Promise<FirstStart | undefined> {
+export async function install(options: InstallationOptions): Promise<NewTenant | undefined> {
   return options.database.transaction('system', async (tx) => {
     await tx.query('SELECT pg_advisory_xact_lock(7160522703)');
     const existing = await tx.findOneBy(Repository, { slug: consoleSlug });
@@ -41,7 +41,7 @@ export async function install(options: InstallationOptions): Promise<FirstStart 
     }
     const { repository, appClient } = await provisionConsole(tx, options);
     await pointPortalClient(tx, repository.id, options.portalUrl, appClient.id);
-    return firstTenant(tx, options, repository);
+    return makeTenant(tx, options, repository, 'First tenant');
   });
 }
 
@@ -57,25 +57,26 @@ async function provisionConsole(tx: EntityManager, options: InstallationOptions)
   });
 }
 
-async function firstTenant(tx: EntityManager, options: InstallationOptions, consoleRepository: Repository): Promise<FirstStart> {
+/**
+ * Adds a tenant to an installation, as its operator does, with a link for its owner and a first credential.
+ *
+ * @throws Error when the installation has not been set up.
+ */
+export async function addTenant(options: InstallationOptions, name: string): Promise<NewTenant> {
+  return options.database.transaction('system', async (tx) => {
+    const consoleRepository = await tx.findOneBy(Repository, { slug: consoleSlug });
+    if (!consoleRepository) throw new Error('the installation has no console yet: run the setup first');
+    return makeTenant(tx, options, consoleRepository, name);
+  });
+}
+
+async function makeTenant(tx: EntityManager, options: InstallationOptions, consoleRepository: Repository, name: string): Promise<NewTenant> {
   const tenantId = newId();
-  await tx.insert(Tenant, { id: tenantId, name: 'First tenant' });
-  await enterRepository(tx, consoleRepository.id);
-  const client = await insertClient(tx, {
-    repositoryId: consoleRepository.id,
-    tenantId,
-    kind: 'tenant',
-    name: 'First credential',
-    userId: wellKnown.publicAdmin,
-    permissions: [...tenantPermissions],
-  });
-  const secret = await insertSecret(tx, options.peppers, {
-    tenantId,
-    repositoryId: consoleRepository.id,
-    clientId: client.id,
-    environment: 'production',
-  });
-  const token = await createInvitation(tx, options.peppers, { repositoryId: consoleRepository.id, tenantId, userId: null, role: 'owner' });
+  const owner = { repositoryId: consoleRepository.id, tenantId };
+  await tx.insert(Tenant, { id: tenantId, name });
+  const client = await insertClient(tx, { ...owner, kind: 'tenant', name: 'First credential', userId: wellKnown.publicAdmin, permissions: [...tenantPermissions] });
+  const secret = await insertSecret(tx, options.peppers, { ...owner, clientId: client.id, environment: consoleRepository.environment });
+  const token = await createInvitation(tx, options.peppers, { ...owner, userId: null, role: 'owner' });
   return { ownerLink: `${options.authorityUrls.of(consoleSlug)}/invitation/${token}`, credential: { clientId: client.id, secret } };
 }
 

@@ -13,7 +13,7 @@ import {
 import { audit, authorize, carryOut, enter, type Actor, type Person } from '@latchkey/access';
 import { createContentRoot, createUser, wellKnown } from '@latchkey/content';
 import { announced, confirmCutoff, createSigningKey, insertClient, insertSecret, recordCutoff, type KeyRing } from '@latchkey/credentials';
-import { Client, enterRepository, newId, Repository, Tenant, type Database, type EntityManager, type RepositorySettings } from '@latchkey/database';
+import { Client, enterRepository, isId, newId, Repository, Tenant, type Database, type EntityManager, type RepositorySettings } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import type { AddressTemplate } from '@latchkey/runtime';
 
@@ -238,6 +238,6 @@ function clientsOf(clients: Client[], repository: Repository): [appClient: Clien
 
 /** @throws Problem `invalid-request` when the cursor is not one that a list gave. */
 function cursor(after: string): string {
-  if (/^[0-9a-f-]{36}$/.test(after)) return after;
+  if (isId(after)) return after;
   throw new Problem('invalid-request', 'The cursor is not one that a list gave.', { errors: [{ pointer: '/after', detail: 'must be the `next` of an earlier page' }] });
 }

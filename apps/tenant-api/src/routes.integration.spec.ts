@@ -1,0 +1,172 @@
+import type { ProvisionedRepositoryView, UserView } from '@latchkey/contracts';
+import { describeApi } from './openapi.js';
+import { startApi, type RunningApi } from './testing/running-api.js';
+
+let api: RunningApi;
+let acme: ProvisionedRepositoryView;
+let user: UserView;
+let routes: Route[];
+
+interface Route {
+  method: string;
+  path: string;
+  /** It lies below one repository. */
+  ofRepository: boolean;
+  takesBody: boolean;
+}
+
+beforeAll(async () => {
+  api = await startApi();
+  acme = (await (await api.tenant.call('POST', '/v1/repositories', { slug: 'acme', name: 'Acme', environment: 'production' })).json()) as ProvisionedRepositoryView;
+  user = (await (await api.tenant.call('POST', '/v1/repositories/acme/users', { loginName: 'anna' })).json()) as UserView;
+  routes = allRoutes();
+});
+afterAll(() => api.close());
+
+/** Every route that the API describes: what is not described here does not exist. */
+function allRoutes(): Route[] {
+  const { paths } = describeApi(api.app, api.config);
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({
+      method: method.toUpperCase(),
+      path,
+      ofRepository: path.startsWith('/v1/repositories/{slug}'),
+      takesBody: (operation as { requestBody?: unknown }).requestBody !== undefined,
+    })),
+  );
+}
+
+const named = (route: Route) => `${route.method} ${route.path}`;
+
+/** The route's address with the first tenant's things in it. */
+const fill = (route: Route) =>
+  route.path
+    .replace('{slug}', acme.slug)
+    .replace('{clientId}', acme.toolClient.clientId)
+    .replace('{secretId}', acme.toolClient.secret.id)
+    .replace('{id}', String(user.id));
+
+/** A body that each route would take from its owner. A route that is not here fails the tests below. */
+const goodBodies: Record<string, unknown> = {
+  'POST /v1/repositories': { slug: 'another', name: 'Another', environment: 'production' },
+  'PATCH /v1/repositories/{slug}': { name: 'Mine' },
+  'POST /v1/repositories/{slug}/clients': { kind: 'tool', name: 'Mine' },
+  'PATCH /v1/repositories/{slug}/clients/{clientId}': { name: 'Mine' },
+  'POST /v1/repositories/{slug}/clients/{clientId}/secrets': {},
+  'POST /v1/repositories/{slug}/clients/{clientId}/secrets/regenerate': {},
+  'POST /v1/repositories/{slug}/users': { loginName: 'mallory' },
+  'PATCH /v1/repositories/{slug}/users/{id}': { enabled: false },
+  'PATCH /v1/tenant': { name: 'Mine' },
+};
+
+async function problemOf(response: Response) {
+  expect(response.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
+  return (await response.json()) as { type: string; status: number; title: string; detail: string; requestId: string };
+}
+
+describe('every route', () => {
+  it('has a good body in this file if it takes one', () => {
+    expect(routes.filter((route) => route.takesBody).map(named).toSorted()).toEqual(Object.keys(goodBodies).toSorted());
+  });
+
+  it('refuses a caller without a token, with a token that is not one, and with a token that was changed', async () => {
+    const changed = `${api.tenant.token.slice(0, -8)}AAAAAAAA`;
+    for (const route of routes.filter(({ path }) => path !== '/v1/console')) {
+      for (const authorization of ['', 'Bearer', 'Bearer nonsense', `Bearer ${changed}`, `Basic ${btoa('a:b')}`]) {
+        const response = await api.tenant.call(route.method, fill(route), goodBodies[named(route)], { authorization });
+        expect([named(route), authorization.slice(0, 10), response.status]).toEqual([named(route), authorization.slice(0, 10), 401]);
+        expect((await problemOf(response)).type).toMatch(/\/unauthenticated$/);
+      }
+    }
+  });
+
+  it('below a repository is nothing to another tenant: 404, the same as for a repository that does not exist', async () => {
+    for (const route of routes.filter(({ ofRepository }) => ofRepository)) {
+      const foreign = await api.stranger.call(route.method, fill(route), goodBodies[named(route)]);
+      const absent = await api.stranger.call(route.method, fill(route).replace('/acme', '/nowhere'), goodBodies[named(route)]);
+      expect([named(route), foreign.status, absent.status]).toEqual([named(route), 404, 404]);
+      const [a, b] = [await problemOf(foreign), await problemOf(absent)];
+      expect(a.detail.replaceAll('acme', 'nowhere')).toBe(b.detail);
+    }
+    const list = await api.stranger.call('GET', '/v1/repositories');
+    expect(await list.json()).toEqual({ items: [], next: null });
+    const own = await api.tenant.call('GET', '/v1/repositories/acme');
+    expect(await own.json()).toMatchObject({ name: 'Acme', status: 'active' });
+  });
+
+  it('answers a malformed body with 4xx and a problem, never with 5xx', async () => {
+    const bodies = [
+      '{', '', 'null', '[]', '"text"', '1e999', 'true', '{"a":', '{"__proto__":{"admin":true}}', '\u0000', '{"name":"\\u0000"}',
+      '{"name":"\\ud800"}', JSON.stringify({ name: 'x'.repeat(200_000) }), '['.repeat(50_000), '{"a":'.repeat(5_000), '<xml/>', 'a=b&c=d',
+      JSON.stringify({ slug: { $gt: '' }, name: ['x'], environment: 7, kind: {}, redirectUris: 'x', overlapSeconds: '0', loginName: null, password: [] }),
+      JSON.stringify({ slug: "x'; DROP TABLE repositories; --", name: '../../etc/passwd', environment: 'production' }),
+    ];
+    for (const route of routes.filter(({ takesBody }) => takesBody)) {
+      for (const body of bodies) {
+        const response = await api.tenant.call(route.method, fill(route), body);
+        expect([named(route), body.slice(0, 30), Math.floor(response.status / 100)]).toEqual([named(route), body.slice(0, 30), 4]);
+        await problemOf(response);
+      }
+      for (const headers of [{ 'content-type': 'text/plain' }, { 'content-type': 'application/json; charset=nonsense' }, { 'content-encoding': 'gzip' }] as Record<string, string>[]) {
+        const response = await api.tenant.call(route.method, fill(route), '{"colour":1', headers);
+        expect([named(route), JSON.stringify(headers), Math.floor(response.status / 100)]).toEqual([named(route), JSON.stringify(headers), 4]);
+        await problemOf(response);
+      }
+    }
+  });
+
+  it('answers a malformed address with 4xx and a problem, never with 5xx', async () => {
+    const oddities = ['%00', '%ff', '..%2f..', "'", '%', 'x'.repeat(5_000), '💥', '-1', '0', '99999999999999999999', '%0d%0aSet-Cookie:x'];
+    for (const route of routes.filter(({ path }) => path.includes('{'))) {
+      for (const parameter of route.path.match(/\{\w+\}/g) ?? []) {
+        for (const oddity of oddities) {
+          const address = fill({ ...route, path: route.path.replace(parameter, oddity) });
+          const response = await api.tenant.call(route.method, address, goodBodies[named(route)]);
+          expect([route.method, address.slice(0, 80), Math.floor(response.status / 100)]).toEqual([route.method, address.slice(0, 80), 4]);
+        }
+      }
+    }
+    for (const query of ['limit=0', 'limit=x', 'limit=99999', 'after=nonsense', "after='", 'colour=red', 'limit=1&limit=2']) {
+      const response = await api.tenant.call('GET', `/v1/repositories?${query}`);
+      expect([query, response.status]).toEqual([query, 400]);
+      await problemOf(response);
+    }
+  });
+
+  it('is never kept by a cache and names the request', async () => {
+    const response = await api.tenant.call('GET', '/v1/tenant');
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+  });
+});
+
+describe('the repositories of a tenant', () => {
+  it('are paged by cursor: every one comes once, in the order they were made', async () => {
+    for (const slug of ['page-a', 'page-b', 'page-c']) await api.stranger.call('POST', '/v1/repositories', { slug, name: slug, environment: 'integration' });
+    const seen: string[] = [];
+    let after = '';
+    do {
+      const page = (await (await api.stranger.call('GET', `/v1/repositories?limit=2${after}`)).json()) as { items: { slug: string }[]; next: string | null };
+      seen.push(...page.items.map(({ slug }) => slug));
+      after = page.next === null ? '' : `&after=${page.next}`;
+    } while (after);
+    expect(seen).toEqual(['page-a', 'page-b', 'page-c']);
+  });
+
+  it('show no secret after the answer that made it', async () => {
+    const { secret } = acme.toolClient;
+    for (const path of ['/v1/repositories', '/v1/repositories/acme', '/v1/repositories/acme/clients', `/v1/repositories/acme/clients/${acme.toolClient.clientId}/secrets`]) {
+      expect(await (await api.tenant.call('GET', path)).text()).not.toContain(secret.value.slice(11, 40));
+    }
+  });
+
+  it('use every slug once, also after their deletion', async () => {
+    await api.tenant.call('POST', '/v1/repositories', { slug: 'gone', name: 'Gone', environment: 'production' });
+    expect((await api.tenant.call('DELETE', '/v1/repositories/gone')).status).toBe(200);
+    for (const caller of [api.tenant, api.stranger]) {
+      const again = await caller.call('POST', '/v1/repositories', { slug: 'gone', name: 'Gone', environment: 'production' });
+      expect((await problemOf(again)).type).toMatch(/\/slug-taken$/);
+    }
+  });
+});
