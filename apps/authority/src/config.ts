@@ -1,15 +1,6 @@
 import { z } from 'zod';
-import { KeyRing } from '@latchkey/credentials';
+import { keyRingConfig } from '@latchkey/credentials';
 import { addressTemplate, appConfig, baseUrl, flag, port } from '@latchkey/runtime';
-
-const keyRing = z.string().transform((text, context) => {
-  try {
-    return KeyRing.parse(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: (error as Error).message });
-    return z.NEVER;
-  }
-});
 
 export const configSchema = z.object({
   ...appConfig,
@@ -18,8 +9,8 @@ export const configSchema = z.object({
   /** A port of this process alone, beside the shared one. */
   NODE_PORT: port.optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
-  SECRET_PEPPERS: keyRing,
-  KEY_ENCRYPTION_KEYS: keyRing,
+  SECRET_PEPPERS: keyRingConfig,
+  KEY_ENCRYPTION_KEYS: keyRingConfig,
   AUTHORITY_URL_TEMPLATE: addressTemplate,
   REPOSITORY_URL_TEMPLATE: addressTemplate,
   TENANT_API_URL: baseUrl,

@@ -7,10 +7,11 @@ import { newId, WebhookDelivery } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { announce } from '@latchkey/jobs';
 import { migrateQueue } from '@latchkey/jobs/migrate';
-import { startWorker } from '@latchkey/jobs/worker';
+import { startWorker, type JobQueue, type RunningWorker } from '@latchkey/jobs/worker';
 import { createLogger } from '@latchkey/runtime';
 import { Webhook as Verifier } from 'standardwebhooks';
 import { deliverWebhook } from './deliver-webhook.js';
+import { recoverDeliveries } from './recover-deliveries.js';
 
 const encryption = KeyRing.parse(`k1:${randomBytes(32).toString('base64')}`);
 const secret = `whsec_${randomBytes(32).toString('base64')}`;
@@ -45,7 +46,12 @@ async function createTenant(url = receiverUrl): Promise<string> {
   const id = newId();
   const { keyId, sealed } = encryption.seal(Buffer.from(secret));
   await test.owner.query(`INSERT INTO tenants (id, name) VALUES ($1, 'Acme')`, [id]);
-  await test.owner.query('INSERT INTO webhooks (tenant_id, url, signing_secret, encryption_key_id) VALUES ($1, $2, $3, $4)', [id, url, sealed, keyId]);
+  await test.owner.query('INSERT INTO webhooks (tenant_id, url, signing_secret, encryption_key_id) VALUES ($1, $2, $3, $4)', [
+    id,
+    url,
+    sealed,
+    keyId,
+  ]);
   return id;
 }
 
@@ -61,7 +67,12 @@ const deliver = (allowPrivateAddresses = true) => deliverWebhook({ database: tes
 
 async function stateOf({ tenantId, deliveryId }: { tenantId: string; deliveryId: string }) {
   const delivery = await test.database.read({ tenantId }, (tx) => tx.findOneByOrFail(WebhookDelivery, { tenantId, id: deliveryId }));
-  return { attempts: delivery.attempts, delivered: delivery.deliveredAt !== null, failed: delivery.failedAt !== null, lastError: delivery.lastError };
+  return {
+    attempts: delivery.attempts,
+    delivered: delivery.deliveredAt !== null,
+    failed: delivery.failedAt !== null,
+    lastError: delivery.lastError,
+  };
 }
 
 describe('the delivery of an event', () => {
@@ -71,7 +82,11 @@ describe('the delivery of an event', () => {
     await deliver()(delivery, run);
     expect(received).toHaveLength(1);
     const [{ headers, body }] = received as [(typeof received)[0]];
-    expect(new Verifier(secret).verify(body, headers as Record<string, string>)).toEqual({ type: 'repository.created', timestamp: expect.any(String), data: event });
+    expect(new Verifier(secret).verify(body, headers as Record<string, string>)).toEqual({
+      type: 'repository.created',
+      timestamp: expect.any(String),
+      data: event,
+    });
     expect(headers['webhook-id']).toBe(delivery.deliveryId);
     expect(headers['content-type']).toBe('application/json');
     expect(await stateOf(delivery)).toEqual({ attempts: 1, delivered: true, failed: false, lastError: null });
@@ -126,24 +141,55 @@ describe('the delivery of an event', () => {
 });
 
 describe('an event that a transaction announced', () => {
-  it('goes through outbox and queue to the webhook, and leaves no secret behind', async () => {
+  let queue: JobQueue;
+  let worker: RunningWorker;
+
+  beforeAll(async () => {
     await migrateQueue(test.ownerUrl, test.url);
-    const worker = await startWorker({
+    // What the tests above announced shall not get in the way of what is counted here.
+    await test.owner.query('TRUNCATE outbox');
+    worker = await startWorker({
       database: test.database,
       databaseUrl: test.url,
       queue: { url: test.url, prefix: '' },
-      handlers: () => ({ 'webhook.deliver': deliver(), 'records.sweep': async () => undefined }),
+      handlers: (opened) => {
+        queue = opened;
+        return { 'webhook.deliver': deliver(), 'webhook.recover': async () => undefined, 'records.sweep': async () => undefined };
+      },
       log: createLogger('worker-test', 'silent'),
     });
-    // The deliveries of the tests above are on their way too.
+  });
+  afterAll(() => worker.close());
+
+  const until = async (reached: () => Promise<boolean>) => {
+    while (!(await reached())) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  const receivedOf = (deliveryId: string) => received.filter(({ headers }) => headers['webhook-id'] === deliveryId).length;
+
+  it('goes through outbox and queue to the webhook, and leaves no secret behind', async () => {
     const delivery = await createDelivery();
-    while (!(await stateOf(delivery)).delivered) await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(received.filter(({ headers }) => headers['webhook-id'] === delivery.deliveryId)).toHaveLength(1);
-    await worker.close();
+    await until(async () => (await stateOf(delivery)).delivered);
+    expect(receivedOf(delivery.deliveryId)).toBe(1);
     const { rows } = await test.owner.query(`
       SELECT to_jsonb(d) FROM webhook_deliveries d UNION ALL SELECT to_jsonb(o) FROM outbox o UNION ALL SELECT to_jsonb(w) FROM webhooks w
       UNION ALL SELECT to_jsonb(j) FROM latchkey_queue.job j UNION ALL SELECT to_jsonb(e) FROM latchkey_queue.event e`);
     const written = JSON.stringify(rows);
     for (const form of [secret, secret.slice(6), Buffer.from(secret).toString('hex')]) expect(written).not.toContain(form);
+  });
+
+  it('is put back when the queue lost it, and is left alone while the queue holds it', async () => {
+    const recover = recoverDeliveries({ database: test.database, queue, log: createLogger('worker-test', 'silent') });
+    answers = [500];
+    const delivery = await createDelivery();
+    await until(async () => (await stateOf(delivery)).attempts === 1);
+    const waiting = async () =>
+      (await test.owner.query(`SELECT FROM outbox WHERE data->>'deliveryId' = $1 AND relayed_at IS NULL`, [delivery.deliveryId])).rowCount;
+
+    await recover({}, run);
+    expect(await waiting()).toBe(0);
+    await test.owner.query(`DELETE FROM latchkey_queue.job WHERE data->>'deliveryId' = $1`, [delivery.deliveryId]);
+    await recover({}, run);
+    await until(async () => (await stateOf(delivery)).delivered);
+    expect(receivedOf(delivery.deliveryId)).toBe(2);
   });
 });

@@ -40,7 +40,12 @@ async function findDue(database: Database, tenantId: string, deliveryId: string)
 }
 
 /** @returns what went wrong, or undefined when the receiver took it. */
-async function send(options: DeliveryOptions, webhook: Webhook, delivery: WebhookDelivery, signal: AbortSignal): Promise<string | undefined> {
+async function send(
+  options: DeliveryOptions,
+  webhook: Webhook,
+  delivery: WebhookDelivery,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   const { type, timestamp, data } = delivery.payload;
   const body = JSON.stringify({ type, timestamp, data });
   const now = new Date();
@@ -62,7 +67,10 @@ async function send(options: DeliveryOptions, webhook: Webhook, delivery: Webhoo
   }
 }
 
-async function record(database: Database, outcome: { tenantId: string; deliveryId: string; fault: string | undefined; giveUp: boolean }): Promise<void> {
+async function record(
+  database: Database,
+  outcome: { tenantId: string; deliveryId: string; fault: string | undefined; giveUp: boolean },
+): Promise<void> {
   const { tenantId, deliveryId, fault, giveUp } = outcome;
   await database.transaction({ tenantId }, (tx) =>
     tx.query(

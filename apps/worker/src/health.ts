@@ -14,7 +14,10 @@ export function createHealthServer(dependencies: Record<string, () => Promise<un
   });
 }
 
-async function answer(url: string | undefined, dependencies: Record<string, () => Promise<unknown>>): Promise<{ status: number; body: object }> {
+async function answer(
+  url: string | undefined,
+  dependencies: Record<string, () => Promise<unknown>>,
+): Promise<{ status: number; body: object }> {
   if (url === '/healthz') return { status: 200, body: { status: 'ok' } };
   if (url !== '/readyz') return { status: 404, body: { status: 'not found' } };
   const state = await readiness(dependencies);

@@ -4,13 +4,18 @@ import { ConfigError, createLogger, loadConfig, stopGracefully } from '@latchkey
 import { configSchema } from './config.js';
 import { deliverWebhook } from './deliver-webhook.js';
 import { createHealthServer, listen } from './health.js';
+import { recoverDeliveries } from './recover-deliveries.js';
 import { sweepRecords } from './sweep-records.js';
 
 /** Started once per process; see `config.ts` for what it reads from the environment. */
 async function main(): Promise<void> {
   const config = loadConfig(configSchema);
   const log = createLogger(config.NODE_NAME ?? 'worker', config.LOG_LEVEL);
-  const database = await Database.connect({ url: config.DATABASE_URL, poolSize: 4, applicationName: config.NODE_NAME ?? 'latchkey-worker' });
+  const database = await Database.connect({
+    url: config.DATABASE_URL,
+    poolSize: 4,
+    applicationName: config.NODE_NAME ?? 'latchkey-worker',
+  });
   const worker = await startWorker({
     database,
     databaseUrl: config.DATABASE_URL,
@@ -21,6 +26,7 @@ async function main(): Promise<void> {
         encryption: config.KEY_ENCRYPTION_KEYS,
         allowPrivateAddresses: config.WEBHOOK_ALLOW_PRIVATE_ADDRESSES,
       }),
+      'webhook.recover': recoverDeliveries({ database, queue, log }),
       'records.sweep': sweepRecords({ database, queue, log }),
     }),
     log,
@@ -38,6 +44,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof ConfigError ? error.message : `worker: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`}\n`);
+  process.stderr.write(
+    `${error instanceof ConfigError ? error.message : `worker: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`}\n`,
+  );
   process.exit(1);
 });

@@ -84,7 +84,11 @@ describe('a post to an address that a customer chose', () => {
   });
 
   it('says in a word why nobody answered', async () => {
-    expect(await fault(send('http://127.0.0.1:9/', { allowPrivateAddresses: true }))).toBe('The receiver could not be reached: ECONNREFUSED');
-    expect(await fault(send(`https://127.0.0.1:${port}/`, { allowPrivateAddresses: true }))).toMatch(/^The receiver could not be reached: /);
+    expect(await fault(send('http://127.0.0.1:9/', { allowPrivateAddresses: true }))).toBe(
+      'The receiver could not be reached: ECONNREFUSED',
+    );
+    expect(await fault(send(`https://127.0.0.1:${port}/`, { allowPrivateAddresses: true }))).toMatch(
+      /^The receiver could not be reached: /,
+    );
   });
 });

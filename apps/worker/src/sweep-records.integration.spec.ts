@@ -12,7 +12,10 @@ afterAll(() => test.drop());
 
 const sweep = () => {
   const queue = { forgetFailed: async () => 0 };
-  return sweepRecords({ database: test.database, queue, log: createLogger('sweep-test', 'silent') })({}, { lastAttempt: false, signal: new AbortController().signal });
+  return sweepRecords({ database: test.database, queue, log: createLogger('sweep-test', 'silent') })(
+    {},
+    { lastAttempt: false, signal: new AbortController().signal },
+  );
 };
 
 async function count(table: string): Promise<number> {
@@ -23,16 +26,28 @@ async function count(table: string): Promise<number> {
 describe('the sweep', () => {
   it('removes what has expired, in as many batches as it takes, and nothing else', async () => {
     const id = newId();
-    await test.owner.query(`INSERT INTO oidc_records (repository_id, kind, id, payload, expires_at)
-      SELECT $1, 'Session', n::text, '{}', now() + CASE WHEN n <= 2500 THEN interval '-1 second' ELSE interval '1 minute' END FROM generate_series(1, 2503) n`, [id]);
+    await test.owner.query(
+      `INSERT INTO oidc_records (repository_id, kind, id, payload, expires_at)
+      SELECT $1, 'Session', n::text, '{}', now() + CASE WHEN n <= 2500 THEN interval '-1 second' ELSE interval '1 minute' END FROM generate_series(1, 2503) n`,
+      [id],
+    );
     await test.owner.query(`INSERT INTO oidc_records (repository_id, kind, id, payload) VALUES ($1, 'Session', 'endless', '{}')`, [id]);
-    await test.owner.query(`INSERT INTO revoked_tokens VALUES ($1, 'old', now() - interval '1 second'), ($1, 'live', now() + interval '1 minute')`, [id]);
-    await test.owner.query(`INSERT INTO idempotency_keys (tenant_id, actor_id, key, fingerprint, created_at)
-      VALUES ($1, 'a', 'old', '', now() - interval '25 hours'), ($1, 'a', 'live', '', now() - interval '23 hours')`, [id]);
-    await test.owner.query(`INSERT INTO outbox (id, tenant_id, name, data, created_at, relayed_at) VALUES
+    await test.owner.query(
+      `INSERT INTO revoked_tokens VALUES ($1, 'old', now() - interval '1 second'), ($1, 'live', now() + interval '1 minute')`,
+      [id],
+    );
+    await test.owner.query(
+      `INSERT INTO idempotency_keys (tenant_id, actor_id, key, fingerprint, created_at)
+      VALUES ($1, 'a', 'old', '', now() - interval '25 hours'), ($1, 'a', 'live', '', now() - interval '23 hours')`,
+      [id],
+    );
+    await test.owner.query(
+      `INSERT INTO outbox (id, tenant_id, name, data, created_at, relayed_at) VALUES
       (gen_random_uuid(), $1, 'x', '{}', now() - interval '2 days', now() - interval '25 hours'),
       (gen_random_uuid(), $1, 'x', '{}', now() - interval '2 days', now() - interval '23 hours'),
-      (gen_random_uuid(), $1, 'x', '{}', now() - interval '2 days', NULL)`, [id]);
+      (gen_random_uuid(), $1, 'x', '{}', now() - interval '2 days', NULL)`,
+      [id],
+    );
     await sweep();
     expect(await count('oidc_records')).toBe(4);
     expect(await count('revoked_tokens')).toBe(1);
@@ -42,7 +57,10 @@ describe('the sweep', () => {
 
   it('passes over what somebody has in hand', async () => {
     await test.owner.query('DELETE FROM revoked_tokens');
-    await test.owner.query(`INSERT INTO revoked_tokens VALUES ($1, 'held', now() - interval '1 second'), ($1, 'free', now() - interval '1 second')`, [newId()]);
+    await test.owner.query(
+      `INSERT INTO revoked_tokens VALUES ($1, 'held', now() - interval '1 second'), ($1, 'free', now() - interval '1 second')`,
+      [newId()],
+    );
     const holder = await test.owner.connect();
     await holder.query(`BEGIN; SELECT FROM revoked_tokens WHERE id = 'held' FOR UPDATE`);
     await sweep();

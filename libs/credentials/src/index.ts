@@ -3,7 +3,7 @@ export { CredentialCheck, type Answer, type CheckedSecret, type Question } from 
 export { Clients, insertClient, newClientId } from './client.js';
 export { ClientSecrets, insertSecret, matchSecret, type SecretMatch } from './client-secret.js';
 export { announced, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
-export { KeyRing } from './key-ring.js';
+export { KeyRing, keyRingConfig } from './key-ring.js';
 export { hashPassword, verifyPassword } from './password.js';
 export { PlainSecret, randomText } from './plain-secret.js';
 export { RepositoryDirectory, type KnownRepository } from './repository-directory.js';

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { z } from 'zod';
 
 const nonceBytes = 12;
 const tagBytes = 16;
@@ -64,3 +65,13 @@ export class KeyRing {
     return key;
   }
 }
+
+/** A key ring in an app's configuration. What is wrong with it is said without printing it. */
+export const keyRingConfig = z.string().transform((text, context) => {
+  try {
+    return KeyRing.parse(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+    return z.NEVER;
+  }
+});
