@@ -25,9 +25,11 @@ let answers: number[] = [];
 
 beforeAll(async () => {
   test = await createTestDatabase();
-  receiver = createServer(async (request, response) => {
-    received.push({ headers: request.headers, body: await text(request) });
-    response.writeHead(answers.shift() ?? 204).end();
+  receiver = createServer((request, response) => {
+    void text(request).then((body) => {
+      received.push({ headers: request.headers, body });
+      response.writeHead(answers.shift() ?? 204).end();
+    });
   });
   await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
   receiverUrl = `http://localhost:${(receiver.address() as AddressInfo).port}/hook`;

@@ -9,7 +9,12 @@ import { enqueue } from './outbox.js';
  * @returns the id of the delivery, or undefined when the tenant has no webhook.
  * @throws ZodError when the data is not what the event carries; Error when the tenant is outside the scope.
  */
-export async function announce<E extends WebhookEvent>(tx: EntityManager, tenantId: string, event: E, data: WebhookEventData<E>): Promise<string | undefined> {
+export async function announce<E extends WebhookEvent>(
+  tx: EntityManager,
+  tenantId: string,
+  event: E,
+  data: WebhookEventData<E>,
+): Promise<string | undefined> {
   const payload = { type: event, timestamp: new Date().toISOString(), data: webhookEvents[event].parse(data) };
   // Out of scope, row-level security would show no webhook and the event would be lost without a sound. So the scope is
   // asked for in the same statement.

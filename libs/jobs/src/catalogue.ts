@@ -23,6 +23,13 @@ export const catalogue = {
     attempts: 15,
     firstRetrySeconds: 5,
   },
+  /** Finds deliveries that the queue has lost, as a Redis that does not keep its data may, and puts them back. */
+  'webhook.recover': {
+    data: z.strictObject({}),
+    attempts: 1,
+    firstRetrySeconds: 1,
+    everySeconds: 300,
+  },
   /** Removes what has expired or served its purpose. */
   'records.sweep': {
     data: z.strictObject({}),

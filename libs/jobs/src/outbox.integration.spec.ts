@@ -15,12 +15,19 @@ afterAll(() => test.drop());
 async function createTenant(webhook?: string): Promise<string> {
   const id = newId();
   await test.owner.query(`INSERT INTO tenants (id, name) VALUES ($1, 'Acme')`, [id]);
-  if (webhook) await test.owner.query(`INSERT INTO webhooks (tenant_id, url, signing_secret, encryption_key_id) VALUES ($1, $2, '\\x00', 'k')`, [id, webhook]);
+  if (webhook)
+    await test.owner.query(`INSERT INTO webhooks (tenant_id, url, signing_secret, encryption_key_id) VALUES ($1, $2, '\\x00', 'k')`, [
+      id,
+      webhook,
+    ]);
   return id;
 }
 
 async function outboxOf(tenantId: string) {
-  const { rows } = await test.owner.query<{ id: string; name: string; data: unknown }>('SELECT id, name, data FROM outbox WHERE tenant_id = $1', [tenantId]);
+  const { rows } = await test.owner.query<{ id: string; name: string; data: unknown }>(
+    'SELECT id, name, data FROM outbox WHERE tenant_id = $1',
+    [tenantId],
+  );
   return rows;
 }
 
@@ -59,7 +66,9 @@ describe('the outbox', () => {
   it('refuses a job for another tenant, and shows nobody what waits', async () => {
     const [mine, theirs] = [await createTenant(), await createTenant()];
     await expect(
-      test.database.transaction({ tenantId: mine }, (tx) => enqueue(tx, theirs, 'webhook.deliver', { tenantId: theirs, deliveryId: newId() })),
+      test.database.transaction({ tenantId: mine }, (tx) =>
+        enqueue(tx, theirs, 'webhook.deliver', { tenantId: theirs, deliveryId: newId() }),
+      ),
     ).rejects.toThrow('row-level security');
     await expect(test.database.read({ tenantId: mine }, (tx) => tx.query('SELECT * FROM outbox'))).rejects.toThrow('permission denied');
   });
@@ -73,7 +82,11 @@ describe('an announcement', () => {
       const deliveryId = await test.database.transaction(scope, (tx) => announce(tx, tenantId, 'repository.created', data));
       const { rows } = await test.owner.query('SELECT event, payload, attempts FROM webhook_deliveries WHERE id = $1', [deliveryId]);
       expect(rows).toEqual([
-        { event: 'repository.created', payload: { type: 'repository.created', timestamp: expect.stringMatching(/^\d{4}-.*Z$/), data }, attempts: 0 },
+        {
+          event: 'repository.created',
+          payload: { type: 'repository.created', timestamp: expect.stringMatching(/^\d{4}-.*Z$/), data },
+          attempts: 0,
+        },
       ]);
       expect(await outboxOf(tenantId)).toContainEqual({ id: expect.anything(), name: 'webhook.deliver', data: { tenantId, deliveryId } });
     }
@@ -88,7 +101,9 @@ describe('an announcement', () => {
   it('is refused outside the tenant, instead of being lost', async () => {
     const [mine, theirs] = [await createTenant('https://example.com/a'), await createTenant('https://example.com/b')];
     for (const scope of [{ tenantId: mine }, { repositoryId: newId() }]) {
-      await expect(test.database.transaction(scope, (tx) => announce(tx, theirs, 'repository.created', event()))).rejects.toThrow('not in the scope');
+      await expect(test.database.transaction(scope, (tx) => announce(tx, theirs, 'repository.created', event()))).rejects.toThrow(
+        'not in the scope',
+      );
     }
     expect(await outboxOf(theirs)).toEqual([]);
   });
@@ -96,7 +111,9 @@ describe('an announcement', () => {
   it('carries nothing that the event does not have', async () => {
     const tenantId = await createTenant('https://example.com/hook');
     const data = { ...event(), secret: 'hunter2' };
-    await expect(test.database.transaction({ tenantId }, (tx) => announce(tx, tenantId, 'repository.created', data))).rejects.toThrow('secret');
+    await expect(test.database.transaction({ tenantId }, (tx) => announce(tx, tenantId, 'repository.created', data))).rejects.toThrow(
+      'secret',
+    );
     expect(await outboxOf(tenantId)).toEqual([]);
   });
 });

@@ -75,8 +75,16 @@ export class JobQueue {
     for (const name of jobNames) {
       const definition = catalogue[name];
       if (!('everySeconds' in definition)) continue;
-      await inTime(this.#queue.upsertJobScheduler(name, { every: definition.everySeconds * 1000 }, { name, data: {}, opts: optionsOf(name) }));
+      await inTime(
+        this.#queue.upsertJobScheduler(name, { every: definition.everySeconds * 1000 }, { name, data: {}, opts: optionsOf(name) }),
+      );
     }
+  }
+
+  /** @returns which of these jobs the queue does not hold, neither as waiting nor as failed. */
+  async missing(ids: string[]): Promise<string[]> {
+    const jobs = await inTime(Promise.all(ids.map((id) => this.#queue.getJob(id))));
+    return ids.filter((_, index) => !jobs[index]);
   }
 
   /** Forgets at most `limit` jobs that failed for good, longer ago than that. @returns how many. */
@@ -101,14 +109,22 @@ export class JobQueue {
  */
 function optionsOf(name: JobName): JobsOptions {
   const { attempts, firstRetrySeconds } = catalogue[name];
-  return { attempts, backoff: { type: 'exponential', delay: firstRetrySeconds * 1000, jitter: 0.2 }, removeOnComplete: true, removeOnFail: false };
+  return {
+    attempts,
+    backoff: { type: 'exponential', delay: firstRetrySeconds * 1000, jitter: 0.2 },
+    removeOnComplete: true,
+    removeOnFail: false,
+  };
 }
 
 /** BullMQ waits for a lost connection as long as it takes; we had rather know. What comes too late is left to itself. */
 async function inTime<T>(answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`The queue did not answer within ${patienceMillis} ms. Is QUEUE_URL right, and is its server up?`)), patienceMillis);
+    timer = setTimeout(
+      () => reject(new Error(`The queue did not answer within ${patienceMillis} ms. Is QUEUE_URL right, and is its server up?`)),
+      patienceMillis,
+    );
   });
   try {
     return await Promise.race([answer, late]);

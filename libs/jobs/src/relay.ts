@@ -91,7 +91,12 @@ export class Relay {
   /** A connection that only listens. When it breaks, the next round makes another. */
   async #listen(): Promise<void> {
     if (this.#listener) return;
-    const client = new pg.Client({ connectionString: this.#databaseUrl, application_name: 'latchkey-relay', keepAlive: true, connectionTimeoutMillis: pollMillis });
+    const client = new pg.Client({
+      connectionString: this.#databaseUrl,
+      application_name: 'latchkey-relay',
+      keepAlive: true,
+      connectionTimeoutMillis: pollMillis,
+    });
     const lost = () => {
       if (this.#listener === client) this.#listener = undefined;
     };

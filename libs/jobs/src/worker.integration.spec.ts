@@ -69,6 +69,7 @@ describe.each(redisUrl ? ['PostgreSQL', 'Redis'] : ['PostgreSQL'])('the queue on
         await deliver(data, run);
         delivered.push(data.deliveryId);
       },
+      'webhook.recover': async () => undefined,
       'records.sweep': async () => void (sweeps += 1),
     };
     running.push(await startWorker({ database: test.database, databaseUrl: test.url, queue: address, handlers: () => handlers, log }));
@@ -155,7 +156,10 @@ describe.each(redisUrl ? ['PostgreSQL', 'Redis'] : ['PostgreSQL'])('the queue on
 
   it('gives no handler data that the job does not take, and goes on with the next', async () => {
     await start();
-    await test.owner.query(`INSERT INTO outbox (id, tenant_id, name, data) VALUES ($1, $2, 'webhook.deliver', '{"deliveryId": 7}')`, [newId(), tenantId]);
+    await test.owner.query(`INSERT INTO outbox (id, tenant_id, name, data) VALUES ($1, $2, 'webhook.deliver', '{"deliveryId": 7}')`, [
+      newId(),
+      tenantId,
+    ]);
     const id = await ask();
     await until(() => delivered.length > 0);
     expect(delivered).toEqual([id]);
@@ -165,7 +169,10 @@ describe.each(redisUrl ? ['PostgreSQL', 'Redis'] : ['PostgreSQL'])('the queue on
   });
 
   it('leaves a job that this release does not know to a newer one, and is not held up by it', async () => {
-    await test.owner.query(`INSERT INTO outbox (id, tenant_id, name, data) SELECT gen_random_uuid(), $1, 'mail.send', '{}' FROM generate_series(1, 300)`, [tenantId]);
+    await test.owner.query(
+      `INSERT INTO outbox (id, tenant_id, name, data) SELECT gen_random_uuid(), $1, 'mail.send', '{}' FROM generate_series(1, 300)`,
+      [tenantId],
+    );
     await start();
     const id = await ask();
     await until(() => delivered.length > 0);

@@ -34,8 +34,12 @@ export interface WorkerOptions {
 /** Jobs are mostly waiting for someone else's server. */
 const concurrency = 32;
 
-/** After this long without a sign of life from its worker, a job is given to another. */
-const lockMillis = 15_000;
+/** After this long without a sign of life from its worker, a job is given to another; looked for so often. */
+const lockMillis = 10_000;
+const stalledMillis = 5_000;
+
+/** How often the schedule is written anew, in case the queue lost it. */
+const scheduleMillis = 300_000;
 
 /** How long jobs may go on once the worker was told to stop. */
 const patienceMillis = 5_000;
@@ -54,13 +58,16 @@ export interface RunningWorker {
  */
 export async function startWorker(options: WorkerOptions): Promise<RunningWorker> {
   const { log } = options;
-  const queue = await JobQueue.open(options.queue, (error) => log.warn(error, 'the queue cannot be reached'));
+  const unreachable = (error: Error) => log.warn({ reason: error.message }, 'the queue cannot be reached');
+  const queue = await JobQueue.open(options.queue, unreachable);
   await queue.schedule();
+  const scheduling = setInterval(() => void queue.schedule().catch(unreachable), scheduleMillis);
   const worker = startBullWorker(options, options.handlers(queue));
   const relay = new Relay({ ...options, queue });
   return {
     ping: () => queue.ping(),
     async close() {
+      clearInterval(scheduling);
       await relay.close();
       const cutShort = setTimeout(() => worker.cancelAllJobs('the worker is stopping'), patienceMillis);
       await worker.close();
@@ -80,18 +87,20 @@ function startBullWorker({ queue, name, log }: WorkerOptions, handlers: Handlers
       ...(name && { name }),
       concurrency,
       lockDuration: lockMillis,
-      stalledInterval: lockMillis,
+      stalledInterval: stalledMillis,
       // A process that is killed takes its jobs with it through no fault of theirs. Ten in a row are the job's own fault.
       maxStalledCount: 10,
     },
     createBackend,
   );
-  worker.on('error', (error) => log.warn(error, 'the queue cannot be reached'));
-  worker.on('failed', (job, error) => log.warn({ job: job?.name, id: job?.id, attempt: job?.attemptsMade, reason: error.message }, 'a job failed'));
+  worker.on('error', (error) => log.warn({ reason: error.message }, 'the queue cannot be worked on'));
+  worker.on('failed', (job, error) =>
+    log.warn({ job: job?.name, id: job?.id, attempt: job?.attemptsMade, reason: error.message }, 'a job failed'),
+  );
   return worker;
 }
 
-async function handle(handlers: Handlers, job: Job<object, void, string>, signal: AbortSignal): Promise<void> {
+async function handle(handlers: Handlers, job: Job<object, void>, signal: AbortSignal): Promise<void> {
   const name = jobNames.find((known) => known === job.name);
   // A newer release put it there; the retry may find a worker that knows it.
   if (!name) throw new Error(`This release knows no job ${job.name}`);
@@ -105,7 +114,9 @@ async function call<N extends JobName>(handlers: Handlers, name: N, data: unknow
   try {
     parsed = parseJobData(name, data);
   } catch (error) {
-    throw new UnrecoverableError(error instanceof z.ZodError ? `The data is not what ${name} takes: ${z.prettifyError(error)}` : String(error));
+    throw new UnrecoverableError(
+      error instanceof z.ZodError ? `The data is not what ${name} takes: ${z.prettifyError(error)}` : String(error),
+    );
   }
   await handlers[name](parsed, run);
 }

@@ -6,7 +6,7 @@ export type { Logger };
 const secretMembers = ['authorization', 'cookie', 'set-cookie', 'apikey', 'password', 'secret', 'client_secret', 'value', 'token', 'access_token', 'refresh_token', 'id_token', 'code'];
 
 /** Anything in a text that is shaped like one of our secrets or like a JWT. */
-const secretShapes = /lk_(?:live|test)_[a-z]{2}_[0-9A-Za-z]+|eyJ[\w-]+\.[\w-]+\.[\w-]*|((?:apikey|token|code|secret|password)=)[^&\s"]+/gi;
+const secretShapes = /lk_(?:live|test)_[a-z]{2}_[0-9A-Za-z]+|whsec_[\w+/=-]+|eyJ[\w-]+\.[\w-]+\.[\w-]*|((?:apikey|token|code|secret|password)=)[^&\s"]+/gi;
 
 /** The text without anything that is shaped like a secret. */
 export function redact(text: string): string {
