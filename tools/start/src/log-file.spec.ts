@@ -46,6 +46,7 @@ describe('worthShowing', () => {
     ['{"level":60,"msg":"gone","err":{"message":"gone"}}', 'gone'],
     ['Error: boom', 'Error: boom'],
     ['   ', undefined],
+    ['oidc-provider WARNING: this and that', undefined],
     ['{broken', '{broken'],
   ])('%s', (line, shown) => {
     expect(worthShowing(line)).toBe(shown);

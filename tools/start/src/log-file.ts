@@ -49,9 +49,9 @@ export function openLogFile(path: string): LogFile {
   };
 }
 
-/** What a person should see of an app's output: errors of its JSON log, and whatever is not JSON, such as a crash. */
+/** What a person should see of an app's output: errors of its JSON log, and what is not JSON, such as a crash; no warnings. */
 export function worthShowing(line: string): string | undefined {
-  if (!line.startsWith('{')) return line.trim() === '' ? undefined : line;
+  if (!line.startsWith('{')) return line.trim() === '' || /\bwarning\b/i.test(line) ? undefined : line;
   try {
     const { level, msg, err } = JSON.parse(line) as { level?: number; msg?: string; err?: { message?: string } };
     if (typeof level === 'number' && level < 50) return undefined;

@@ -35,6 +35,7 @@ describe('parseOptions', () => {
   it.each([
     [['--port', '1'], /^Unknown option '--port'\. Known options: --port-base N, /],
     [['--port-base'], /^Option '--port-base <value>' argument missing\. Known options: /],
+    [['--data-dir', ''], /^--data-dir must name a path\.$/],
     [['stray'], /^Unexpected argument 'stray'\. Known options: /],
     [['--port-base', '0'], /^--port-base must be a whole number from 1 to 65235, not "0"\.$/],
     [['--port-base', '65236'], /not "65236"/],

@@ -14,6 +14,19 @@ export interface Options {
   repositoryApis: number;
 }
 
+/** What a person who asks for --help is told. */
+export const usage = `npm start -- [options]
+
+  --port-base N           tenant API and portal on N, authority on N+100, repository API on N+200, worker on N+300 (4000)
+  --data-dir DIR          everything that is kept (.latchkey)
+  --credentials-file FILE at the first start: also write the first tenant's credential there
+  --authorities N         so many processes of the authority behind its port (1)
+  --repository-apis N     so many of the repository API (1)
+
+Environment: DATABASE_URL (no embedded database), QUEUE_URL=redis://… (else the queue is in PostgreSQL), LOG_LEVEL.
+Guide: docs/guides/operate.md
+`;
+
 /** Processes behind one port listen on a port of their own too, and those must end before the next app's. */
 const mostProcesses = 64;
 const highestPort = 65_535;
@@ -23,8 +36,8 @@ export function parseOptions(args: string[]): Options {
   const values = parse(args);
   return {
     portBase: wholeNumber('--port-base', values['port-base'], 1, highestPort - 300),
-    dataDir: resolve(values['data-dir']),
-    credentialsFile: values['credentials-file'] === undefined ? undefined : resolve(values['credentials-file']),
+    dataDir: path('--data-dir', values['data-dir']),
+    credentialsFile: values['credentials-file'] === undefined ? undefined : path('--credentials-file', values['credentials-file']),
     authorities: wholeNumber('--authorities', values.authorities, 1, mostProcesses),
     repositoryApis: wholeNumber('--repository-apis', values['repository-apis'], 1, mostProcesses),
   };
@@ -47,6 +60,11 @@ function parse(args: string[]) {
       `${reason!.replace(/\.$/, '')}. Known options: --port-base N, --data-dir DIR, --credentials-file FILE, --authorities N, --repository-apis N.`,
     );
   }
+}
+
+function path(option: string, text: string): string {
+  if (text === '') throw new Complaint(`${option} must name a path.`);
+  return resolve(text);
 }
 
 function wholeNumber(option: string, text: string, least: number, most: number): number {

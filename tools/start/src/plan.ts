@@ -93,6 +93,8 @@ export function commonEnvironment(
     TENANT_API_URL: urls.tenantApi,
     PORTAL_URL: urls.portal,
     DATA_DIR: options.dataDir,
+    // On one's own machine the webhooks that one tries are on it too.
+    WEBHOOK_ALLOW_PRIVATE_ADDRESSES: outer['WEBHOOK_ALLOW_PRIVATE_ADDRESSES'] || (outer['NODE_ENV'] === 'production' ? 'false' : 'true'),
   };
 }
 

