@@ -3,10 +3,25 @@ import { pino, type Logger } from 'pino';
 export type { Logger };
 
 /** Members whose value is never written, wherever they turn up in a logged object. */
-const secretMembers = ['authorization', 'cookie', 'set-cookie', 'apikey', 'password', 'secret', 'client_secret', 'value', 'token', 'access_token', 'refresh_token', 'id_token', 'code'];
+const secretMembers = [
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'apikey',
+  'password',
+  'secret',
+  'client_secret',
+  'value',
+  'token',
+  'access_token',
+  'refresh_token',
+  'id_token',
+  'code',
+];
 
 /** Anything in a text that is shaped like one of our secrets or like a JWT. */
-const secretShapes = /lk_(?:live|test)_[a-z]{2}_[0-9A-Za-z]+|whsec_[\w+/=-]+|eyJ[\w-]+\.[\w-]+\.[\w-]*|((?:apikey|token|code|secret|password)=)[^&\s"]+/gi;
+const secretShapes =
+  /lk_(?:live|test)_[a-z]{2}_[0-9A-Za-z]+|whsec_[\w+/=-]+|eyJ[\w-]+\.[\w-]+\.[\w-]*|((?:apikey|token|code|secret|password)=)[^&\s"]+/gi;
 
 /** The text without anything that is shaped like a secret. */
 export function redact(text: string): string {
