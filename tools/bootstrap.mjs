@@ -85,12 +85,12 @@ async function build(node) {
 
 const portalPage = join(root, 'apps/portal/dist/index.html');
 
-/** Asking Nx costs a second, looking at the files' times costs a few milliseconds. */
+/** Asking Nx costs a second, looking at the files' times a few milliseconds. The portal is compiled against the tenant API. */
 function portalIsStale() {
   if (!existsSync(join(root, 'apps/portal/index.html'))) return false;
   if (!existsSync(portalPage)) return true;
   const built = statSync(portalPage).mtimeMs;
-  return ['apps/portal', 'libs/contracts/src'].some((folder) => newest(join(root, folder)) > built);
+  return ['apps/portal', 'apps/tenant-api/src', 'libs/contracts/src'].some((folder) => newest(join(root, folder)) > built);
 }
 
 function newest(folder) {
@@ -100,23 +100,22 @@ function newest(folder) {
   return Math.max(0, ...times);
 }
 
+/** Says nothing when all is well: three tools in a row have much to say. */
 async function buildPortal(node) {
-  const environment = {
-    ...process.env,
-    NX_DAEMON: 'false',
-    NX_TUI: 'false',
-    PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}`,
-  };
-  const code = await run(node, [join(root, 'node_modules/nx/dist/bin/nx.js'), 'build', '@latchkey/portal', '--outputStyle=static'], {
-    env: environment,
+  const env = { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false', PATH: `${join(root, 'node_modules/.bin')}:${process.env.PATH}` };
+  const args = [join(root, 'node_modules/nx/dist/bin/nx.js'), 'build', '@latchkey/portal', '--outputStyle=static'];
+  let output = '';
+  const code = await run(node, args, { env, stdio: ['ignore', 'pipe', 'pipe'] }, (child) => {
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += chunk));
   });
-  if (code !== 0) throw new Fault('The build of the portal failed, for the reasons above.');
+  if (code !== 0) throw new Fault(`${output}\nThe build of the portal failed, for the reasons above.`);
   utimesSync(portalPage, new Date(), new Date()); // From the cache it comes with the time of its making.
 }
 
 /** Runs a program to its end and returns its exit code, as a shell would. */
-async function run(command, args, options = {}) {
+async function run(command, args, options = {}, begun = () => {}) {
   current = spawn(command, args, { cwd: root, stdio: 'inherit', ...options });
+  begun(current);
   const [code, signal] = await once(current, 'exit');
   return code ?? 128 + constants.signals[signal];
 }
