@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { redact } from './log.js';
 
 describe('a logged line', () => {
@@ -8,4 +9,14 @@ describe('a logged line', () => {
     ['Bearer eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln end', 'Bearer [secret] end'],
     ['plain text', 'plain text'],
   ])('shows %s as %s', (line, shown) => expect(redact(line)).toBe(shown));
+});
+
+describe('the logger', () => {
+  it('censors members with a telling name and shows the code of an error', () => {
+    const program = `import { createLogger } from '${new URL('./log.js', import.meta.url).href}';
+      createLogger('x').error({ err: Object.assign(new Error('lost'), { code: 'ECONNREFUSED' }), password: 'hunter2', deep: { secret: 'hunter2' } }, 'failed');`;
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', program], { encoding: 'utf8' });
+    expect(stdout).toContain('ECONNREFUSED');
+    expect(stdout).not.toContain('hunter2');
+  });
 });

@@ -16,7 +16,6 @@ const secretMembers = [
   'access_token',
   'refresh_token',
   'id_token',
-  'code',
 ];
 
 /** Anything in a text that is shaped like one of our secrets or like a JWT. */
