@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyRingConfig } from '@latchkey/credentials';
-import { addressTemplate, appConfig, baseUrl, port } from '@latchkey/runtime';
+import { addressTemplate, appConfig, baseUrl } from '@latchkey/runtime';
 
 /** What both the app and the setup program read from the environment. */
 const common = {
@@ -16,7 +16,8 @@ const common = {
 export const configSchema = z.object({
   ...appConfig,
   ...common,
-  NODE_PORT: port.optional(),
+  /** Addresses or networks (CIDR) of the proxies in front, comma-separated: whose X-Forwarded-For is believed. */
+  TRUSTED_PROXIES: z.string().optional(),
   /** Where the built portal is; without it only the API is served. */
   PORTAL_DIR: z.string().optional(),
 });
