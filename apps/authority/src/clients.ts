@@ -21,7 +21,7 @@ const nobodysSecret = PlainSecret.generate('production', 'cs').reveal();
 /** Asks the primary for a client and describes it as the library wants it (OpenID Connect Registration 1.0 §2). */
 export async function findClient(authority: Authority, repository: KnownRepository, clientId: string): Promise<AdapterPayload | undefined> {
   const answer = await authority.check.ask({ repositoryId: repository.id, clientId, withSecrets: true });
-  if (!answer?.client) {
+  if (!answer?.client || !answer.repository.alive) {
     // An unknown client takes as long as a wrong secret: a comparison is made all the same.
     matchSecret(authority.peppers, 'production', [], nobodysSecret);
     return undefined;

@@ -3,7 +3,7 @@ import Provider, { errors, interactionPolicy, type Configuration, type KoaContex
 import { everythingScope, repositoryPermissions, tenantPermissions } from '@latchkey/contracts';
 import { boundClaims, type KnownRepository, type PrivateJwk } from '@latchkey/credentials';
 import { findUser } from '@latchkey/content';
-import { Repository } from '@latchkey/database';
+import { isUnavailable, Repository } from '@latchkey/database';
 import { consoleSlug } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
 import { compareSecret, openidScopes } from './clients.js';
@@ -48,8 +48,22 @@ export async function createIssuer(authority: Authority, repository: KnownReposi
   provider.Client.prototype.compareClientSecret = function (this: { clientId: string }, presented: string) {
     return compareSecret(authority, this.clientId, presented);
   };
-  provider.on('server_error', (_ctx: KoaContextWithOIDC, error: Error) => authority.log.error({ err: error, repository: repository.slug }, 'the authority failed'));
+  provider.on('server_error', (ctx: KoaContextWithOIDC, error: Error) => {
+    authority.log.error({ err: error, repository: repository.slug }, 'the authority failed');
+    stateOf(ctx).unavailable = isUnavailable(error);
+  });
+  provider.use(async (ctx, next) => {
+    await next();
+    if (stateOf(ctx as KoaContextWithOIDC).unavailable) answerUnavailable(ctx);
+  });
   return issuer;
+}
+
+/** The library calls whatever its storage throws a server error; that the database is away is not one (RFC 9110 §15.6.4). */
+function answerUnavailable(ctx: Pick<KoaContextWithOIDC, 'status' | 'set' | 'body'>): void {
+  ctx.status = 503;
+  ctx.set('Retry-After', '1');
+  ctx.body = { error: 'temporarily_unavailable', error_description: 'The authority cannot check credentials now. Try again in a moment.' };
 }
 
 /** Everything that oidc-provider is told, each with its reason. */
