@@ -67,6 +67,8 @@ export async function createContent(tx: EntityManager, caller: Caller, parentAdd
 
   await lockShape(tx, caller);
   const name = wanted ?? (await freeName(tx, caller, parent.id, nameFrom(String(fields['DisplayName'] ?? '')) || type.name));
+  // Clients show the display name, so there is one.
+  fields['DisplayName'] ??= name;
   if (parent.path.length + 1 + name.length > maxPathLength) throw new Problem('invalid-request', `The path would be longer than ${maxPathLength} characters.`);
   const rows = await orNameTaken(
     name,

@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier } from '@latchkey/credentials';
+import { connectForChecks, Database, type Pool } from '@latchkey/database';
+import type { Logger } from '@latchkey/runtime';
+import { answerTo } from './answer.js';
+import { Authentication } from './authentication.js';
+import type { Config } from './config.js';
+import { ContentService, send } from './content-service.js';
+import { CrossOrigin } from './cross-origin.js';
+import { FaultFilter } from './fault-filter.js';
+import { HealthController } from './health.controller.js';
+import { badRequest } from './odata/fault.js';
+import { ODataController } from './odata.controller.js';
+
+/** The largest body: far more than all the fields of a content. */
+const bodyLimitBytes = 2 * 1024 * 1024;
+
+/** The app, and how it is started and stopped. */
+export interface RepositoryApi {
+  /** Takes requests on the configured ports. @returns the ports, since 0 means any. */
+  listen(): Promise<{ port: number; nodePort: number | undefined }>;
+  /** Finishes the requests under way, then closes the connections to the database. */
+  close(): Promise<void>;
+}
+
+@Module({})
+class RepositoryApiModule {}
+
+/** The provider of the pool on which credentials are checked. */
+const checksPool = Symbol('pool for checks');
+
+function moduleOf(config: Config, log: Logger): DynamicModule {
+  const { AUTHORITY_URL_TEMPLATE: authorityUrls, REPOSITORY_URL_TEMPLATE: repositoryUrls } = config;
+  const connection = { url: config.DATABASE_URL, applicationName: config.NODE_NAME ?? 'repository-api' };
+  return {
+    module: RepositoryApiModule,
+    controllers: [HealthController, ODataController],
+    providers: [
+      { provide: Database, useFactory: () => Database.connect(connection) },
+      { provide: checksPool, useFactory: () => connectForChecks(connection) },
+      { provide: CredentialCheck, inject: [checksPool], useFactory: (pool: Pool) => new CredentialCheck(pool) },
+      { provide: RepositoryDirectory, inject: [checksPool], useFactory: (pool: Pool) => new RepositoryDirectory(pool) },
+      {
+        provide: TokenVerifier,
+        inject: [CredentialCheck, Database],
+        useFactory: (check: CredentialCheck, database: Database) =>
+          new TokenVerifier({
+            check,
+            keys: new SigningKeys(database),
+            issuerOf: (slug) => authorityUrls.of(slug),
+            // The console's tokens are for the tenant API, so they are not accepted here.
+            audienceOf: (slug) => repositoryUrls.of(slug),
+          }),
+      },
+      {
+        provide: ContentService,
+        inject: [Database, RepositoryDirectory, CredentialCheck, TokenVerifier],
+        useFactory: (database: Database, directory: RepositoryDirectory, check: CredentialCheck, verifier: TokenVerifier) =>
+          new ContentService({ database, directory, authentication: new Authentication(check, verifier), crossOrigin: new CrossOrigin(database), repositoryUrls, authorityUrls, log }),
+      },
+    ],
+  };
+}
+
+/** Builds the app and connects it to the database. */
+export async function createApp(config: Config, log: Logger): Promise<RepositoryApi> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: bodyLimitBytes,
+    genReqId: () => randomUUID(),
+    forceCloseConnections: 'idle',
+    frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) => send(reply, answerTo(badRequest('The address is not percent-encoded UTF-8.'), undefined) ?? { status: 400 }),
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(moduleOf(config, log), adapter, { logger: nestLogger(log), abortOnError: false, bodyParser: false });
+  const fastify = app.getHttpAdapter().getInstance();
+  takeAnyBody(fastify);
+  describeEveryAnswer(fastify, log);
+  app.useGlobalFilters(new FaultFilter(log));
+  let ownServer: Server | undefined;
+  return {
+    async listen() {
+      await app.listen({ host: config.HOST, port: config.PORT, reusePort: config.REUSE_PORT } as never);
+      if (config.NODE_PORT !== undefined) ownServer = await listenBeside(fastify, config.HOST, config.NODE_PORT);
+      return { port: portOf(app.getHttpServer()), nodePort: ownServer && portOf(ownServer) };
+    },
+    async close() {
+      await Promise.all([app.close(), ownServer && closeServer(ownServer)]);
+      await app.get<Pool>(checksPool).end();
+      await app.get(Database).close();
+    },
+  };
+}
+
+/** Existing clients send JSON as text/plain, or with no type at all, so the type is not looked at. */
+function takeAnyBody(fastify: FastifyInstance): void {
+  fastify.addHttpMethod('MERGE', { hasBody: true });
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  fastify.addHook('onRequest', async (request) => {
+    // The framework refuses a type that it cannot parse before it asks any parser.
+    if (request.headers['content-type'] !== undefined) request.headers['content-type'] = 'application/octet-stream';
+  });
+}
+
+/** Headers that every answer has, and one line in the log for each request: never its query, which may hold an API key. */
+function describeEveryAnswer(fastify: FastifyInstance, log: Logger): void {
+  fastify.addHook('onRequest', async (request, reply) => {
+    void reply.headers({
+      'x-request-id': request.id,
+      'x-content-type-options': 'nosniff',
+      'referrer-policy': 'no-referrer',
+      'content-security-policy': `default-src 'none'; frame-ancestors 'none'; sandbox`,
+    });
+  });
+  fastify.addHook('onResponse', async (request, reply) => {
+    const [path] = request.url.split('?');
+    log.info({ requestId: request.id, method: request.method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime), ...request.about }, 'request');
+  });
+}
+
+/** A second listener of the same app, on a port of this process alone. */
+function listenBeside(fastify: FastifyInstance, host: string, port: number): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((request, response) => fastify.routing(request, response));
+    server.once('error', reject);
+    server.listen({ host, port }, () => resolve(server));
+  });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+/** Nest's own messages, in our log. */
+function nestLogger(log: Logger) {
+  return {
+    log: (message: unknown) => log.debug(String(message)),
+    warn: (message: unknown) => log.warn(String(message)),
+    error: (message: unknown) => log.error(String(message)),
+    debug: (message: unknown) => log.trace(String(message)),
+    verbose: (message: unknown) => log.trace(String(message)),
+    fatal: (message: unknown) => log.fatal(String(message)),
+  };
+}

@@ -1,0 +1,15 @@
+import { z } from 'zod';
+import { addressTemplate, appConfig, flag, port } from '@latchkey/runtime';
+
+/** What the app reads from the environment. */
+export const configSchema = z.object({
+  ...appConfig,
+  /** Share PORT with other processes of this app on the same machine. */
+  REUSE_PORT: flag.default(false),
+  /** A port of this process alone, beside the shared one. */
+  NODE_PORT: port.optional(),
+  DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
+  REPOSITORY_URL_TEMPLATE: addressTemplate,
+  AUTHORITY_URL_TEMPLATE: addressTemplate,
+});
+export type Config = z.infer<typeof configSchema>;

@@ -1,0 +1,172 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { InsufficientScope, readablePart, readNode } from '@latchkey/content';
+import { Problem } from '@latchkey/contracts';
+import type { KnownRepository, RepositoryDirectory } from '@latchkey/credentials';
+import type { Database } from '@latchkey/database';
+import type { AddressTemplate, Logger } from '@latchkey/runtime';
+import { answerTo, json, unexpectedAnswer, type Answer } from './answer.js';
+import { presentsCredential, type Authentication } from './authentication.js';
+import { crossOriginHeaders, preflightHeaders, type CrossOrigin } from './cross-origin.js';
+import { changeContent, getCollection, getCount, getEntity, getField, postContent, removeContent } from './entities.js';
+import { parseAddress, type EntityAddress, type ODataAddress } from './odata/address.js';
+import { parseBody } from './odata/body.js';
+import { ODataFault } from './odata/fault.js';
+import { findOperation } from './operations.js';
+import { ContentRequest } from './request.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the log says of the request besides its address. */
+    about?: { repository?: string; client?: string | undefined; user?: number };
+  }
+}
+
+export interface ContentServiceOptions {
+  database: Database;
+  directory: RepositoryDirectory;
+  authentication: Authentication;
+  crossOrigin: CrossOrigin;
+  repositoryUrls: AddressTemplate;
+  authorityUrls: AddressTemplate;
+  log: Logger;
+}
+
+/** Answers requests for the content of all repositories: which one, who is calling, what is wanted. */
+export class ContentService {
+  readonly #options: ContentServiceOptions;
+
+  constructor(options: ContentServiceOptions) {
+    this.#options = options;
+  }
+
+  /** Answers one request; whatever happens, in the shape of this surface. */
+  async serve(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const found = this.#options.repositoryUrls.find(request.headers.host, request.url);
+    const [path = '/', search = ''] = splitOnce(found?.rest ?? '/', '?');
+    const query = new URLSearchParams(search);
+    void reply.headers({ vary: 'Origin', 'cache-control': presentsCredential(request, query) ? 'no-store' : 'no-cache' });
+    try {
+      const repository = found && (await this.#options.directory.find(found.slug));
+      if (!repository) throw new ODataFault(404, 'ResourceNotFound', 'There is no repository at this address.');
+      request.about = { repository: repository.slug };
+      send(reply, await this.#answer(repository, request, reply, path, query));
+    } catch (error) {
+      send(reply, this.#failure(error, request, found?.slug));
+    }
+  }
+
+  async #answer(repository: KnownRepository, request: FastifyRequest, reply: FastifyReply, path: string, query: URLSearchParams): Promise<Answer> {
+    const { origin } = request.headers;
+    const allowed = origin !== undefined && (await this.#options.crossOrigin.allows(repository, origin));
+    if (allowed) void reply.headers(crossOriginHeaders(origin));
+    if (request.method === 'OPTIONS') return { status: 204, headers: allowed ? preflightHeaders : {} };
+
+    const { caller, clientId } = await this.#options.authentication.identify(repository, request, query);
+    request.about = { repository: repository.slug, client: clientId, user: caller.userId };
+    const address = parseAddress(path);
+    if (!address) throw new ODataFault(404, 'ResourceNotFound', 'Content is found below odata.svc.');
+    const content = new ContentRequest(this.#options.database, {
+      repository,
+      caller,
+      method: request.method === 'HEAD' ? 'GET' : request.method,
+      query,
+      body: () => parseBody(request.body as Buffer | undefined),
+      ifVersion: versionOf(request.headers['if-match']),
+      basePath: new URL(this.#options.repositoryUrls.of(repository.slug)).pathname.replace(/\/$/, ''),
+    });
+    return this.#carryOut(content, address).catch((error: unknown) => {
+      throw withScopeNamed(error, content);
+    });
+  }
+
+  async #carryOut(request: ContentRequest, address: ODataAddress): Promise<Answer> {
+    switch (address.kind) {
+      case 'service':
+        requireMethod(request, 'GET');
+        return json({ d: { EntitySets: ['Root'] } });
+      case 'count':
+        requireMethod(request, 'GET');
+        return getCount(request, address.path);
+      case 'collection':
+        return request.method === 'GET' ? getCollection(request, address.path) : changeTree(request, { path: address.path });
+      case 'entity':
+        return request.method === 'GET' ? getEntity(request, address.of) : changeTree(request, address.of);
+      case 'member':
+        return this.#member(request, address.of, address.name, address.raw);
+    }
+  }
+
+  /** An operation, or else a field to be read. */
+  async #member(request: ContentRequest, address: EntityAddress, name: string, raw: boolean): Promise<Answer> {
+    const operation = raw ? undefined : findOperation(name);
+    if (operation) {
+      if (request.method === 'GET' && !operation.isFunction) {
+        throw new ODataFault(405, 'IllegalInvoke', `${operation.name} changes something: call it with POST.`, { allow: 'POST' });
+      }
+      requireMethod(request, 'GET', 'POST');
+      return operation.run({ request, address, authorityUrls: this.#options.authorityUrls });
+    }
+    if (request.method === 'GET') {
+      const entity = await request.read((tx) => readNode(tx, request.caller, address));
+      const field = await getField(request, entity, name, raw);
+      if (field) return field;
+    }
+    throw new ODataFault(404, 'UnknownAction', `Operation not found: ${name}`);
+  }
+
+  #failure(error: unknown, request: FastifyRequest, slug: string | undefined): Answer {
+    const answer = answerTo(error, slug && this.#options.authorityUrls.of(slug));
+    if (!answer) this.#options.log.error({ err: error, requestId: request.id }, 'a request failed');
+    else if (answer.status >= 500) this.#options.log.error({ err: error, requestId: request.id }, 'a dependency failed');
+    return answer ?? unexpectedAnswer(request.id);
+  }
+}
+
+/** Everything but GET, on a content or on a collection, which is the content that holds it. */
+function changeTree(request: ContentRequest, address: EntityAddress): Promise<Answer> {
+  switch (request.method) {
+    case 'POST':
+      return postContent(request, address);
+    case 'PATCH':
+    case 'MERGE':
+      return changeContent(request, address, { replace: false });
+    case 'PUT':
+      return changeContent(request, address, { replace: true });
+    case 'DELETE':
+      return removeContent(request, address);
+    default:
+      throw methodNotAllowed(request, ['GET', 'POST', 'PATCH', 'PUT', 'DELETE']);
+  }
+}
+
+function requireMethod(request: ContentRequest, ...allowed: string[]): void {
+  if (!allowed.includes(request.method)) throw methodNotAllowed(request, allowed);
+}
+
+function methodNotAllowed(request: ContentRequest, allowed: string[]): ODataFault {
+  return new ODataFault(405, 'RequestError', `${request.method} is not possible here.`, { allow: allowed.join(', ') });
+}
+
+/** A credential that may not be used to read anything is told so, rather than that nothing is there. */
+function withScopeNamed(error: unknown, { caller }: ContentRequest): unknown {
+  const sawNothing = error instanceof Problem && error.type === 'not-found' && readablePart(caller) === 'itself';
+  return sawNothing ? new InsufficientScope('content:read') : error;
+}
+
+/** The version in `If-Match` (RFC 9110 §13.1.1); nothing for any, and one that no content has for a tag that is not ours. */
+function versionOf(ifMatch: string | undefined): number | undefined {
+  if (ifMatch === undefined || ifMatch.trim() === '*') return undefined;
+  return Number(/^\s*(?:W\/)?"(\d{1,9})"\s*$/.exec(ifMatch)?.[1] ?? -1);
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** Sends an answer as it is. */
+export function send(reply: FastifyReply, answer: Answer): void {
+  void reply.code(answer.status).headers(answer.headers ?? {});
+  if (answer.contentType) void reply.type(answer.contentType);
+  void reply.send(answer.body ?? '');
+}

@@ -1,0 +1,109 @@
+import {
+  countCollection,
+  createContent,
+  deleteContent,
+  maxPageSize,
+  readCollection,
+  readNode,
+  readNodes,
+  updateContent,
+  type Address,
+  type ContentEntity,
+  type Query,
+} from '@latchkey/content';
+import type { EntityManager } from '@latchkey/database';
+import { json, plain, versionTag, type Answer } from './answer.js';
+import { badRequest } from './odata/fault.js';
+import { both, parseOperationOptions, parseOptions, type Options } from './odata/options.js';
+import { expandedReferences, fieldOf, presentEntity, referredIds } from './odata/present.js';
+import type { ContentRequest } from './request.js';
+
+/** Presents entities with what their expanded references lead to. One statement when something is expanded, else none. */
+export async function present(tx: EntityManager, request: ContentRequest, entities: ContentEntity[], options: Options): Promise<Record<string, unknown>[]> {
+  const expanded = expandedReferences(options);
+  const referred = await readNodes(tx, request.caller, referredIds(entities, expanded));
+  return entities.map((entity) => presentEntity(entity, { options, expanded, referred, basePath: request.basePath }));
+}
+
+/** `{"d":{…}}` with the version as the entity tag. */
+async function entityAnswer(tx: EntityManager, request: ContentRequest, entity: ContentEntity, options: Options, status = 200): Promise<Answer> {
+  const [shown] = await present(tx, request, [entity], options);
+  return json({ d: shown }, status, versionTag(entity.version));
+}
+
+/** GET of one content. One statement. */
+export async function getEntity(request: ContentRequest, address: Address): Promise<Answer> {
+  const options = parseOptions(request.query, request.caller.userId);
+  return request.read(async (tx) => entityAnswer(tx, request, await readNode(tx, request.caller, address), options));
+}
+
+/**
+ * GET of one field of a content, as `{"d":{…}}` or bare.
+ *
+ * @returns nothing when there is no such field.
+ */
+export async function getField(request: ContentRequest, entity: ContentEntity, name: string, raw: boolean): Promise<Answer | undefined> {
+  const field = fieldOf(entity, name);
+  if (!field) return undefined;
+  return raw ? plain(field.value === null ? '' : String(field.value)) : json({ d: { [field.name]: field.value } });
+}
+
+function queryOf(options: Options): Query {
+  return {
+    reach: options.search ? 'subtree' : 'children',
+    filter: both(options.search, options.filter),
+    orderBy: options.orderBy,
+    top: options.top,
+    skip: options.skip,
+  };
+}
+
+/** GET of a collection. One statement; one more when the total is asked for and does not follow from the page. */
+export async function getCollection(request: ContentRequest, path: string): Promise<Answer> {
+  const options = parseOptions(request.query, request.caller.userId);
+  const query = queryOf(options);
+  return request.read(async (tx) => {
+    const entities = await readCollection(tx, request.caller, { path }, query);
+    const count = options.countAll ? await total(tx, request, path, query, entities.length) : entities.length;
+    return json({ d: { __count: count, results: await present(tx, request, entities, options) } });
+  });
+}
+
+async function total(tx: EntityManager, request: ContentRequest, path: string, query: Query, found: number): Promise<number> {
+  const { skip = 0, top = maxPageSize } = query;
+  const isLastPage = found < Math.min(top, maxPageSize) && (found > 0 || skip === 0);
+  return isLastPage ? skip + found : countCollection(tx, request.caller, { path }, query);
+}
+
+/** GET of `…/$count`: how many the collection holds, whatever `$top` and `$skip` say. One statement. */
+export async function getCount(request: ContentRequest, path: string): Promise<Answer> {
+  const query = queryOf(parseOptions(request.query, request.caller.userId));
+  return plain(String(await request.read((tx) => countCollection(tx, request.caller, { path }, query))));
+}
+
+/** POST of a new content below another. */
+export async function postContent(request: ContentRequest, parent: Address): Promise<Answer> {
+  const options = parseOperationOptions(request.query);
+  const { __ContentType: type, Name: name, ...fields } = request.body();
+  if (typeof type !== 'string') throw badRequest('__ContentType must name the content type of the new content.');
+  if (fields['__ContentTemplate']) throw badRequest('There are no content templates here: leave __ContentTemplate out.');
+  return request.write(async (tx) => {
+    const entity = await createContent(tx, request.caller, parent, { type, name: name === undefined || name === null ? undefined : String(name), fields });
+    return entityAnswer(tx, request, entity, options, 201);
+  });
+}
+
+/** PATCH, which changes the fields that are there, or PUT, which replaces them all. */
+export async function changeContent(request: ContentRequest, address: Address, { replace }: { replace: boolean }): Promise<Answer> {
+  const options = parseOperationOptions(request.query);
+  return request.write(async (tx) => {
+    const entity = await updateContent(tx, request.caller, address, { fields: request.body(), replace, ifVersion: request.ifVersion });
+    return entityAnswer(tx, request, entity, options);
+  });
+}
+
+/** DELETE of a content and all that is below it. */
+export async function removeContent(request: ContentRequest, address: Address): Promise<Answer> {
+  await request.write((tx) => deleteContent(tx, request.caller, address, request.ifVersion));
+  return { status: 200 };
+}

@@ -1,0 +1,49 @@
+import { badRequest } from './fault.js';
+
+/** What a caller sent, by name. */
+export type Body = Record<string, unknown>;
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/**
+ * Reads a body by its shape, because existing clients send JSON as text/plain: a JSON object, `models=[{…}]`, or a form.
+ * Nothing at all is an empty object.
+ *
+ * @throws ODataFault 400 when it is none of these.
+ */
+export function parseBody(bytes: Buffer | undefined): Body {
+  const text = decode(bytes).trim();
+  if (text === '') return {};
+  if (text.startsWith('{') || text.startsWith('[')) return asObject(parseJson(text));
+  const models = /^models=/i.exec(text);
+  if (models) return parseModels(text.slice(models[0].length));
+  if (/^[\w$@.%[\]-]+=/.test(text)) return Object.fromEntries(new URLSearchParams(text));
+  throw badRequest('The body is neither JSON nor a form.');
+}
+
+function decode(bytes: Buffer | undefined): string {
+  try {
+    return bytes ? utf8.decode(bytes) : '';
+  } catch {
+    throw badRequest('The body is not UTF-8.');
+  }
+}
+
+/** The .NET client sends it as it is, a form would percent-encode it. */
+function parseModels(text: string): Body {
+  return asObject(parseJson(/^[[{]/.test(text) ? text : (new URLSearchParams(`models=${text}`).get('models') ?? '')));
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw badRequest('The body is not valid JSON.');
+  }
+}
+
+function asObject(value: unknown): Body {
+  const single: unknown = Array.isArray(value) && value.length <= 1 ? (value[0] ?? {}) : value;
+  if (typeof single !== 'object' || single === null || Array.isArray(single)) throw badRequest('The body must be one JSON object.');
+  return single as Body;
+}

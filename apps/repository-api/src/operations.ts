@@ -1,0 +1,179 @@
+import { builtInTypes, deleteContent, permissionNames, permissionsOf, readNode, type Address, type ContentPermissionName, type PermittedEntity } from '@latchkey/content';
+import { Client } from '@latchkey/database';
+import type { AddressTemplate } from '@latchkey/runtime';
+import { errorBody, faultOf, json, plain, type Answer } from './answer.js';
+import { present } from './entities.js';
+import { badRequest } from './odata/fault.js';
+import { parseOperationOptions } from './odata/options.js';
+import { presentSchema } from './odata/schema.js';
+import type { ContentRequest } from './request.js';
+
+/** A named operation on a content. */
+export interface Operation {
+  name: string;
+  /** Whether it only reads: then GET does too. */
+  isFunction: boolean;
+  run(call: OperationCall): Promise<Answer>;
+}
+
+/** One call of an operation. */
+export interface OperationCall {
+  request: ContentRequest;
+  /** What it was called on. Nobody has looked yet whether that is there. */
+  address: Address;
+  authorityUrls: AddressTemplate;
+}
+
+/** A parameter by its name in any case, from the body or else the query. */
+function parameter({ request }: OperationCall, name: string): unknown {
+  const named = (entries: Iterable<[string, unknown]>) => [...entries].find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
+  return named(Object.entries(request.body())) ?? named(request.query);
+}
+
+/** The caller's own user, or the Visitor. It is told whatever else the credential may be used for. One statement. */
+const getCurrentUser: Operation = {
+  name: 'GetCurrentUser',
+  isFunction: true,
+  run: ({ request }) =>
+    request.read(async (tx) => {
+      const user = await readNode(tx, request.caller, { id: request.caller.userId });
+      const [shown] = await present(tx, request, [user], parseOperationOptions(request.query));
+      return json({ d: shown });
+    }),
+};
+
+/** The content types with their fields; no statement. */
+const getSchema: Operation = {
+  name: 'GetSchema',
+  isFunction: true,
+  run: async () => json(presentSchema(builtInTypes)),
+};
+
+const getRepositoryType: Operation = {
+  name: 'GetRepositoryType',
+  isFunction: true,
+  run: async () => json({ name: 'latchkey', displayName: 'Latchkey' }),
+};
+
+/** Which default client stands behind each `clientType`. */
+const clientKinds: Record<string, 'app' | 'tool'> = { client: 'tool', adminui: 'app', spa: 'app' };
+
+/** Tells an app that knows the repository's address alone where to sign in and as which client. Anyone may ask. */
+const getClientRequestParameters: Operation = {
+  name: 'GetClientRequestParameters',
+  isFunction: true,
+  run: async (call) => {
+    const { request, authorityUrls } = call;
+    const type = String(parameter(call, 'clientType') ?? '').toLowerCase();
+    const kind = Object.hasOwn(clientKinds, type) ? clientKinds[type] : undefined;
+    if (!kind) return json({});
+    const client = await request.read((tx) => tx.findOneBy(Client, { repositoryId: request.repository.id, kind, isDefault: true }));
+    return json(client ? { authority: authorityUrls.of(request.repository.slug), type: 'IdentityServer', client_id: client.id } : {});
+  },
+};
+
+/** Whether the caller, or another user or group that it sees, has all of the permissions on the content. */
+const hasPermission: Operation = {
+  name: 'HasPermission',
+  isFunction: true,
+  run: async (call) => {
+    const wanted = readPermissions(parameter(call, 'permissions'));
+    const identity = parameter(call, 'identity');
+    return call.request.read(async (tx) => {
+      const { caller } = call.request;
+      const node = await readNode(tx, caller, call.address);
+      const held =
+        identity === undefined || identity === null || identity === ''
+          ? node.permissions
+          : await permissionsOf(tx, caller, (await readNode(tx, caller, { path: String(identity) })).id, node.id);
+      return plain(String(wanted.every((permission) => held.has(permission))));
+    });
+  },
+};
+
+function readPermissions(value: unknown): ContentPermissionName[] {
+  const names = (Array.isArray(value) ? value.map(String) : String(value ?? '').split(',')).map((name) => name.trim()).filter((name) => name !== '');
+  if (names.length === 0) throw badRequest(`permissions must name at least one of ${permissionNames.join(', ')}.`);
+  return names.map((name) => {
+    const permission = permissionNames.find((known) => known.toLowerCase() === name.toLowerCase());
+    if (!permission) throw badRequest(`permissions: ${JSON.stringify(name)} is none of ${permissionNames.join(', ')}.`);
+    return permission;
+  });
+}
+
+/** What a person can be offered to do, by the permission it takes. */
+const offered: { name: string; displayName: string; icon: string; permission: ContentPermissionName }[] = [
+  { name: 'Browse', displayName: 'Browse', icon: 'browse', permission: 'Open' },
+  { name: 'Edit', displayName: 'Edit', icon: 'edit', permission: 'Save' },
+  { name: 'Add', displayName: 'New', icon: 'add', permission: 'AddNew' },
+  { name: 'Delete', displayName: 'Delete', icon: 'delete', permission: 'Delete' },
+];
+
+const actions: Operation = {
+  name: 'Actions',
+  isFunction: true,
+  run: async ({ request, address }) => {
+    const node = await request.read((tx) => readNode(tx, request.caller, address));
+    return json({ d: { results: actionsOn(node) } });
+  },
+};
+
+function actionsOn(node: PermittedEntity) {
+  return offered
+    .filter(({ permission }) => node.permissions.has(permission))
+    .map(({ name, displayName, icon }, Index) => ({ Name: name, DisplayName: displayName, Icon: icon, Index, Url: '', IncludeBackUrl: false, ClientAction: false, Forbidden: false }));
+}
+
+/** Contents that one batch may hold. */
+const maxBatch = 1_000;
+
+/** Deletes one content after the other; each succeeds or fails by itself. */
+const deleteBatch: Operation = {
+  name: 'DeleteBatch',
+  isFunction: false,
+  run: async (call) => {
+    const { request } = call;
+    const results: unknown[] = [];
+    const errors: unknown[] = [];
+    for (const item of readPaths(parameter(call, 'paths'))) {
+      try {
+        const deleted = await request.write((tx) => deleteContent(tx, request.caller, addressOf(item)));
+        results.push({ Id: deleted.id, Path: deleted.path, Name: deleted.name });
+      } catch (error) {
+        errors.push(itemError(item, error));
+      }
+    }
+    return json({ d: { __count: results.length, results, errors } });
+  },
+};
+
+function readPaths(value: unknown): (string | number)[] {
+  const items: unknown = typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value;
+  const isPath = (item: unknown) => typeof item === 'string' || (typeof item === 'number' && Number.isInteger(item));
+  if (!Array.isArray(items) || items.length === 0 || !items.every(isPath)) throw badRequest('paths must be a list of paths or ids.');
+  if (items.length > maxBatch) throw badRequest(`paths may hold at most ${maxBatch} items.`);
+  return items as (string | number)[];
+}
+
+/** A path, or an id as a number or as its digits. */
+function addressOf(item: string | number): Address {
+  return /^\d+$/.test(String(item)) ? { id: Number(item) } : { path: String(item) };
+}
+
+/** @throws what nobody expected, so that the whole batch fails visibly. */
+function itemError(item: string | number, error: unknown) {
+  const fault = faultOf(error);
+  if (!fault || fault.status >= 500) throw error;
+  const address = addressOf(item);
+  const content = 'id' in address ? { Id: address.id, Path: '', Name: '' } : { Id: 0, Path: address.path, Name: address.path.slice(address.path.lastIndexOf('/') + 1) };
+  return { content, error: errorBody(fault) };
+}
+
+const operations = new Map<string, Operation>(
+  [getCurrentUser, getSchema, getRepositoryType, getClientRequestParameters, hasPermission, actions, deleteBatch].map((operation) => [operation.name.toLowerCase(), operation]),
+);
+
+/** The operation of this name in any case. */
+export function findOperation(name: string): Operation | undefined {
+  return operations.get(name.toLowerCase());
+}

@@ -1,0 +1,45 @@
+import type { Caller } from '@latchkey/content';
+import type { KnownRepository } from '@latchkey/credentials';
+import type { Database, EntityManager } from '@latchkey/database';
+import type { Body } from './odata/body.js';
+
+/** One request for content, once it is known for which repository it is and who is calling. */
+export class ContentRequest {
+  readonly repository: KnownRepository;
+  readonly caller: Caller;
+  /** In upper case; HEAD is GET. */
+  readonly method: string;
+  readonly query: URLSearchParams;
+  /** What was sent; read only when it is needed, since it may be refused. */
+  readonly body: () => Body;
+  /** The version that `If-Match` names; nothing when any will do. */
+  readonly ifVersion: number | undefined;
+  /** What stands before `/odata.svc` in an address of this repository, without the host. */
+  readonly basePath: string;
+  readonly #database: Database;
+
+  constructor(database: Database, parts: Pick<ContentRequest, 'repository' | 'caller' | 'method' | 'query' | 'body' | 'ifVersion' | 'basePath'>) {
+    this.#database = database;
+    this.repository = parts.repository;
+    this.caller = parts.caller;
+    this.method = parts.method;
+    this.query = parts.query;
+    this.body = parts.body;
+    this.ifVersion = parts.ifVersion;
+    this.basePath = parts.basePath;
+  }
+
+  /** A transaction of this repository that changes nothing. */
+  read<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    return this.#database.read(this.#scope, work);
+  }
+
+  /** A transaction of this repository. */
+  write<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    return this.#database.transaction(this.#scope, work);
+  }
+
+  get #scope() {
+    return { tenantId: this.repository.tenantId, repositoryId: this.repository.id };
+  }
+}
