@@ -4,8 +4,9 @@
  * comes with the packages. Plain JavaScript, because nothing is there yet that could compile.
  */
 import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, statSync, utimesSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,8 +41,23 @@ async function main([name, ...args]) {
   return await run(node, [join(root, program.entry), ...args], { cwd: process.cwd(), stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
 }
 
-/** Whether node_modules is what package-lock.json says; packages for other platforms may be missing. */
+/** What was installed last; npm ci removes it with everything else. */
+const stampFile = join(root, 'node_modules/.latchkey-installed');
+
+function stamp() {
+  return createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .update(process.platform)
+    .update(process.arch)
+    .digest('hex');
+}
+
+/**
+ * Whether node_modules is what package-lock.json says: because we installed it, or because npm's own record of a person's
+ * `npm install` says so. Packages for other platforms may be missing.
+ */
 function installed() {
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp()) return true;
   try {
     const packagesOf = (file) => JSON.parse(readFileSync(join(root, file), 'utf8')).packages;
     const [wanted, present] = [packagesOf('package-lock.json'), packagesOf('node_modules/.package-lock.json')];
@@ -63,6 +79,7 @@ async function install() {
   const args = [...words, 'ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error'];
   const code = await run(command, args).catch((error) => error.code);
   if (code !== 0) throw new Fault(`npm ci failed (${code}), for the reason above: put that right and start again.`);
+  writeFileSync(stampFile, stamp());
 }
 
 function findNode() {

@@ -36,6 +36,7 @@ export class SupervisedProcess {
   #failures = 0;
   #served = false;
   #lastWords = 'it said nothing';
+  #shownLast = '';
 
   constructor(planned: PlannedProcess, surroundings: Surroundings) {
     this.#planned = planned;
@@ -123,6 +124,9 @@ export class SupervisedProcess {
   #showErrors(): void {
     const shown = this.#log.newLines().flatMap((line) => worthShowing(line) ?? []);
     if (shown.length > 0) this.#lastWords = summary(shown);
+    // What ends in the same way again and again is shown once.
+    if (shown.join('\n') === this.#shownLast) return;
+    if (shown.length > 0) this.#shownLast = shown.join('\n');
     const { name } = this.#planned;
     for (const line of shown.slice(0, linesShownAtOnce)) this.#surroundings.say(`${name}: ${line}`);
     if (shown.length > linesShownAtOnce)
