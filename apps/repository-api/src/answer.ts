@@ -16,7 +16,12 @@ export interface Answer {
 const odataJson = 'application/json;odata=verbose;charset=utf-8';
 
 /** A value as JSON. */
-export const json = (value: unknown, status = 200, headers: Record<string, string> = {}): Answer => ({ status, body: JSON.stringify(value), contentType: odataJson, headers });
+export const json = (value: unknown, status = 200, headers: Record<string, string> = {}): Answer => ({
+  status,
+  body: JSON.stringify(value),
+  contentType: odataJson,
+  headers,
+});
 
 /** A bare value: `$count`, `$value` and yes or no. */
 export const plain = (value: string): Answer => ({ status: 200, body: value, contentType: 'text/plain;charset=utf-8' });
@@ -37,11 +42,21 @@ const exceptionTypes: Partial<Record<FaultCode, string>> = {
 
 /** A failure as existing clients read it. */
 export function errorBody(fault: ODataFault) {
-  return { code: fault.code, exceptiontype: exceptionTypes[fault.code] ?? 'ODataException', message: { lang: 'en-us', value: fault.message }, innererror: null };
+  return {
+    code: fault.code,
+    exceptiontype: exceptionTypes[fault.code] ?? 'ODataException',
+    message: { lang: 'en-us', value: fault.message },
+    innererror: null,
+  };
 }
 
 function faultAnswer(fault: ODataFault): Answer {
-  return { status: fault.status, body: JSON.stringify({ error: errorBody(fault) }, undefined, 2), contentType: odataJson, headers: fault.headers };
+  return {
+    status: fault.status,
+    body: JSON.stringify({ error: errorBody(fault) }, undefined, 2),
+    contentType: odataJson,
+    headers: fault.headers,
+  };
 }
 
 /** How the kinds of problems that the domain knows are told on this surface; the others keep their status. */
@@ -76,17 +91,27 @@ export function unexpectedAnswer(requestId: string): Answer {
 export function faultOf(error: unknown, authorityUrl?: string): ODataFault | undefined {
   if (error instanceof ODataFault) return error;
   if (error instanceof CredentialRefused) {
-    return new ODataFault(401, 'Unauthorized', `The credential is not accepted: ${error.reason}.`, { 'www-authenticate': challenge(authorityUrl, 'invalid_token', error.reason) });
+    return new ODataFault(401, 'Unauthorized', `The credential is not accepted: ${error.reason}.`, {
+      'www-authenticate': challenge(authorityUrl, 'invalid_token', error.reason),
+    });
   }
   if (error instanceof InsufficientScope) {
-    return new ODataFault(403, 'Forbidden', error.message, { 'www-authenticate': `${challenge(authorityUrl, 'insufficient_scope', error.message)}, scope="${error.permission}"` });
+    return new ODataFault(403, 'Forbidden', error.message, {
+      'www-authenticate': `${challenge(authorityUrl, 'insufficient_scope', error.message)}, scope="${error.permission}"`,
+    });
   }
   if (error instanceof VersionMismatch) return new ODataFault(412, 'VersionMismatch', error.message);
   if (error instanceof Problem) {
     const [status, code] = ofProblems[error.type] ?? [error.status, 'NotSpecified'];
     return new ODataFault(status, error.type === 'not-found' ? 'ResourceNotFound' : code, error.message);
   }
-  if (isUnavailable(error)) return new ODataFault(503, 'ServiceUnavailable', 'The database cannot be reached, and nothing is accepted unchecked. Try again in a moment.', { 'retry-after': '1' });
+  if (isUnavailable(error))
+    return new ODataFault(
+      503,
+      'ServiceUnavailable',
+      'The database cannot be reached, and nothing is accepted unchecked. Try again in a moment.',
+      { 'retry-after': '1' },
+    );
   return undefined;
 }
 

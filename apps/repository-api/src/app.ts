@@ -61,7 +61,15 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
         provide: ContentService,
         inject: [Database, RepositoryDirectory, CredentialCheck, TokenVerifier],
         useFactory: (database: Database, directory: RepositoryDirectory, check: CredentialCheck, verifier: TokenVerifier) =>
-          new ContentService({ database, directory, authentication: new Authentication(check, verifier), crossOrigin: new CrossOrigin(database), repositoryUrls, authorityUrls, log }),
+          new ContentService({
+            database,
+            directory,
+            authentication: new Authentication(check, verifier),
+            crossOrigin: new CrossOrigin(database),
+            repositoryUrls,
+            authorityUrls,
+            log,
+          }),
       },
     ],
   };
@@ -73,9 +81,14 @@ export async function createApp(config: Config, log: Logger): Promise<Repository
     bodyLimit: bodyLimitBytes,
     genReqId: () => randomUUID(),
     forceCloseConnections: 'idle',
-    frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) => send(reply, answerTo(badRequest('The address is not percent-encoded UTF-8.'), undefined) ?? { status: 400 }),
+    frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) =>
+      send(reply, answerTo(badRequest('The address is not percent-encoded UTF-8.'), undefined) ?? { status: 400 }),
   });
-  const app = await NestFactory.create<NestFastifyApplication>(moduleOf(config, log), adapter, { logger: nestLogger(log), abortOnError: false, bodyParser: false });
+  const app = await NestFactory.create<NestFastifyApplication>(moduleOf(config, log), adapter, {
+    logger: nestLogger(log),
+    abortOnError: false,
+    bodyParser: false,
+  });
   const fastify = app.getHttpAdapter().getInstance();
   takeAnyBody(fastify);
   describeEveryAnswer(fastify, log);
@@ -118,7 +131,17 @@ function describeEveryAnswer(fastify: FastifyInstance, log: Logger): void {
   });
   fastify.addHook('onResponse', async (request, reply) => {
     const [path] = request.url.split('?');
-    log.info({ requestId: request.id, method: request.method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime), ...request.about }, 'request');
+    log.info(
+      {
+        requestId: request.id,
+        method: request.method,
+        path,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime),
+        ...request.about,
+      },
+      'request',
+    );
   });
 }
 

@@ -41,7 +41,12 @@ export class Authentication {
     const token = /^Bearer +([\w.~+/-]+=*) *$/i.exec(authorization)?.[1];
     if (!token) throw new CredentialRefused('the Authorization header holds no bearer token');
     const verified = await this.#verifier.verify(repository, token);
-    const caller = { tenantId: repository.tenantId, repositoryId: repository.id, userId: verified.userId, permissions: new Set(verified.permissions) };
+    const caller = {
+      tenantId: repository.tenantId,
+      repositoryId: repository.id,
+      userId: verified.userId,
+      permissions: new Set(verified.permissions),
+    };
     return { caller, clientId: verified.clientId };
   }
 

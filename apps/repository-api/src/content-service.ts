@@ -42,7 +42,7 @@ export class ContentService {
   /** Answers one request; whatever happens, in the shape of this surface. */
   async serve(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const found = this.#options.repositoryUrls.find(request.headers.host, request.url);
-    const [path = '/', search = ''] = splitOnce(found?.rest ?? '/', '?');
+    const [path, search] = splitOnce(found?.rest ?? '/', '?');
     const query = new URLSearchParams(search);
     void reply.headers({ vary: 'Origin', 'cache-control': presentsCredential(request, query) ? 'no-store' : 'no-cache' });
     try {
@@ -55,7 +55,13 @@ export class ContentService {
     }
   }
 
-  async #answer(repository: KnownRepository, request: FastifyRequest, reply: FastifyReply, path: string, query: URLSearchParams): Promise<Answer> {
+  async #answer(
+    repository: KnownRepository,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    path: string,
+    query: URLSearchParams,
+  ): Promise<Answer> {
     const { origin } = request.headers;
     const allowed = origin !== undefined && (await this.#options.crossOrigin.allows(repository, origin));
     if (allowed) void reply.headers(crossOriginHeaders(origin));

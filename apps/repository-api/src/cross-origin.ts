@@ -37,7 +37,10 @@ export class CrossOrigin {
   async #read({ tenantId, id }: KnownRepository): Promise<Set<string>> {
     return this.#database.read({ tenantId, repositoryId: id }, async (tx) => {
       const repository = await tx.findOneBy(Repository, { tenantId, id });
-      const clients = await tx.createQueryBuilder(Client, 'c').where(`c.repositoryId = :id AND c.kind = 'app' AND c.deletedAt IS NULL`, { id }).getMany();
+      const clients = await tx
+        .createQueryBuilder(Client, 'c')
+        .where(`c.repositoryId = :id AND c.kind = 'app' AND c.deletedAt IS NULL`, { id })
+        .getMany();
       const redirects = clients.flatMap((client) => client.redirectUris.map((uri) => new URL(uri)));
       // An app with a scheme of its own has no origin.
       const ofApps = redirects.filter(({ protocol }) => /^https?:$/.test(protocol)).map(({ origin }) => origin);

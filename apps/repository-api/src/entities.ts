@@ -19,14 +19,25 @@ import { expandedReferences, fieldOf, presentEntity, referredIds } from './odata
 import type { ContentRequest } from './request.js';
 
 /** Presents entities with what their expanded references lead to. One statement when something is expanded, else none. */
-export async function present(tx: EntityManager, request: ContentRequest, entities: ContentEntity[], options: Options): Promise<Record<string, unknown>[]> {
+export async function present(
+  tx: EntityManager,
+  request: ContentRequest,
+  entities: ContentEntity[],
+  options: Options,
+): Promise<Record<string, unknown>[]> {
   const expanded = expandedReferences(options);
   const referred = await readNodes(tx, request.caller, referredIds(entities, expanded));
   return entities.map((entity) => presentEntity(entity, { options, expanded, referred, basePath: request.basePath }));
 }
 
 /** `{"d":{…}}` with the version as the entity tag. */
-async function entityAnswer(tx: EntityManager, request: ContentRequest, entity: ContentEntity, options: Options, status = 200): Promise<Answer> {
+async function entityAnswer(
+  tx: EntityManager,
+  request: ContentRequest,
+  entity: ContentEntity,
+  options: Options,
+  status = 200,
+): Promise<Answer> {
   const [shown] = await present(tx, request, [entity], options);
   return json({ d: shown }, status, versionTag(entity.version));
 }
@@ -88,7 +99,11 @@ export async function postContent(request: ContentRequest, parent: Address): Pro
   if (typeof type !== 'string') throw badRequest('__ContentType must name the content type of the new content.');
   if (fields['__ContentTemplate']) throw badRequest('There are no content templates here: leave __ContentTemplate out.');
   return request.write(async (tx) => {
-    const entity = await createContent(tx, request.caller, parent, { type, name: name === undefined || name === null ? undefined : String(name), fields });
+    const entity = await createContent(tx, request.caller, parent, {
+      type,
+      name: name ?? undefined,
+      fields,
+    });
     return entityAnswer(tx, request, entity, options, 201);
   });
 }

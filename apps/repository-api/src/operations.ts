@@ -1,4 +1,13 @@
-import { builtInTypes, deleteContent, permissionNames, permissionsOf, readNode, type Address, type ContentPermissionName, type PermittedEntity } from '@latchkey/content';
+import {
+  builtInTypes,
+  deleteContent,
+  permissionNames,
+  permissionsOf,
+  readNode,
+  type Address,
+  type ContentPermissionName,
+  type PermittedEntity,
+} from '@latchkey/content';
 import { Client } from '@latchkey/database';
 import type { AddressTemplate } from '@latchkey/runtime';
 import { errorBody, faultOf, json, plain, type Answer } from './answer.js';
@@ -28,6 +37,17 @@ export interface OperationCall {
 function parameter({ request }: OperationCall, name: string): unknown {
   const named = (entries: Iterable<[string, unknown]>) => [...entries].find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
   return named(Object.entries(request.body())) ?? named(request.query);
+}
+
+/**
+ * A parameter that is a text; numbers and flags come as their text.
+ *
+ * @throws ODataFault 400 when it is a list or an object.
+ */
+function textParameter(call: OperationCall, name: string): string {
+  const value = parameter(call, name) ?? '';
+  if (typeof value === 'object') throw badRequest(`${name} must be a text.`);
+  return String(value as string | number | boolean);
 }
 
 /** The caller's own user, or the Visitor. It is told whatever else the credential may be used for. One statement. */
@@ -64,7 +84,7 @@ const getClientRequestParameters: Operation = {
   isFunction: true,
   run: async (call) => {
     const { request, authorityUrls } = call;
-    const type = String(parameter(call, 'clientType') ?? '').toLowerCase();
+    const type = textParameter(call, 'clientType').toLowerCase();
     const kind = Object.hasOwn(clientKinds, type) ? clientKinds[type] : undefined;
     if (!kind) return json({});
     const client = await request.read((tx) => tx.findOneBy(Client, { repositoryId: request.repository.id, kind, isDefault: true }));
@@ -77,22 +97,24 @@ const hasPermission: Operation = {
   name: 'HasPermission',
   isFunction: true,
   run: async (call) => {
-    const wanted = readPermissions(parameter(call, 'permissions'));
-    const identity = parameter(call, 'identity');
+    const wanted = readPermissions(call);
+    const identity = textParameter(call, 'identity');
     return call.request.read(async (tx) => {
       const { caller } = call.request;
       const node = await readNode(tx, caller, call.address);
       const held =
-        identity === undefined || identity === null || identity === ''
-          ? node.permissions
-          : await permissionsOf(tx, caller, (await readNode(tx, caller, { path: String(identity) })).id, node.id);
+        identity === '' ? node.permissions : await permissionsOf(tx, caller, (await readNode(tx, caller, { path: identity })).id, node.id);
       return plain(String(wanted.every((permission) => held.has(permission))));
     });
   },
 };
 
-function readPermissions(value: unknown): ContentPermissionName[] {
-  const names = (Array.isArray(value) ? value.map(String) : String(value ?? '').split(',')).map((name) => name.trim()).filter((name) => name !== '');
+/** From a list, or from names parted by commas. */
+function readPermissions(call: OperationCall): ContentPermissionName[] {
+  const value = parameter(call, 'permissions');
+  const names = (Array.isArray(value) ? value.map(String) : textParameter(call, 'permissions').split(','))
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
   if (names.length === 0) throw badRequest(`permissions must name at least one of ${permissionNames.join(', ')}.`);
   return names.map((name) => {
     const permission = permissionNames.find((known) => known.toLowerCase() === name.toLowerCase());
@@ -121,7 +143,16 @@ const actions: Operation = {
 function actionsOn(node: PermittedEntity) {
   return offered
     .filter(({ permission }) => node.permissions.has(permission))
-    .map(({ name, displayName, icon }, Index) => ({ Name: name, DisplayName: displayName, Icon: icon, Index, Url: '', IncludeBackUrl: false, ClientAction: false, Forbidden: false }));
+    .map(({ name, displayName, icon }, Index) => ({
+      Name: name,
+      DisplayName: displayName,
+      Icon: icon,
+      Index,
+      Url: '',
+      IncludeBackUrl: false,
+      ClientAction: false,
+      Forbidden: false,
+    }));
 }
 
 /** Contents that one batch may hold. */
@@ -165,12 +196,18 @@ function itemError(item: string | number, error: unknown) {
   const fault = faultOf(error);
   if (!fault || fault.status >= 500) throw error;
   const address = addressOf(item);
-  const content = 'id' in address ? { Id: address.id, Path: '', Name: '' } : { Id: 0, Path: address.path, Name: address.path.slice(address.path.lastIndexOf('/') + 1) };
+  const content =
+    'id' in address
+      ? { Id: address.id, Path: '', Name: '' }
+      : { Id: 0, Path: address.path, Name: address.path.slice(address.path.lastIndexOf('/') + 1) };
   return { content, error: errorBody(fault) };
 }
 
 const operations = new Map<string, Operation>(
-  [getCurrentUser, getSchema, getRepositoryType, getClientRequestParameters, hasPermission, actions, deleteBatch].map((operation) => [operation.name.toLowerCase(), operation]),
+  [getCurrentUser, getSchema, getRepositoryType, getClientRequestParameters, hasPermission, actions, deleteBatch].map((operation) => [
+    operation.name.toLowerCase(),
+    operation,
+  ]),
 );
 
 /** The operation of this name in any case. */

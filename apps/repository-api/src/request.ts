@@ -18,7 +18,10 @@ export class ContentRequest {
   readonly basePath: string;
   readonly #database: Database;
 
-  constructor(database: Database, parts: Pick<ContentRequest, 'repository' | 'caller' | 'method' | 'query' | 'body' | 'ifVersion' | 'basePath'>) {
+  constructor(
+    database: Database,
+    parts: Pick<ContentRequest, 'repository' | 'caller' | 'method' | 'query' | 'body' | 'ifVersion' | 'basePath'>,
+  ) {
     this.#database = database;
     this.repository = parts.repository;
     this.caller = parts.caller;

@@ -1,6 +1,9 @@
 /** How a field's value is kept, compared and shown. */
 export type FieldKind = 'ShortText' | 'LongText' | 'Integer' | 'Number' | 'Boolean' | 'DateTime' | 'Reference';
 
+/** A value as it is kept; a DateTime is a text of `parseTime`. */
+export type FieldValue = string | number | boolean | null;
+
 export interface FieldDefinition {
   name: string;
   kind: FieldKind;
@@ -64,7 +67,11 @@ export class ContentTypes {
   /** The type and everything that derives from it; empty when there is no such type. */
   derivedFrom(name: string): string[] {
     const ancestor = this.find(name);
-    return ancestor ? this.all().filter((type) => this.isA(type, ancestor.name)).map((type) => type.name) : [];
+    return ancestor
+      ? this.all()
+          .filter((type) => this.isA(type, ancestor.name))
+          .map((type) => type.name)
+      : [];
   }
 
   isA(type: ContentTypeDefinition, ancestor: string): boolean {

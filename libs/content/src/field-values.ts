@@ -1,10 +1,10 @@
 import { Problem, type Fault } from '@latchkey/contracts';
-import type { ContentTypeDefinition, ContentTypes, FieldDefinition } from './content-types.js';
+import type { ContentTypeDefinition, ContentTypes, FieldDefinition, FieldValue } from './content-types.js';
 
 const defaultMaxLength = { ShortText: 450, LongText: 100_000 };
 
 /** What is wrong with a value, or the form in which it is kept. */
-type Checked = { value: unknown } | { fault: string };
+type Checked = { value: FieldValue } | { fault: string };
 
 /**
  * Takes the fields of a type out of what a caller wrote, each in the form in which it is kept. Fields that the system
@@ -13,9 +13,14 @@ type Checked = { value: unknown } | { fault: string };
  * @param whole the input is everything there is: what is required must be there.
  * @throws Problem `invalid-request` that names every field which the type does not have and every value that does not fit.
  */
-export function checkFields(types: ContentTypes, type: ContentTypeDefinition, input: Record<string, unknown>, { whole }: { whole: boolean }): Record<string, unknown> {
+export function checkFields(
+  types: ContentTypes,
+  type: ContentTypeDefinition,
+  input: Record<string, unknown>,
+  { whole }: { whole: boolean },
+): Record<string, FieldValue> {
   const definitions = new Map(types.fieldsOf(type.name).map((field) => [field.name.toLowerCase(), field]));
-  const fields: Record<string, unknown> = {};
+  const fields: Record<string, FieldValue> = {};
   const faults: Fault[] = [];
   for (const [name, value] of Object.entries(input)) {
     // Instructions to the server, such as __ContentType, are not fields.
@@ -26,10 +31,14 @@ export function checkFields(types: ContentTypes, type: ContentTypeDefinition, in
   }
   if (whole) {
     for (const field of definitions.values()) {
-      if (field.required && !field.readOnly && (fields[field.name] ?? null) === null) faults.push({ pointer: pointerTo(field.name), detail: 'is required' });
+      if (field.required && !field.readOnly && (fields[field.name] ?? null) === null)
+        faults.push({ pointer: pointerTo(field.name), detail: 'is required' });
     }
   }
-  if (faults.length > 0) throw new Problem('invalid-request', faults.map(({ pointer, detail }) => `${pointer.slice(1)} ${detail}`).join('; '), { errors: faults });
+  if (faults.length > 0)
+    throw new Problem('invalid-request', faults.map(({ pointer, detail }) => `${pointer.slice(1)} ${detail}`).join('; '), {
+      errors: faults,
+    });
   return fields;
 
   function take(field: FieldDefinition, value: unknown): void {
@@ -49,7 +58,11 @@ function checkValue(field: FieldDefinition, value: unknown): Checked {
       return checkText(value, field.maxLength ?? defaultMaxLength[field.kind]);
     case 'Integer':
       // Clients keep these in 32 bits. Forms send digits.
-      return checkNumber(value, (number) => Number.isInteger(number) && Math.abs(number) <= 2_147_483_647, 'must be a whole number of 32 bits');
+      return checkNumber(
+        value,
+        (number) => Number.isInteger(number) && Math.abs(number) <= 2_147_483_647,
+        'must be a whole number of 32 bits',
+      );
     case 'Number':
       return checkNumber(value, Number.isFinite, 'must be a number');
     case 'Boolean':

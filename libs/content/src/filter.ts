@@ -58,7 +58,11 @@ function fieldNamed(name: string, types: ContentTypes): FieldDefinition {
  * that a caller wrote.
  */
 function valueOf(field: FieldDefinition, types: ContentTypes): string {
-  if (field.name === 'IsFolder') return `(n.type IN (${types.derivedFrom('Folder').map((name) => `'${name}'`).join(', ')}))`;
+  if (field.name === 'IsFolder')
+    return `(n.type IN (${types
+      .derivedFrom('Folder')
+      .map((name) => `'${name}'`)
+      .join(', ')}))`;
   const column = columns[field.name];
   if (column) return column;
   const text = `(f.fields ->> '${field.name}')`;
@@ -117,7 +121,11 @@ export function conditionOf(expression: Expression, parameters: Parameters, type
   }
 }
 
-function comparisonOf({ field: name, comparison, value }: Expression & { kind: 'compare' }, parameters: Parameters, types: ContentTypes): string {
+function comparisonOf(
+  { field: name, comparison, value }: Expression & { kind: 'compare' },
+  parameters: Parameters,
+  types: ContentTypes,
+): string {
   const field = fieldNamed(name, types);
   const left = valueOf(field, types);
   if (value === null) {

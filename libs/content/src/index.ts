@@ -1,10 +1,20 @@
 export { builtInTypes } from './built-in-types.js';
 export { InsufficientScope, readablePart, visitor, type Caller } from './caller.js';
-export { ContentTypes, type ContentTypeDefinition, type FieldDefinition, type FieldKind } from './content-types.js';
+export { ContentTypes, type ContentTypeDefinition, type FieldDefinition, type FieldKind, type FieldValue } from './content-types.js';
 export { comparisons, textTests, type Comparison, type Expression, type Literal, type Order, type TextTest } from './filter.js';
 export { type ContentEntity, type PermittedEntity } from './node.js';
 export { permissionNames, type ContentPermissionName } from './permissions.js';
-export { countCollection, findNode, maxPageSize, permissionsOf, readCollection, readNode, readNodes, type Address, type Query } from './read.js';
+export {
+  countCollection,
+  findNode,
+  maxPageSize,
+  permissionsOf,
+  readCollection,
+  readNode,
+  readNodes,
+  type Address,
+  type Query,
+} from './read.js';
 export { createContentRoot, type NewContentRoot } from './root.js';
 export { createUser, findUser, listUsers, updateUser, type ChangedUser, type KnownUser, type NewUser, type UserChange } from './users.js';
 export { firstFreeId, qualifiedLoginName, technicalUsers, wellKnown } from './well-known.js';

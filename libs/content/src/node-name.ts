@@ -15,9 +15,13 @@ export function isNodeName(name: string): boolean {
 /** @throws Problem `invalid-request` when nothing can have this name. */
 export function requireNodeName(name: unknown): string {
   if (typeof name === 'string' && isNodeName(name)) return name;
-  throw new Problem('invalid-request', `Name must be 1 to ${maxNameLength} characters, without slashes and control characters, and not begin or end with a space.`, {
-    errors: [{ pointer: '/Name', detail: 'is not a name that content can have' }],
-  });
+  throw new Problem(
+    'invalid-request',
+    `Name must be 1 to ${maxNameLength} characters, without slashes and control characters, and not begin or end with a space.`,
+    {
+      errors: [{ pointer: '/Name', detail: 'is not a name that content can have' }],
+    },
+  );
 }
 
 /** A name made of a display name: whatever a name cannot hold becomes a hyphen. */

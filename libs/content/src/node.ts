@@ -1,3 +1,4 @@
+import type { FieldValue } from './content-types.js';
 import { permissionBits, permissionNames, type ContentPermissionName } from './permissions.js';
 
 /** One node as its reader may know it. */
@@ -13,7 +14,7 @@ export interface ContentEntity {
   modifiedAt: Date;
   modifiedBy: number;
   /** Values of the type's own fields, by name; nothing when the reader may see the node but not open it. */
-  fields: Record<string, unknown> | undefined;
+  fields: Record<string, FieldValue> | undefined;
 }
 
 /** A node with what its reader may do on it. */
@@ -33,7 +34,7 @@ export interface NodeRow {
   created_by: number;
   modified_at: Date;
   modified_by: number;
-  fields: Record<string, unknown> | null;
+  fields: Record<string, FieldValue> | null;
 }
 
 /** Everything of the node `n` but its fields, which not every reader may have. */

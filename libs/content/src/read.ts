@@ -47,7 +47,12 @@ export async function readNode(tx: EntityManager, caller: Caller, address: Addre
 }
 
 /** Like `readNode`, but gives nothing where that throws. */
-export async function findNode(tx: EntityManager, caller: Caller, address: Address, { lock = false } = {}): Promise<PermittedEntity | undefined> {
+export async function findNode(
+  tx: EntityManager,
+  caller: Caller,
+  address: Address,
+  { lock = false } = {},
+): Promise<PermittedEntity | undefined> {
   if (!leadsSomewhere(address)) return undefined;
   const parameters = new Parameters(caller.repositoryId, ownIdentities(caller.userId));
   const rows = await tx.query<(NodeRow & { bits: number })[]>(
@@ -68,7 +73,12 @@ export async function findNode(tx: EntityManager, caller: Caller, address: Addre
  *
  * @param identityId a user or group.
  */
-export async function permissionsOf(tx: EntityManager, caller: Caller, identityId: number, nodeId: number): Promise<PermittedEntity['permissions']> {
+export async function permissionsOf(
+  tx: EntityManager,
+  caller: Caller,
+  identityId: number,
+  nodeId: number,
+): Promise<PermittedEntity['permissions']> {
   const rows = await tx.query<{ bits: number }[]>(
     `${identitiesClause} SELECT ${effectiveBits} AS bits FROM content_nodes n WHERE n.repository_id = $1 AND n.id = $3`,
     [caller.repositoryId, ownIdentities(identityId), nodeId],
@@ -147,7 +157,12 @@ export async function readCollection(tx: EntityManager, caller: Caller, address:
 }
 
 /** Counts what `readCollection` would read without `top` and `skip`. One statement, two when there is nothing. */
-export async function countCollection(tx: EntityManager, caller: Caller, address: Address, query: Pick<Query, 'reach' | 'filter'>): Promise<number> {
+export async function countCollection(
+  tx: EntityManager,
+  caller: Caller,
+  address: Address,
+  query: Pick<Query, 'reach' | 'filter'>,
+): Promise<number> {
   if (!leadsSomewhere(address)) throw notFound();
   const parameters = new Parameters(caller.repositoryId, ownIdentities(caller.userId));
   const from = fromCollection(parameters, caller, address, query);

@@ -1,6 +1,7 @@
 import type { EntityManager } from '@latchkey/database';
+import type { FieldValue } from './content-types.js';
 import { allPermissions, hereOnly, permissionBits } from './permissions.js';
-import { firstFreeId, qualifiedLoginName, technicalUsers, wellKnown } from './well-known.js';
+import { domainOf, firstFreeId, technicalUsers, wellKnown } from './well-known.js';
 
 export interface NewContentRoot {
   tenantId: string;
@@ -15,7 +16,7 @@ interface NewNode {
   name: string;
   path: string;
   type: string;
-  fields: Record<string, unknown>;
+  fields: Record<string, FieldValue>;
   permission_path: number[];
 }
 
@@ -48,7 +49,7 @@ const administrators = [wellKnown.admin, wellKnown.publicAdmin];
 /** The nodes of a new repository, each after its parent. */
 function nodesOf(name: string): NewNode[] {
   const nodes = new Map<number, NewNode>();
-  const add = (id: number, parentId: number | null, nodeName: string, type: string, fields: Record<string, unknown>) => {
+  const add = (id: number, parentId: number | null, nodeName: string, type: string, fields: Record<string, FieldValue>) => {
     const parent = parentId === null ? undefined : nodes.get(parentId);
     nodes.set(id, {
       id,
@@ -76,12 +77,18 @@ function nodesOf(name: string): NewNode[] {
 }
 
 /** The fields of a user's node that are the same as the columns of its `repository_users` row. */
-export function userFields(user: { id: number; loginName: string; email: string | null; name: string; enabled: boolean }): Record<string, unknown> {
+export function userFields(user: {
+  id: number;
+  loginName: string;
+  email: string | null;
+  name: string;
+  enabled: boolean;
+}): Record<string, FieldValue> {
   return {
     DisplayName: user.name,
     FullName: user.name,
     LoginName: user.loginName,
-    Domain: qualifiedLoginName(user).split('\\')[0],
+    Domain: domainOf(user),
     Email: user.email,
     Enabled: user.enabled,
   };

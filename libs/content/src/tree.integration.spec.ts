@@ -26,8 +26,13 @@ beforeEach(async () => {
   anna = callerOf((await tx((tx) => createUser(tx, wellKnown.admin, { ...repository, loginName: 'anna', email: 'anna@example.com' }))).id);
 });
 
-const callerOf = (userId: number, permissions: Iterable<string> = repositoryPermissions): Caller => ({ ...repository, userId, permissions: new Set(permissions) });
-const tx = <T>(work: (tx: EntityManager) => Promise<T>) => test.database.transaction({ tenantId: repository.tenantId, repositoryId: repository.repositoryId }, work);
+const callerOf = (userId: number, permissions: Iterable<string> = repositoryPermissions): Caller => ({
+  ...repository,
+  userId,
+  permissions: new Set(permissions),
+});
+const tx = <T>(work: (tx: EntityManager) => Promise<T>) =>
+  test.database.transaction({ tenantId: repository.tenantId, repositoryId: repository.repositoryId }, work);
 
 const content = { path: '/Root/Content' };
 const create = (caller: Caller, path: string, name: string, fields: Record<string, unknown> = {}, type = 'Folder') =>
@@ -36,7 +41,13 @@ const read = (caller: Caller, address: { path: string } | { id: number }) => tx(
 const names = async (caller: Caller, query: Partial<Query> = {}, path = '/Root/Content') =>
   (await tx((tx) => readCollection(tx, caller, { path }, { reach: 'children', ...query }))).map(({ name }) => name);
 const give = (nodeId: number, identityId: number, bits: number) =>
-  test.owner.query('INSERT INTO content_permissions (repository_id, tenant_id, node_id, identity_id, bits) VALUES ($1, $2, $3, $4, $5)', [repository.repositoryId, repository.tenantId, nodeId, identityId, bits]);
+  test.owner.query('INSERT INTO content_permissions (repository_id, tenant_id, node_id, identity_id, bits) VALUES ($1, $2, $3, $4, $5)', [
+    repository.repositoryId,
+    repository.tenantId,
+    nodeId,
+    identityId,
+    bits,
+  ]);
 const breakInheritance = (nodeId: number) =>
   test.owner.query(
     `UPDATE content_nodes SET permission_path = permission_path[array_position(permission_path, $2):] WHERE repository_id = $1 AND permission_path @> ARRAY[$2]::integer[]`,
@@ -47,9 +58,17 @@ describe('a new repository', () => {
   it('shows its administrators all of it', async () => {
     const everything = await tx((tx) => readCollection(tx, admin, { path: '/Root' }, { reach: 'subtree' }));
     expect(everything.map(({ path }) => path)).toEqual([
-      '/Root/IMS/BuiltIn/Portal/Admin', '/Root/IMS', '/Root/IMS/BuiltIn', '/Root/IMS/BuiltIn/Portal', '/Root/IMS/BuiltIn/Portal/Visitor',
-      '/Root/IMS/BuiltIn/Portal/Administrators', '/Root/IMS/BuiltIn/Portal/Everyone', '/Root/IMS/BuiltIn/Portal/PublicAdmin',
-      '/Root/IMS/Public', '/Root/Content', '/Root/IMS/Public/anna',
+      '/Root/IMS/BuiltIn/Portal/Admin',
+      '/Root/IMS',
+      '/Root/IMS/BuiltIn',
+      '/Root/IMS/BuiltIn/Portal',
+      '/Root/IMS/BuiltIn/Portal/Visitor',
+      '/Root/IMS/BuiltIn/Portal/Administrators',
+      '/Root/IMS/BuiltIn/Portal/Everyone',
+      '/Root/IMS/BuiltIn/Portal/PublicAdmin',
+      '/Root/IMS/Public',
+      '/Root/Content',
+      '/Root/IMS/Public/anna',
     ]);
     const root = await read(admin, { id: wellKnown.root });
     expect([...root.permissions]).toEqual(['See', 'Open', 'Save', 'AddNew', 'Delete']);
@@ -88,7 +107,12 @@ describe('permissions', () => {
         [repository.repositoryId, repository.tenantId, id, name],
       );
     const belongs = (groupId: number, memberId: number) =>
-      test.owner.query('INSERT INTO content_group_members (repository_id, tenant_id, group_id, member_id) VALUES ($1, $2, $3, $4)', [repository.repositoryId, repository.tenantId, groupId, memberId]);
+      test.owner.query('INSERT INTO content_group_members (repository_id, tenant_id, group_id, member_id) VALUES ($1, $2, $3, $4)', [
+        repository.repositoryId,
+        repository.tenantId,
+        groupId,
+        memberId,
+      ]);
     await group(100, 'team');
     await group(101, 'company');
     await belongs(100, anna.userId);
@@ -129,7 +153,9 @@ describe('permissions', () => {
     expect(await read(anna, { id: folder.id })).toMatchObject({ name: 'Sealed', fields: undefined });
     const found = (value: string) => names(anna, { filter: { kind: 'text', test: 'contains', field: 'Description', value } }, '/Root');
     expect(await found('1234')).toEqual([]);
-    expect(await names(admin, { filter: { kind: 'text', test: 'contains', field: 'Description', value: '1234' } }, '/Root')).toEqual(['Sealed']);
+    expect(await names(admin, { filter: { kind: 'text', test: 'contains', field: 'Description', value: '1234' } }, '/Root')).toEqual([
+      'Sealed',
+    ]);
   });
 
   it('of the user do not make up for what the credential lacks', async () => {
@@ -138,7 +164,9 @@ describe('permissions', () => {
     await expect(create(reader, '/Root/Content', 'x')).rejects.toBeInstanceOf(InsufficientScope);
     const writer = callerOf(wellKnown.publicAdmin, ['content:read', 'content:write', 'users:read']);
     const user = { id: anna.userId };
-    await expect(tx((tx) => updateContent(tx, writer, user, { fields: { Description: 'x' } }))).rejects.toMatchObject({ permission: 'users:write' });
+    await expect(tx((tx) => updateContent(tx, writer, user, { fields: { Description: 'x' } }))).rejects.toMatchObject({
+      permission: 'users:write',
+    });
     const people = callerOf(wellKnown.publicAdmin, ['users:read']);
     await expect(read(people, content)).rejects.toMatchObject({ type: 'not-found' });
     expect(await names(people, {}, '/Root/IMS/Public')).toEqual(['anna']);
@@ -161,7 +189,12 @@ describe('permissions', () => {
 describe('content', () => {
   it('is created with its fields and found by path in any case, and by id', async () => {
     const made = await create(admin, '/root/CONTENT', 'IT', { DisplayName: 'Information technology', Index: 3, Hidden: false });
-    expect(made).toMatchObject({ path: '/Root/Content/IT', version: 1, createdBy: wellKnown.publicAdmin, fields: { DisplayName: 'Information technology', Index: 3 } });
+    expect(made).toMatchObject({
+      path: '/Root/Content/IT',
+      version: 1,
+      createdBy: wellKnown.publicAdmin,
+      fields: { DisplayName: 'Information technology', Index: 3 },
+    });
     expect(await read(admin, { path: '/ROOT/content/it' })).toMatchObject({ id: made.id });
     expect(await read(anna, { id: made.id })).toMatchObject({ name: 'IT' });
   });
@@ -185,12 +218,25 @@ describe('content', () => {
     }
   });
 
-  it.each(["O'Brien's file (1).txt", '"; DROP TABLE content_nodes; --', 'Ünïcödé 字', "%_\\".slice(0, 2), "$1"])('may be named %p', async (name) => {
-    await create(admin, '/Root/Content', name);
-    expect(await read(admin, { path: `/Root/Content/${name}` })).toHaveProperty('name', name);
-  });
+  it.each(["O'Brien's file (1).txt", '"; DROP TABLE content_nodes; --', 'Ünïcödé 字', '%_\\'.slice(0, 2), '$1'])(
+    'may be named %p',
+    async (name) => {
+      await create(admin, '/Root/Content', name);
+      expect(await read(admin, { path: `/Root/Content/${name}` })).toHaveProperty('name', name);
+    },
+  );
 
-  it.each(['/Root/Content/\0', '/Root//Content', '/Root/Content/', 'Root', '', '/', '/Root/../Root', `/Root/${'x'.repeat(5000)}`, '/Root/Content/\ud800'])('is not found at %j', async (path) => {
+  it.each([
+    '/Root/Content/\0',
+    '/Root//Content',
+    '/Root/Content/',
+    'Root',
+    '',
+    '/',
+    '/Root/../Root',
+    `/Root/${'x'.repeat(5000)}`,
+    '/Root/Content/\ud800',
+  ])('is not found at %j', async (path) => {
     await expect(read(admin, { path })).rejects.toMatchObject({ type: 'not-found' });
     await expect(names(admin, {}, path)).rejects.toMatchObject({ type: 'not-found' });
   });
@@ -214,9 +260,13 @@ describe('content', () => {
   it('is not changed by someone who has read an older version', async () => {
     const { id, version } = await create(admin, '/Root/Content', 'IT');
     await tx((tx) => updateContent(tx, admin, { id }, { fields: { Index: 1 }, ifVersion: version }));
-    await expect(tx((tx) => updateContent(tx, admin, { id }, { fields: { Index: 2 }, ifVersion: version }))).rejects.toBeInstanceOf(VersionMismatch);
+    await expect(tx((tx) => updateContent(tx, admin, { id }, { fields: { Index: 2 }, ifVersion: version }))).rejects.toBeInstanceOf(
+      VersionMismatch,
+    );
     await expect(tx((tx) => deleteContent(tx, admin, { id }, version))).rejects.toBeInstanceOf(VersionMismatch);
-    const results = await Promise.allSettled(Array.from({ length: 8 }, (_, Index) => tx((tx) => updateContent(tx, admin, { id }, { fields: { Index }, ifVersion: 2 }))));
+    const results = await Promise.allSettled(
+      Array.from({ length: 8 }, (_, Index) => tx((tx) => updateContent(tx, admin, { id }, { fields: { Index }, ifVersion: 2 }))),
+    );
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
   });
 
@@ -227,7 +277,9 @@ describe('content', () => {
     await tx((tx) => updateContent(tx, admin, { id }, { fields: { Name: 'Technology' } }));
     const paths = (await tx((tx) => readCollection(tx, admin, content, { reach: 'subtree' }))).map(({ path }) => path);
     expect(paths).toEqual(['/Root/Content/Technology', '/Root/Content/Technology/Sub', '/Root/Content/ITX']);
-    await expect(tx((tx) => updateContent(tx, admin, { id }, { fields: { Name: 'itx' } }))).rejects.toMatchObject({ type: 'already-exists' });
+    await expect(tx((tx) => updateContent(tx, admin, { id }, { fields: { Name: 'itx' } }))).rejects.toMatchObject({
+      type: 'already-exists',
+    });
     await expect(tx((tx) => updateContent(tx, admin, content, { fields: { Name: 'x' } }))).rejects.toMatchObject({ type: 'forbidden' });
   });
 
@@ -249,10 +301,14 @@ describe('content', () => {
       const folder = await create(admin, '/Root/Content', `r${round}`);
       await Promise.allSettled([
         tx((tx) => deleteContent(tx, admin, { id: folder.id })),
-        ...Array.from({ length: 4 }, (_, i) => tx((tx) => createContent(tx, admin, { id: folder.id }, { type: 'Folder', name: `c${i}`, fields: {} }))),
+        ...Array.from({ length: 4 }, (_, i) =>
+          tx((tx) => createContent(tx, admin, { id: folder.id }, { type: 'Folder', name: `c${i}`, fields: {} })),
+        ),
       ]);
     }
-    const orphans = await test.owner.query('SELECT n.path FROM content_nodes n WHERE parent_id IS NOT NULL AND NOT EXISTS (SELECT FROM content_nodes p WHERE (p.repository_id, p.id) = (n.repository_id, n.parent_id))');
+    const orphans = await test.owner.query(
+      'SELECT n.path FROM content_nodes n WHERE parent_id IS NOT NULL AND NOT EXISTS (SELECT FROM content_nodes p WHERE (p.repository_id, p.id) = (n.repository_id, n.parent_id))',
+    );
     expect(orphans.rows).toEqual([]);
   });
 
@@ -300,7 +356,16 @@ describe('a collection', () => {
     [['w'], { kind: 'compare', field: 'Deadline', comparison: 'lt', value: '2026-12-01T00:00:01Z' }],
     [[], { kind: 'compare', field: 'CreationDate', comparison: 'lt', value: '2000-01-01' }],
     [['c', 'a', 'b', 'w'], { kind: 'compare', field: 'IsFolder', comparison: 'eq', value: true }],
-    [['c', 'b'], { kind: 'or', terms: [{ kind: 'compare', field: 'Name', comparison: 'eq', value: 'c' }, { kind: 'compare', field: 'Index', comparison: 'eq', value: 2 }] }],
+    [
+      ['c', 'b'],
+      {
+        kind: 'or',
+        terms: [
+          { kind: 'compare', field: 'Name', comparison: 'eq', value: 'c' },
+          { kind: 'compare', field: 'Index', comparison: 'eq', value: 2 },
+        ],
+      },
+    ],
     [['b'], { kind: 'inTree', path: '/root/content/B' }],
   ])('holds %j where %j', async (expected, filter) => {
     expect(await names(admin, { filter })).toEqual(expected);
@@ -323,6 +388,8 @@ describe('a collection', () => {
   it('that is empty is told from one that is not there', async () => {
     expect(await names(admin, {}, '/Root/Content/a')).toEqual([]);
     await expect(names(admin, {}, '/Root/Content/none')).rejects.toMatchObject({ type: 'not-found' });
-    await expect(tx((tx) => countCollection(tx, admin, { path: '/Root/Content/none' }, { reach: 'children' }))).rejects.toMatchObject({ type: 'not-found' });
+    await expect(tx((tx) => countCollection(tx, admin, { path: '/Root/Content/none' }, { reach: 'children' }))).rejects.toMatchObject({
+      type: 'not-found',
+    });
   });
 });

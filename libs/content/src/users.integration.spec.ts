@@ -19,17 +19,37 @@ const create = (user: Partial<NewUser> & { loginName: string }) =>
 const update = (id: number, change: object) =>
   test.database.transaction(repository, (tx) => updateUser(tx, wellKnown.admin, { repositoryId: repository.repositoryId, id, ...change }));
 const generationOf = async (id: number) =>
-  (await test.owner.query<{ generation: number }>('SELECT generation FROM repository_users WHERE repository_id = $1 AND id = $2', [repository.repositoryId, id])).rows[0]?.generation;
+  (
+    await test.owner.query<{ generation: number }>('SELECT generation FROM repository_users WHERE repository_id = $1 AND id = $2', [
+      repository.repositoryId,
+      id,
+    ])
+  ).rows[0]?.generation;
 const nodeOf = async (id: number) =>
-  (await test.owner.query<{ path: string; fields: Record<string, unknown>; version: number }>('SELECT * FROM content_nodes WHERE repository_id = $1 AND id = $2', [repository.repositoryId, id])).rows[0];
+  (
+    await test.owner.query<{ path: string; fields: Record<string, unknown>; version: number }>(
+      'SELECT * FROM content_nodes WHERE repository_id = $1 AND id = $2',
+      [repository.repositoryId, id],
+    )
+  ).rows[0];
 
 describe('a repository user', () => {
   it('is a node and a sign-in with the same id, made by one call', async () => {
     const user = await create({ loginName: 'Anna', email: 'anna@example.com', name: 'Anna Kiss', passwordHash: '$argon2id$x' });
-    expect(user).toMatchObject({ loginName: 'Anna', email: 'anna@example.com', name: 'Anna Kiss', enabled: true, hasPassword: true, technical: false });
+    expect(user).toMatchObject({
+      loginName: 'Anna',
+      email: 'anna@example.com',
+      name: 'Anna Kiss',
+      enabled: true,
+      hasPassword: true,
+      technical: false,
+    });
     expect(user.id).toBeGreaterThanOrEqual(firstFreeId);
     expect(user).not.toHaveProperty('passwordHash');
-    expect(await nodeOf(user.id)).toMatchObject({ path: '/Root/IMS/Public/Anna', fields: { LoginName: 'Anna', FullName: 'Anna Kiss', Email: 'anna@example.com', Enabled: true, Domain: 'public' } });
+    expect(await nodeOf(user.id)).toMatchObject({
+      path: '/Root/IMS/Public/Anna',
+      fields: { LoginName: 'Anna', FullName: 'Anna Kiss', Email: 'anna@example.com', Enabled: true, Domain: 'public' },
+    });
     const found = await test.database.read(repository, (tx) => findUser(tx, { ...repository, id: user.id }));
     expect(found).toEqual({ ...user, createdAt: expect.any(Date) as Date });
   });
@@ -37,7 +57,10 @@ describe('a repository user', () => {
   it('is refused when the login name or the address is taken, whatever its case', async () => {
     await create({ loginName: 'anna', email: 'anna@example.com' });
     await expect(create({ loginName: 'ANNA' })).rejects.toMatchObject({ type: 'already-exists', errors: [{ pointer: '/loginName' }] });
-    await expect(create({ loginName: 'other', email: 'Anna@example.com' })).rejects.toMatchObject({ type: 'already-exists', errors: [{ pointer: '/email' }] });
+    await expect(create({ loginName: 'other', email: 'Anna@example.com' })).rejects.toMatchObject({
+      type: 'already-exists',
+      errors: [{ pointer: '/email' }],
+    });
     await expect(create({ loginName: 'PublicAdmin' })).rejects.toMatchObject({ type: 'already-exists' });
     const other = await create({ loginName: 'bela', email: 'bela@example.com' });
     await expect(update(other.id, { email: 'ANNA@example.com' })).rejects.toMatchObject({ type: 'already-exists' });
@@ -58,9 +81,15 @@ describe('a repository user', () => {
 
   it('keeps its tokens when it changes its name, and its node follows', async () => {
     const { id } = await create({ loginName: 'anna', name: 'Anna' });
-    expect(await update(id, { name: 'Anna Nagy', email: 'a@example.com' })).toMatchObject({ endedTokens: false, changed: ['name', 'email'] });
+    expect(await update(id, { name: 'Anna Nagy', email: 'a@example.com' })).toMatchObject({
+      endedTokens: false,
+      changed: ['name', 'email'],
+    });
     expect(await generationOf(id)).toBe(1);
-    expect(await nodeOf(id)).toMatchObject({ version: 2, fields: { FullName: 'Anna Nagy', Email: 'a@example.com', LoginName: 'anna', Domain: 'public' } });
+    expect(await nodeOf(id)).toMatchObject({
+      version: 2,
+      fields: { FullName: 'Anna Nagy', Email: 'a@example.com', LoginName: 'anna', Domain: 'public' },
+    });
     expect(await update(id, { name: 'Anna Nagy' })).toMatchObject({ changed: [] });
     expect(await nodeOf(id)).toMatchObject({ version: 2 });
   });

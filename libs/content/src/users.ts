@@ -82,11 +82,30 @@ export async function createUser(tx: EntityManager, actorUserId: number, user: N
   const name = user.name ?? loginName;
   // The id, which tells people from technical users, is not known yet; any of a person's will do.
   const fields = userFields({ id: Number.MAX_SAFE_INTEGER, loginName, email, name, enabled: true });
-  const parameters = [user.repositoryId, user.tenantId, loginName, email, name, passwordHash, JSON.stringify(fields), actorUserId, administrator];
+  const parameters = [
+    user.repositoryId,
+    user.tenantId,
+    loginName,
+    email,
+    name,
+    passwordHash,
+    JSON.stringify(fields),
+    actorUserId,
+    administrator,
+  ];
   const rows = await orAlreadyExists(tx.query<{ id: number; created_at: Date }[]>(insertUser, parameters));
   const made = rows[0];
   if (!made) throw new Error('The repository has no content root');
-  return { id: made.id, loginName, email, name, enabled: true, technical: false, hasPassword: passwordHash !== null, createdAt: made.created_at };
+  return {
+    id: made.id,
+    loginName,
+    email,
+    name,
+    enabled: true,
+    technical: false,
+    hasPassword: passwordHash !== null,
+    createdAt: made.created_at,
+  };
 }
 
 /**
@@ -122,7 +141,9 @@ async function writeUser(tx: EntityManager, actorUserId: number, row: Repository
     UPDATE content_nodes SET fields = fields || $8, version = version + 1, modified_at = now(), modified_by = $9
     WHERE repository_id = $1 AND id = $2`;
   const { repositoryId, id, email, name, passwordHash, enabled, generation } = row;
-  await orAlreadyExists(tx.query(statement, [repositoryId, id, email, name, passwordHash, enabled, generation, JSON.stringify(userFields(row)), actorUserId]));
+  await orAlreadyExists(
+    tx.query(statement, [repositoryId, id, email, name, passwordHash, enabled, generation, JSON.stringify(userFields(row)), actorUserId]),
+  );
 }
 
 /**
@@ -135,7 +156,9 @@ export async function listUsers(
   { repositoryId, limit, after = '0' }: { repositoryId: string; limit: number; after?: string | undefined },
 ): Promise<Page<KnownUser>> {
   if (!/^\d{1,9}$/.test(after)) {
-    throw new Problem('invalid-request', 'The cursor is not one that this list gave.', { errors: [{ pointer: '/after', detail: 'is not a cursor of this list' }] });
+    throw new Problem('invalid-request', 'The cursor is not one that this list gave.', {
+      errors: [{ pointer: '/after', detail: 'is not a cursor of this list' }],
+    });
   }
   const rows = await tx
     .createQueryBuilder(RepositoryUser, 'u')
@@ -148,7 +171,10 @@ export async function listUsers(
 }
 
 /** A user of a repository, a technical one too; nothing when there is none. One statement by primary key. */
-export async function findUser(tx: EntityManager, { repositoryId, id }: { repositoryId: string; id: number }): Promise<KnownUser | undefined> {
+export async function findUser(
+  tx: EntityManager,
+  { repositoryId, id }: { repositoryId: string; id: number },
+): Promise<KnownUser | undefined> {
   const row = await tx.findOneBy(RepositoryUser, { repositoryId, id });
   return row ? known(row) : undefined;
 }

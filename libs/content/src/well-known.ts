@@ -31,10 +31,12 @@ export const technicalUsers = [
   { id: wellKnown.publicAdmin, loginName: 'publicadmin', name: 'Public administrator' },
 ] as const;
 
-/**
- * The login name as existing clients read it in `client_sub` and in content: `builtin\publicadmin` for technical users,
- * `public\anna` for people.
- */
+/** The domain that a user's login name belongs to: `builtin` for technical users, `public` for people. */
+export function domainOf({ id }: { id: number }): 'builtin' | 'public' {
+  return id < firstFreeId ? 'builtin' : 'public';
+}
+
+/** The login name as existing clients read it in `client_sub`: `builtin\publicadmin`, `public\anna`. */
 export function qualifiedLoginName(user: { id: number; loginName: string }): string {
-  return `${user.id < firstFreeId ? 'builtin' : 'public'}\\${user.loginName}`;
+  return `${domainOf(user)}\\${user.loginName}`;
 }

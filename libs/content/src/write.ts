@@ -41,7 +41,7 @@ export interface NewContent {
   /** Name of a content type. */
   type: string;
   /** Made from the display name or the type, and free, if absent. */
-  name?: string | undefined;
+  name?: unknown;
   /** Values by field name, as the caller wrote them. */
   fields: Record<string, unknown>;
 }
@@ -52,7 +52,12 @@ export interface NewContent {
  * @throws Problem `not-found` when the parent is not visible; `forbidden`; `invalid-request` when the parent does not take
  * the type or a field does not fit; `already-exists` when the name is taken.
  */
-export async function createContent(tx: EntityManager, caller: Caller, parentAddress: Address, content: NewContent): Promise<ContentEntity> {
+export async function createContent(
+  tx: EntityManager,
+  caller: Caller,
+  parentAddress: Address,
+  content: NewContent,
+): Promise<ContentEntity> {
   const parent = await readNode(tx, caller, parentAddress);
   requireWritable(caller, parent.path);
   requirePermission(parent, 'AddNew');
@@ -69,7 +74,8 @@ export async function createContent(tx: EntityManager, caller: Caller, parentAdd
   const name = wanted ?? (await freeName(tx, caller, parent.id, nameFrom(String(fields['DisplayName'] ?? '')) || type.name));
   // Clients show the display name, so there is one.
   fields['DisplayName'] ??= name;
-  if (parent.path.length + 1 + name.length > maxPathLength) throw new Problem('invalid-request', `The path would be longer than ${maxPathLength} characters.`);
+  if (parent.path.length + 1 + name.length > maxPathLength)
+    throw new Problem('invalid-request', `The path would be longer than ${maxPathLength} characters.`);
   const rows = await orNameTaken(
     name,
     tx.query<NodeRow[]>(
@@ -128,7 +134,10 @@ export async function updateContent(tx: EntityManager, caller: Caller, address: 
   if (wantedName !== undefined) await rename(tx, caller, node, requireNodeName(wantedName));
 
   // What the system gives stays when the rest is replaced.
-  const kept = builtInTypes.fieldsOf(type.name).filter((field) => field.readOnly).map((field) => field.name);
+  const kept = builtInTypes
+    .fieldsOf(type.name)
+    .filter((field) => field.readOnly)
+    .map((field) => field.name);
   const [rows] = await tx.query<[NodeRow[], number]>(
     `UPDATE content_nodes n SET
        fields = CASE WHEN $3 THEN (SELECT coalesce(jsonb_object_agg(k.key, k.value), '{}') FROM jsonb_each(n.fields) k WHERE k.key = ANY ($4::text[])) ELSE n.fields END || $5,
@@ -166,7 +175,8 @@ async function rename(tx: EntityManager, caller: Caller, node: ContentEntity, na
 }
 
 function requireNotBuiltIn(node: ContentEntity): void {
-  if (node.id < firstFreeId) throw new Problem('forbidden', `${node.path} is part of every repository: it can be neither renamed nor deleted.`);
+  if (node.id < firstFreeId)
+    throw new Problem('forbidden', `${node.path} is part of every repository: it can be neither renamed nor deleted.`);
 }
 
 /**

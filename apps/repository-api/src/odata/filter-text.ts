@@ -62,7 +62,11 @@ function tokenAt(text: string, at: number): { token: Token; end: number } | unde
   for (const [kind, pattern] of tokenPatterns) {
     pattern.lastIndex = at;
     const match = pattern.exec(text);
-    if (match) return { token: { kind, value: kind === 'text' ? (match[1] ?? '').replaceAll(`''`, `'`) : (match[1] ?? ''), at }, end: pattern.lastIndex };
+    if (match)
+      return {
+        token: { kind, value: kind === 'text' ? (match[1] ?? '').replaceAll(`''`, `'`) : (match[1] ?? ''), at },
+        end: pattern.lastIndex,
+      };
   }
   return undefined;
 }
@@ -135,7 +139,8 @@ class FilterParser {
     }
     const right = this.#operand();
     if ('field' in left && 'value' in right) return { kind: 'compare', field: left.field, comparison, value: right.value };
-    if ('field' in right && 'value' in left) return { kind: 'compare', field: right.field, comparison: mirrored[comparison], value: left.value };
+    if ('field' in right && 'value' in left)
+      return { kind: 'compare', field: right.field, comparison: mirrored[comparison], value: left.value };
     throw badRequest('$filter compares a field with a value, not two fields or two values.');
   }
 
@@ -157,10 +162,12 @@ class FilterParser {
     this.#next += 2;
     const [first, second] = this.#functionArguments();
     const called = name.value.toLowerCase();
-    if (called === 'isof' && first && 'value' in first && typeof first.value === 'string' && !second) return { kind: 'isOf', type: first.value };
+    if (called === 'isof' && first && 'value' in first && typeof first.value === 'string' && !second)
+      return { kind: 'isOf', type: first.value };
     const [field, value] = called === 'substringof' ? [second, first] : [first, second];
     const test = called === 'substringof' ? 'contains' : textTests.find((known) => known === called);
-    if (test && field && 'field' in field && value && 'value' in value && typeof value.value === 'string') return textTest(test, field.field, value.value);
+    if (test && field && 'field' in field && value && 'value' in value && typeof value.value === 'string')
+      return textTest(test, field.field, value.value);
     throw badRequest(`$filter: ${name.value} is not a function that is known here, or not with these arguments.`);
   }
 

@@ -64,7 +64,8 @@ const readers: Record<string, Reader> = {
     if (value.toLowerCase() !== 'json') throw badRequest('$format must be json.');
   },
   enableautofilters: (options, value) => {
-    if (readFlag('enableautofilters', value)) options.filter = both(options.filter, { kind: 'not', term: { kind: 'isOf', type: 'SystemFolder' } });
+    if (readFlag('enableautofilters', value))
+      options.filter = both(options.filter, { kind: 'not', term: { kind: 'isOf', type: 'SystemFolder' } });
   },
   // No content has a lifespan here, so it hides nothing.
   enablelifespanfilter: (_, value) => void readFlag('enablelifespanfilter', value),
@@ -106,7 +107,17 @@ export function parseOperationOptions(query: URLSearchParams): Options {
 }
 
 function noOptions(): Options {
-  return { select: undefined, expand: [], metadata: 'full', filter: undefined, search: undefined, orderBy: [], top: undefined, skip: 0, countAll: false };
+  return {
+    select: undefined,
+    expand: [],
+    metadata: 'full',
+    filter: undefined,
+    search: undefined,
+    orderBy: [],
+    top: undefined,
+    skip: 0,
+    countAll: false,
+  };
 }
 
 /** Both, or the one there is. */
@@ -115,7 +126,10 @@ export function both(left: Expression | undefined, right: Expression | undefined
 }
 
 function list(value: string): string[] {
-  return value.split(',').map((item) => item.trim()).filter((item) => item !== '');
+  return value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
 }
 
 function readOrder(text: string): Order {

@@ -1,4 +1,4 @@
-import { builtInTypes, type ContentEntity } from '@latchkey/content';
+import { builtInTypes, type ContentEntity, type FieldValue } from '@latchkey/content';
 import { badRequest } from './fault.js';
 import type { Options } from './options.js';
 
@@ -24,7 +24,11 @@ export function expandedReferences(options: Options): UserReference[] {
 
 /** Ids of the contents that the expanded references lead to. */
 export function referredIds(entities: ContentEntity[], references: UserReference[]): number[] {
-  return [...new Set(entities.flatMap((entity) => references.map((reference) => (reference === 'CreatedBy' ? entity.createdBy : entity.modifiedBy))))];
+  return [
+    ...new Set(
+      entities.flatMap((entity) => references.map((reference) => (reference === 'CreatedBy' ? entity.createdBy : entity.modifiedBy))),
+    ),
+  ];
 }
 
 export interface Presentation {
@@ -48,7 +52,10 @@ export function presentEntity(entity: ContentEntity, presentation: Presentation)
     if (!entity.fields && !alwaysShown.has(field.name)) continue;
     if (field.kind === 'Reference') {
       const reference = userReferences.find((known) => known === field.name);
-      shown[field.name] = reference && expanded.includes(reference) ? presentReferred(entity, reference, nested, presentation) : deferred(entity, field.name, presentation);
+      shown[field.name] =
+        reference && expanded.includes(reference)
+          ? presentReferred(entity, reference, nested, presentation)
+          : deferred(entity, field.name, presentation);
     } else shown[field.name] = valueOf(entity, field.name);
   }
   return shown;
@@ -65,13 +72,18 @@ function groupSelect(select: string[]): Map<string, string[]> {
   return groups;
 }
 
-function presentReferred(entity: ContentEntity, reference: UserReference, select: string[] | undefined, presentation: Presentation): unknown {
+function presentReferred(
+  entity: ContentEntity,
+  reference: UserReference,
+  select: string[] | undefined,
+  presentation: Presentation,
+): unknown {
   const referred = presentation.referred.get(reference === 'CreatedBy' ? entity.createdBy : entity.modifiedBy);
   const options = { ...presentation.options, select: select && select.length > 0 ? select : undefined };
   return referred ? presentEntity(referred, { ...presentation, options, expanded: [] }) : null;
 }
 
-function valueOf(entity: ContentEntity, field: string): unknown {
+function valueOf(entity: ContentEntity, field: string): FieldValue {
   switch (field) {
     case 'Id':
       return entity.id;
@@ -101,7 +113,7 @@ function valueOf(entity: ContentEntity, field: string): unknown {
 }
 
 /** The value of one field of a content, by its name in any case; nothing when the type has none or it may not be shown. */
-export function fieldOf(entity: ContentEntity, name: string): { name: string; value: unknown } | undefined {
+export function fieldOf(entity: ContentEntity, name: string): { name: string; value: FieldValue } | undefined {
   const field = builtInTypes.fieldsOf(entity.type).find((known) => known.name.toLowerCase() === name.toLowerCase());
   if (!field || field.kind === 'Reference' || (!entity.fields && !alwaysShown.has(field.name))) return undefined;
   return { name: field.name, value: valueOf(entity, field.name) };

@@ -30,7 +30,9 @@ export function parseQueryText(text: string, userId: number): Expression {
 }
 
 function notUnderstood(rest: string) {
-  return badRequest(`query is not understood at ${JSON.stringify(rest.slice(0, 60))}. Id:, TypeIs:, Type:, InTree: and Name: are, joined by AND.`);
+  return badRequest(
+    `query is not understood at ${JSON.stringify(rest.slice(0, 60))}. Id:, TypeIs:, Type:, InTree: and Name: are, joined by AND.`,
+  );
 }
 
 function termOf(field: string, value: string, userId: number): Expression {

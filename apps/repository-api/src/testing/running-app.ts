@@ -46,8 +46,9 @@ export class RunningApp {
     this.#keys = keys;
   }
 
-  static async start(): Promise<RunningApp> {
-    const test = await createTestDatabase();
+  /** @param options another way to the database, or a database that others use too. */
+  static async start(options: { databaseUrl?: string; test?: TestDatabase } = {}): Promise<RunningApp> {
+    const test = options.test ?? (await createTestDatabase());
     const app = await createApp(
       {
         HOST: '127.0.0.1',
@@ -56,14 +57,20 @@ export class RunningApp {
         NODE_NAME: 'test',
         REUSE_PORT: false,
         NODE_PORT: 0,
-        DATABASE_URL: test.url,
+        DATABASE_URL: options.databaseUrl ?? test.url,
         REPOSITORY_URL_TEMPLATE: new AddressTemplate('http://localhost:4200/{repository}'),
         AUTHORITY_URL_TEMPLATE: new AddressTemplate('http://localhost:4100/{repository}'),
       },
       createLogger('test', 'silent'),
     );
     const { port } = await app.listen();
-    return new RunningApp(test, app, port, connectForChecks({ url: test.url }), KeyRing.parse(`test:${randomBytes(32).toString('base64')}`));
+    return new RunningApp(
+      test,
+      app,
+      port,
+      connectForChecks({ url: test.url }),
+      KeyRing.parse(`test:${randomBytes(32).toString('base64')}`),
+    );
   }
 
   get database(): Database {
@@ -96,13 +103,27 @@ export class RunningApp {
   }
 
   /** An access token as the authority signs them; the default tool's, with every scope, unless asked for otherwise. */
-  async token(repository: ProvisionedForTest, { clientId = repository.toolClientId, userId = wellKnown.publicAdmin, scope = 'sensenet', claims = {}, signedBy = repository }: TokenWish = {}): Promise<string> {
+  async token(
+    repository: ProvisionedForTest,
+    {
+      clientId = repository.toolClientId,
+      userId = wellKnown.publicAdmin,
+      scope = 'sensenet',
+      claims = {},
+      signedBy = repository,
+    }: TokenWish = {},
+  ): Promise<string> {
     const answer = await new CredentialCheck(this.#checks).ask({ repositoryId: repository.id, clientId, userId });
     if (!answer) throw new Error('no such repository');
     const [jwk] = await new SigningKeys(this.database).privateJwks(signedBy, this.#keys);
     if (!jwk) throw new Error('the repository has no key');
     const now = Math.floor(Date.now() / 1000);
-    const bound = boundClaims(answer, answer.client?.kind === 'app' ? { grantId: await this.#grant(repository, answer.subject?.generation) } : { versionId: repository.secretId });
+    const bound = boundClaims(
+      answer,
+      answer.client?.kind === 'app'
+        ? { grantId: await this.#grant(repository, answer.subject?.generation) }
+        : { versionId: repository.secretId },
+    );
     return new SignJWT({
       iss: `http://localhost:4100/${repository.slug}`,
       aud: `http://localhost:4200/${repository.slug}`,
@@ -122,16 +143,19 @@ export class RunningApp {
   /** What the authority keeps of a person's consent while its tokens may live. */
   async #grant(repository: ProvisionedForTest, userGeneration = 1): Promise<string> {
     const id = randomUUID();
-    await this.test.owner.query(`INSERT INTO oidc_records (repository_id, kind, id, payload, user_generation) VALUES ($1, 'Grant', $2, '{}', $3)`, [
-      repository.id,
-      id,
-      userGeneration,
-    ]);
+    await this.test.owner.query(
+      `INSERT INTO oidc_records (repository_id, kind, id, payload, user_generation) VALUES ($1, 'Grant', $2, '{}', $3)`,
+      [repository.id, id, userGeneration],
+    );
     return id;
   }
 
   /** Calls `…/<slug>/odata.svc<path>`. */
-  call(repository: { slug: string }, path: string, { token, ...init }: RequestInit & { token?: string | undefined } = {}): Promise<Response> {
+  call(
+    repository: { slug: string },
+    path: string,
+    { token, ...init }: RequestInit & { token?: string | undefined } = {},
+  ): Promise<Response> {
     const headers = new Headers(init.headers);
     if (token) headers.set('authorization', `Bearer ${token}`);
     return fetch(`http://127.0.0.1:${this.port}/${repository.slug}/odata.svc${path}`, { ...init, headers });
@@ -149,8 +173,13 @@ export class RunningApp {
   }
 
   async stop(): Promise<void> {
+    await this.stopAlone();
+    await this.test.drop();
+  }
+
+  /** Stops the app and leaves the database, which others use. */
+  async stopAlone(): Promise<void> {
     await this.#app.close();
     await this.#checks.end();
-    await this.test.drop();
   }
 }

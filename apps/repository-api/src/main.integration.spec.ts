@@ -1,0 +1,77 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { RunningApp, type ProvisionedForTest } from './testing/running-app.js';
+
+let app: RunningApp;
+let acme: ProvisionedForTest;
+
+beforeAll(async () => {
+  app = await RunningApp.start();
+  acme = await app.provision('acme');
+});
+afterAll(() => app.stop());
+
+/** The app as a process of its own, with what it has printed. */
+async function run(environment: Record<string, string>): Promise<{ child: ChildProcess; printed: () => string; exit: Promise<unknown[]> }> {
+  const child = spawn(process.execPath, [fileURLToPath(new URL('main.js', import.meta.url))], {
+    env: {
+      DATABASE_URL: app.test.url,
+      REPOSITORY_URL_TEMPLATE: 'http://localhost:4200/{repository}',
+      AUTHORITY_URL_TEMPLATE: 'http://localhost:4100/{repository}',
+      ...environment,
+    },
+  });
+  let text = '';
+  const exit = once(child, 'exit');
+  await new Promise<void>((resolve) => {
+    const collect = (data: Buffer) => {
+      text += data.toString();
+      if (text.includes('"listening"')) resolve();
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    child.once('exit', () => resolve());
+  });
+  return { child, printed: () => text, exit };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+describe('the process', () => {
+  it('shares a port with another of its kind, has one of its own, prints no credential and stops when it is told to', async () => {
+    const [shared, first, second] = [await freePort(), await freePort(), await freePort()];
+    const nodes = await Promise.all(
+      [first, second].map((own) => run({ PORT: String(shared), REUSE_PORT: 'true', NODE_PORT: String(own), NODE_NAME: `node-${own}` })),
+    );
+    const token = await app.token(acme);
+    const key = 'lk_live_ak_0123456789012345678901234567890123456789012abcdef';
+    for (const port of [shared, first, second]) {
+      const url = `http://127.0.0.1:${port}/acme/odata.svc/('Root')`;
+      expect((await fetch(url, { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+      expect((await fetch(`${url}?apikey=${key}`)).status).toBe(401);
+      expect((await fetch(url, { headers: { apikey: key } })).status).toBe(401);
+    }
+    for (const { child, printed, exit } of nodes) {
+      child.kill('SIGTERM');
+      expect(await exit).toEqual([0, null]);
+      expect(printed()).toContain(`"path":"/acme/odata.svc/('Root')"`);
+      for (const secret of [token, key, 'apikey=']) expect(printed()).not.toContain(secret);
+    }
+  });
+
+  it('says every fault of its configuration and prints none of its values', async () => {
+    const { printed, exit } = await run({ DATABASE_URL: 'hunter2', PORT: 'hunter2', AUTHORITY_URL_TEMPLATE: 'hunter2' });
+    expect(await exit).toEqual([1, null]);
+    for (const name of ['DATABASE_URL', 'PORT', 'AUTHORITY_URL_TEMPLATE']) expect(printed()).toContain(name);
+    expect(printed()).not.toContain('hunter2');
+  });
+});
