@@ -53,13 +53,17 @@ describe('a secret', () => {
   beforeAll(async () => {
     const tenant = new Tenant(product.credential);
     planted.set('tenant credential', product.credential.clientSecret);
-    const tenantView = (await (await tenant.call('PATCH', '/v1/tenant', { webhook: { url: receiver.url } })).json()) as { webhookSigningSecret: string };
+    const tenantView = (await (await tenant.call('PATCH', '/v1/tenant', { webhook: { url: receiver.url } })).json()) as {
+      webhookSigningSecret: string;
+    };
     receiver.trust(tenantView.webhookSigningSecret);
     planted.set('webhook signing secret', tenantView.webhookSigningSecret);
 
     const key = { 'idempotency-key': 'planted' };
     const slug = freshSlug('planted');
-    const repository = (await (await tenant.call('POST', '/v1/repositories', { slug, name: 'Planted', environment: 'production' }, key)).json()) as { toolClient: { clientId: string; secret: { value: string } }; authorityUrl: string; repositoryUrl: string };
+    const repository = (await (
+      await tenant.call('POST', '/v1/repositories', { slug, name: 'Planted', environment: 'production' }, key)
+    ).json()) as { toolClient: { clientId: string; secret: { value: string } }; authorityUrl: string; repositoryUrl: string };
     planted.set('first secret', repository.toolClient.secret.value);
     const user = await tenant.createUser(slug, { loginName: 'anna', password });
     planted.set('password', password);
@@ -72,8 +76,11 @@ describe('a secret', () => {
     for (const value of [secret.value, repository.toolClient.secret.value, `${secret.value.slice(0, -1)}!`]) {
       for (const how of ['basic', 'form', 'query'] as const) {
         const { clientId } = repository.toolClient;
-        const form = new URLSearchParams({ grant_type: 'client_credentials', ...(how === 'basic' ? {} : { client_id: clientId, client_secret: value }) });
-        const response = await fetch(`${repository.authorityUrl}/connect/token${how === 'query' ? `?${form}` : ''}`, {
+        const form = new URLSearchParams({
+          grant_type: 'client_credentials',
+          ...(how === 'basic' ? {} : { client_id: clientId, client_secret: value }),
+        });
+        const response = await fetch(`${repository.authorityUrl}/connect/token${how === 'query' ? `?${form.toString()}` : ''}`, {
           method: 'POST',
           headers: how === 'basic' ? { authorization: `Basic ${btoa(`${clientId}:${value}`)}` } : {},
           body: how === 'query' ? '' : form,
@@ -82,13 +89,23 @@ describe('a secret', () => {
         const body = (await response.json()) as { access_token?: string };
         if (!body.access_token) continue;
         planted.set(`access token by ${how}`, body.access_token);
-        await fetch(`${repository.repositoryUrl}/odata.svc/('Root')?apikey=${value}`, { headers: { authorization: `Bearer ${body.access_token}` }, signal: AbortSignal.timeout(10_000) });
-        await fetch(`${repository.repositoryUrl}/odata.svc/('Root')?apikey=${value}`, { headers: { apikey: value }, signal: AbortSignal.timeout(10_000) });
-        await fetch(`${product.tenantApiUrl}/v1/repositories?access_token=${body.access_token}`, { headers: { authorization: `Bearer ${body.access_token}` }, signal: AbortSignal.timeout(10_000) });
+        await fetch(`${repository.repositoryUrl}/odata.svc/('Root')?apikey=${value}`, {
+          headers: { authorization: `Bearer ${body.access_token}` },
+          signal: AbortSignal.timeout(10_000),
+        });
+        await fetch(`${repository.repositoryUrl}/odata.svc/('Root')?apikey=${value}`, {
+          headers: { apikey: value },
+          signal: AbortSignal.timeout(10_000),
+        });
+        await fetch(`${product.tenantApiUrl}/v1/repositories?access_token=${body.access_token}`, {
+          headers: { authorization: `Bearer ${body.access_token}` },
+          signal: AbortSignal.timeout(10_000),
+        });
       }
     }
     const deadline = Date.now() + 20_000;
-    while (![...receiver.events.values()].some(({ type }) => type === 'client.secret.regenerated') && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 100));
+    while (![...receiver.events.values()].some(({ type }) => type === 'client.secret.regenerated') && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 100));
   });
 
   /** What to look for: the part of a value that nothing else would have, and its usual disguises. */
@@ -98,10 +115,23 @@ describe('a secret', () => {
       return [part, encodeURIComponent(part), Buffer.from(part).toString('hex')].map((needle) => ({ name, needle }));
     });
 
-  const found = (text: string) => needles().filter(({ needle }) => text.includes(needle)).map(({ name }) => name);
+  const found = (text: string) =>
+    needles()
+      .filter(({ needle }) => text.includes(needle))
+      .map(({ name }) => name);
 
   it('was really planted: each kind is there to be found', () => {
-    expect([...planted.keys()]).toEqual(expect.arrayContaining(['tenant credential', 'webhook signing secret', 'first secret', 'regenerated secret', 'password', 'invitation', 'access token by basic']));
+    expect([...planted.keys()]).toEqual(
+      expect.arrayContaining([
+        'tenant credential',
+        'webhook signing secret',
+        'first secret',
+        'regenerated secret',
+        'password',
+        'invitation',
+        'access token by basic',
+      ]),
+    );
     expect(found(`x${planted.get('first secret')}y`)).toContain('first secret');
   });
 
@@ -124,7 +154,11 @@ describe('a secret', () => {
 
   it('is in no file of the database, its write-ahead log included', async () => {
     const cluster = join(product.dataDir, 'postgres', 'cluster');
-    const isThere = (text: string) => promisify(execFile)('grep', ['-rlaF', text, cluster]).then(() => true, () => false);
+    const isThere = (text: string) =>
+      promisify(execFile)('grep', ['-rlaF', text, cluster]).then(
+        () => true,
+        () => false,
+      );
     expect(await isThere('client.secret.regenerated')).toBe(true);
     for (const { name, needle } of needles()) expect([name, await isThere(needle)]).toEqual([name, false]);
   });

@@ -50,10 +50,14 @@ export async function startProduct({ dataDir, portBase, arguments: more = [], en
   const dir = dataDir ?? (await mkdtemp(join(tmpdir(), 'latchkey-e2e-')));
   const base = portBase ?? (await freePortBase());
   const credentialsFile = join(dir, 'first-credential.json');
-  const child = spawn(process.execPath, [launcher, '--port-base', String(base), '--data-dir', dir, '--credentials-file', credentialsFile, ...more], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...environment },
-  });
+  const child = spawn(
+    process.execPath,
+    [launcher, '--port-base', String(base), '--data-dir', dir, '--credentials-file', credentialsFile, ...more],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
+    },
+  );
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => void (output += chunk.toString()));
   await bannerOf(child, () => output);

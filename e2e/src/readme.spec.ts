@@ -30,7 +30,11 @@ async function quickstart(): Promise<string> {
 describe('the README', () => {
   it('has a quickstart that does the whole main job as it stands', async () => {
     const environment = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH']}` };
-    const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', await quickstart()], { cwd: folder, env: environment, timeout: 60_000 });
+    const { stdout } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', await quickstart()], {
+      cwd: folder,
+      env: environment,
+      timeout: 60_000,
+    });
     expect(stdout).toContain('"Path":"/Root/Content/IT"');
     expect(stdout).toContain('"loginName":"anna"');
     expect(stdout).toMatch(/"preferred_username":"anna"/);

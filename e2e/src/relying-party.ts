@@ -12,7 +12,9 @@ export interface RelyingParty {
 
 /** Listens for people who come back from the authority. */
 export async function openRelyingParty(): Promise<RelyingParty> {
-  const server: Server = createServer((_request, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<title>app</title>back in the app'));
+  const server: Server = createServer(
+    (_request, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<title>app</title>back in the app'),
+  );
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
   const origin = `http://localhost:${(server.address() as AddressInfo).port}`;
   return {
@@ -35,7 +37,11 @@ export async function authorizeWithCode(
   configuration: client.Configuration,
   page: Page,
   app: RelyingParty,
-  { scope = 'openid profile email offline_access sensenet', parameters = {} as Record<string, string>, atTheAuthority = async (_page: Page) => {} } = {},
+  {
+    scope = 'openid profile email offline_access sensenet',
+    parameters = {} as Record<string, string>,
+    atTheAuthority = async (_page: Page) => {},
+  } = {},
 ) {
   const verifier = client.randomPKCECodeVerifier();
   const state = client.randomState();
@@ -52,5 +58,9 @@ export async function authorizeWithCode(
   await page.goto(url.href);
   await atTheAuthority(page);
   await page.waitForURL(`${app.redirectUri}?*`);
-  return client.authorizationCodeGrant(configuration, new URL(page.url()), { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce });
+  return client.authorizationCodeGrant(configuration, new URL(page.url()), {
+    pkceCodeVerifier: verifier,
+    expectedState: state,
+    expectedNonce: nonce,
+  });
 }

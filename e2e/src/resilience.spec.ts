@@ -79,27 +79,33 @@ async function expectWhole(repository: RepositoryView, secret: string): Promise<
   const token = await mint(repository, secret);
   expect([repository.slug, token.status]).toEqual([repository.slug, 200]);
   const { access_token: accessToken } = (await token.json()) as { access_token: string };
-  const read = await fetch(`${repository.repositoryUrl}/odata.svc/Root/('Content')`, { headers: { authorization: `Bearer ${accessToken}` }, signal: AbortSignal.timeout(10_000) });
+  const read = await fetch(`${repository.repositoryUrl}/odata.svc/Root/('Content')`, {
+    headers: { authorization: `Bearer ${accessToken}` },
+    signal: AbortSignal.timeout(10_000),
+  });
   expect([repository.slug, read.status]).toEqual([repository.slug, 200]);
 }
 
 describe('after kill -9', () => {
-  it.each(['tenant-api', 'authority', 'repository-api', 'worker'])('of the %s, in the middle of provisioning and regenerating, everything serves again', async (app) => {
-    let over = false;
-    const before = acknowledged.size;
-    const driving = Promise.all([drive(() => over), drive(() => over)]);
-    await eventually('repositories are made', async () => acknowledged.size > before + 4);
-    const victim = (await processes()).find(({ name }) => name.startsWith(app));
-    process.kill(victim?.pid ?? 0, 'SIGKILL');
-    await eventually(`another ${app} has taken over`, async () => {
-      const successor = (await processes()).find(({ name }) => name.startsWith(app));
-      return successor !== undefined && successor.pid !== victim?.pid && allReady();
-    });
-    const afterwards = acknowledged.size;
-    await eventually('repositories are made again', async () => acknowledged.size > afterwards + 2);
-    over = true;
-    await driving;
-  });
+  it.each(['tenant-api', 'authority', 'repository-api', 'worker'])(
+    'of the %s, in the middle of provisioning and regenerating, everything serves again',
+    async (app) => {
+      let over = false;
+      const before = acknowledged.size;
+      const driving = Promise.all([drive(() => over), drive(() => over)]);
+      await eventually('repositories are made', async () => acknowledged.size > before + 4);
+      const victim = (await processes()).find(({ name }) => name.startsWith(app));
+      process.kill(victim?.pid ?? 0, 'SIGKILL');
+      await eventually(`another ${app} has taken over`, async () => {
+        const successor = (await processes()).find(({ name }) => name.startsWith(app));
+        return successor !== undefined && successor.pid !== victim?.pid && allReady();
+      });
+      const afterwards = acknowledged.size;
+      await eventually('repositories are made again', async () => acknowledged.size > afterwards + 2);
+      over = true;
+      await driving;
+    },
+  );
 
   it('of the launcher itself, in the middle of provisioning and regenerating, the next start serves', async () => {
     let over = false;
@@ -146,15 +152,28 @@ describe('after kill -9', () => {
     await database.connect();
     try {
       await eventually('the outbox is empty', async () => {
-        const { rows } = await database.query<{ waiting: number }>('SELECT count(*)::int AS waiting FROM latchkey.outbox WHERE relayed_at IS NULL');
+        const { rows } = await database.query<{ waiting: number }>(
+          'SELECT count(*)::int AS waiting FROM latchkey.outbox WHERE relayed_at IS NULL',
+        );
         return rows[0]?.waiting === 0;
       });
-      const announced = () => new Set([...receiver.events.values()].filter(({ type }) => type === 'repository.created').map(({ data }) => data['repositoryId']));
-      await eventually('every repository is announced', async () => [...acknowledged.values()].every(({ repository }) => announced().has(repository.id)), 60_000);
-      await eventually('every delivery is done', async () => {
-        const { rows } = await database.query<{ open: number }>('SELECT count(*)::int AS open FROM latchkey.webhook_deliveries WHERE delivered_at IS NULL');
-        return rows[0]?.open === 0;
-      }, 60_000);
+      const announced = () =>
+        new Set([...receiver.events.values()].filter(({ type }) => type === 'repository.created').map(({ data }) => data['repositoryId']));
+      await eventually(
+        'every repository is announced',
+        async () => [...acknowledged.values()].every(({ repository }) => announced().has(repository.id)),
+        60_000,
+      );
+      await eventually(
+        'every delivery is done',
+        async () => {
+          const { rows } = await database.query<{ open: number }>(
+            'SELECT count(*)::int AS open FROM latchkey.webhook_deliveries WHERE delivered_at IS NULL',
+          );
+          return rows[0]?.open === 0;
+        },
+        60_000,
+      );
     } finally {
       await database.end();
     }

@@ -31,8 +31,15 @@ beforeAll(async () => {
   other = await tenant.createRepository(freshSlug('other'), { redirectUris: [app.redirectUri] });
   for (const { slug } of [acme, other]) await tenant.createUser(slug, { loginName: 'anna', password });
   page = await (await openContext(browser)).newPage();
-  const tokens = await authorizeWithCode(await discover(other.authorityUrl, other.appClient.clientId), page, app, { atTheAuthority: () => submitSignIn(page, 'anna', password) });
-  foreign = { tool: await toolToken(other), person: tokens.access_token, refresh: tokens.refresh_token ?? '', idToken: tokens.id_token ?? '' };
+  const tokens = await authorizeWithCode(await discover(other.authorityUrl, other.appClient.clientId), page, app, {
+    atTheAuthority: () => submitSignIn(page, 'anna', password),
+  });
+  foreign = {
+    tool: await toolToken(other),
+    person: tokens.access_token,
+    refresh: tokens.refresh_token ?? '',
+    idToken: tokens.id_token ?? '',
+  };
 });
 afterAll(async () => {
   await browser?.close();
@@ -52,7 +59,11 @@ async function post(url: string, form: Record<string, string>, headers: Record<s
 
 async function toolToken(repository: ProvisionedRepositoryView): Promise<string> {
   const { clientId, secret } = repository.toolClient;
-  const { body } = await post(`${repository.authorityUrl}/connect/token`, { grant_type: 'client_credentials' }, basic(clientId, secret.value));
+  const { body } = await post(
+    `${repository.authorityUrl}/connect/token`,
+    { grant_type: 'client_credentials' },
+    basic(clientId, secret.value),
+  );
   return String(body['access_token']);
 }
 
@@ -74,7 +85,8 @@ describe('what another repository gave', () => {
       basic(other.toolClient.clientId, 'lk_live_cs_nonsense'),
     ];
     const answers = await Promise.all(attempts.map((headers) => post(url, { grant_type: 'client_credentials' }, headers)));
-    for (const answer of answers) expect(answer).toEqual({ status: 401, body: { error: 'invalid_client', error_description: 'client authentication failed' } });
+    for (const answer of answers)
+      expect(answer).toEqual({ status: 401, body: { error: 'invalid_client', error_description: 'client authentication failed' } });
   });
 
   it('opens nothing at the repository API, by any way of sending it', async () => {
@@ -91,7 +103,15 @@ describe('what another repository gave', () => {
       expect((await post(`${acme.authorityUrl}/connect/introspect`, { token }, mine)).body).toEqual({ active: false });
       expect((await post(`${acme.authorityUrl}/connect/revocation`, { token }, mine)).status).toBe(200);
       expect((await fetch(`${acme.authorityUrl}/connect/userinfo`, { headers: bearer(token), signal: patience() })).status).toBe(401);
-      expect((await post(`${acme.authorityUrl}/connect/token`, { grant_type: 'refresh_token', refresh_token: token, client_id: acme.appClient.clientId })).body).toMatchObject({ error: 'invalid_grant' });
+      expect(
+        (
+          await post(`${acme.authorityUrl}/connect/token`, {
+            grant_type: 'refresh_token',
+            refresh_token: token,
+            client_id: acme.appClient.clientId,
+          })
+        ).body,
+      ).toMatchObject({ error: 'invalid_grant' });
     }
     // Revoking it here has not hurt it there.
     expect(await read(other, bearer(foreign.tool))).toBe(200);
@@ -129,16 +149,21 @@ describe('a token that somebody made up', () => {
     const claims = decodeJwt(real);
     const [header = '', payload = '', signature = ''] = real.split('.');
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const jwks = (await (await fetch(`${acme.authorityUrl}/.well-known/jwks`, { signal: patience() })).json()) as { keys: { kid: string }[] };
+    const jwks = (await (await fetch(`${acme.authorityUrl}/.well-known/jwks`, { signal: patience() })).json()) as {
+      keys: { kid: string }[];
+    };
     const kid = jwks.keys[0]?.kid ?? '';
     const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
-    const sign = (protectedHeader: Record<string, unknown>, body = claims) => new SignJWT(body).setProtectedHeader({ alg: 'ES256', ...protectedHeader } as never).sign(privateKey);
+    const sign = (protectedHeader: Record<string, unknown>, body = claims) =>
+      new SignJWT(body).setProtectedHeader({ alg: 'ES256', ...protectedHeader } as never).sign(privateKey);
     const forged = [
       await sign({ kid, typ: 'at+jwt' }),
       await sign({ typ: 'at+jwt' }),
       await sign({ kid, typ: 'at+jwt', jwk: publicKey.export({ format: 'jwk' }) }),
       `${encode({ alg: 'none', typ: 'at+jwt', kid })}.${payload}.`,
-      `${encode({ alg: 'HS256', typ: 'at+jwt', kid })}.${payload}.${createHmac('sha256', JSON.stringify(jwks.keys[0])).update(`${encode({ alg: 'HS256', typ: 'at+jwt', kid })}.${payload}`).digest('base64url')}`,
+      `${encode({ alg: 'HS256', typ: 'at+jwt', kid })}.${payload}.${createHmac('sha256', JSON.stringify(jwks.keys[0]))
+        .update(`${encode({ alg: 'HS256', typ: 'at+jwt', kid })}.${payload}`)
+        .digest('base64url')}`,
       `${header}.${encode({ ...claims, sub: '1' })}.${signature}`,
       `${header}.${payload}.${'A'.repeat(signature.length)}`,
       `${header}.${payload}`,
@@ -153,8 +178,20 @@ describe('a token that somebody made up', () => {
   it('does not authenticate a client by a JWT that is signed with a guessed secret (client_secret_jwt)', async () => {
     const { clientId } = acme.toolClient;
     for (const secret of ['', 'secret', clientId, acme.toolClient.secret.value]) {
-      const assertion = await new SignJWT({}).setProtectedHeader({ alg: 'HS256' }).setIssuer(clientId).setSubject(clientId).setAudience(acme.authorityUrl).setJti('j').setIssuedAt().setExpirationTime('1m').sign(Buffer.from(secret || '0'));
-      const { status, body } = await post(`${acme.authorityUrl}/connect/token`, { grant_type: 'client_credentials', client_assertion: assertion, client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' });
+      const assertion = await new SignJWT({})
+        .setProtectedHeader({ alg: 'HS256' })
+        .setIssuer(clientId)
+        .setSubject(clientId)
+        .setAudience(acme.authorityUrl)
+        .setJti('j')
+        .setIssuedAt()
+        .setExpirationTime('1m')
+        .sign(Buffer.from(secret || '0'));
+      const { status, body } = await post(`${acme.authorityUrl}/connect/token`, {
+        grant_type: 'client_credentials',
+        client_assertion: assertion,
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+      });
       expect([status >= 400, 'access_token' in body]).toEqual([true, false]);
     }
   });
@@ -162,8 +199,18 @@ describe('a token that somebody made up', () => {
 
 describe('an authorization request', () => {
   const authorize = (parameters: Record<string, string>) => {
-    const defaults = { client_id: acme.appClient.clientId, response_type: 'code', redirect_uri: app.redirectUri, scope: 'openid', code_challenge: 'x'.repeat(43), code_challenge_method: 'S256' };
-    return fetch(`${acme.authorityUrl}/connect/authorize?${new URLSearchParams({ ...defaults, ...parameters })}`, { redirect: 'manual', signal: patience() });
+    const defaults = {
+      client_id: acme.appClient.clientId,
+      response_type: 'code',
+      redirect_uri: app.redirectUri,
+      scope: 'openid',
+      code_challenge: 'x'.repeat(43),
+      code_challenge_method: 'S256',
+    };
+    return fetch(`${acme.authorityUrl}/connect/authorize?${new URLSearchParams({ ...defaults, ...parameters }).toString()}`, {
+      redirect: 'manual',
+      signal: patience(),
+    });
   };
 
   it.each([
@@ -191,7 +238,9 @@ describe('an authorization request', () => {
   ])('%s is refused', async (_, parameters) => {
     const response = await authorize(parameters as Record<string, string>);
     const location = URL.parse(response.headers.get('location') ?? '');
-    expect(location?.searchParams.get('error') ?? new URLSearchParams(location?.hash.slice(1)).get('error') ?? String(response.status)).toMatch(/invalid_request|unsupported_response_type|400/);
+    expect(
+      location?.searchParams.get('error') ?? new URLSearchParams(location?.hash.slice(1)).get('error') ?? String(response.status),
+    ).toMatch(/invalid_request|unsupported_response_type|400/);
     expect(location?.pathname.includes('/interaction/') ?? false).toBe(false);
   });
 
@@ -205,7 +254,12 @@ describe('a request with a strange host', () => {
   it('gets the addresses of the issuer and no others', async () => {
     const body = await new Promise<string>((resolve, reject) => {
       const { hostname, port, pathname } = new URL(`${acme.authorityUrl}/.well-known/openid-configuration`);
-      const headers = { host: 'evil.example', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https', forwarded: 'host=evil.example' };
+      const headers = {
+        host: 'evil.example',
+        'x-forwarded-host': 'evil.example',
+        'x-forwarded-proto': 'https',
+        forwarded: 'host=evil.example',
+      };
       httpRequest({ hostname, port, path: pathname, headers, timeout: 5_000 }, (response) => {
         let text = '';
         response.on('data', (chunk: Buffer) => void (text += chunk.toString()));
@@ -221,10 +275,23 @@ describe('a request with a strange host', () => {
 
 describe('the sign-in form', () => {
   it('is not taken from another site, without its cookie, or for another interaction', async () => {
-    const start = await fetch(`${acme.authorityUrl}/connect/authorize?client_id=${acme.appClient.clientId}&response_type=code&redirect_uri=${encodeURIComponent(app.redirectUri)}&scope=openid&code_challenge=${'x'.repeat(43)}&code_challenge_method=S256`, { redirect: 'manual', signal: patience() });
+    const start = await fetch(
+      `${acme.authorityUrl}/connect/authorize?client_id=${acme.appClient.clientId}&response_type=code&redirect_uri=${encodeURIComponent(app.redirectUri)}&scope=openid&code_challenge=${'x'.repeat(43)}&code_challenge_method=S256`,
+      { redirect: 'manual', signal: patience() },
+    );
     const url = new URL(start.headers.get('location') ?? '', acme.authorityUrl).href;
-    const cookie = start.headers.getSetCookie().map((each) => each.split(';')[0]).join('; ');
-    const submit = (headers: Record<string, string>, address = url) => fetch(address, { method: 'POST', redirect: 'manual', body: new URLSearchParams({ login: 'anna', password }), headers, signal: patience() });
+    const cookie = start.headers
+      .getSetCookie()
+      .map((each) => each.split(';')[0])
+      .join('; ');
+    const submit = (headers: Record<string, string>, address = url) =>
+      fetch(address, {
+        method: 'POST',
+        redirect: 'manual',
+        body: new URLSearchParams({ login: 'anna', password }),
+        headers,
+        signal: patience(),
+      });
     expect((await submit({ cookie, 'sec-fetch-site': 'cross-site' })).status).toBe(403);
     expect((await submit({ cookie, 'sec-fetch-site': 'same-site' })).status).toBe(403);
     expect((await submit({ cookie, origin: 'https://evil.example' })).status).toBe(403);
@@ -235,7 +302,9 @@ describe('the sign-in form', () => {
 
   it('is never framed and runs no foreign script', async () => {
     await page.context().clearCookies();
-    const response = await page.goto(`${acme.authorityUrl}/connect/authorize?client_id=${acme.appClient.clientId}&response_type=code&redirect_uri=${encodeURIComponent(app.redirectUri)}&scope=openid&code_challenge=${'x'.repeat(43)}&code_challenge_method=S256`);
+    const response = await page.goto(
+      `${acme.authorityUrl}/connect/authorize?client_id=${acme.appClient.clientId}&response_type=code&redirect_uri=${encodeURIComponent(app.redirectUri)}&scope=openid&code_challenge=${'x'.repeat(43)}&code_challenge_method=S256`,
+    );
     const headers = response?.headers() ?? {};
     expect(headers['content-security-policy']).toMatch(/default-src 'none'.*script-src 'none'.*frame-ancestors 'none'/);
     expect(headers['x-frame-options']).toBe('DENY');

@@ -16,7 +16,11 @@ export class Tenant {
     return fetch(`${this.credential.tenantApiUrl}${path}`, {
       method,
       signal: patience(),
-      headers: { authorization: `Bearer ${this.#token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        authorization: `Bearer ${this.#token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
   }
@@ -25,12 +29,23 @@ export class Tenant {
     return this.#expect(201, 'POST', '/v1/repositories', { slug, name: `Repository ${slug}`, environment: 'production', ...more });
   }
 
-  async createUser(slug: string, user: { loginName: string; password: string; email?: string; administrator?: boolean }): Promise<UserView> {
+  async createUser(
+    slug: string,
+    user: { loginName: string; password: string; email?: string; administrator?: boolean },
+  ): Promise<UserView> {
     return this.#expect(201, 'POST', `/v1/repositories/${slug}/users`, user);
   }
 
-  async regenerate(repository: { slug: string; toolClient: { clientId: string } }, body: Record<string, unknown> = {}): Promise<RegeneratedSecretView> {
-    return this.#expect(200, 'POST', `/v1/repositories/${repository.slug}/clients/${repository.toolClient.clientId}/secrets/regenerate`, body);
+  async regenerate(
+    repository: { slug: string; toolClient: { clientId: string } },
+    body: Record<string, unknown> = {},
+  ): Promise<RegeneratedSecretView> {
+    return this.#expect(
+      200,
+      'POST',
+      `/v1/repositories/${repository.slug}/clients/${repository.toolClient.clientId}/secrets/regenerate`,
+      body,
+    );
   }
 
   async #expect<T>(status: number, method: string, path: string, body: unknown): Promise<T> {

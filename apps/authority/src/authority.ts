@@ -30,7 +30,8 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
   const checks = connectForChecks({ url, applicationName });
   const check = new CredentialCheck(checks);
   const keys = new SigningKeys(database);
-  const audience = (slug: string) => audienceOf(slug, { repositoryUrls: config.REPOSITORY_URL_TEMPLATE, tenantApiUrl: config.TENANT_API_URL });
+  const audience = (slug: string) =>
+    audienceOf(slug, { repositoryUrls: config.REPOSITORY_URL_TEMPLATE, tenantApiUrl: config.TENANT_API_URL });
   return {
     database,
     check,

@@ -12,7 +12,13 @@ const interactionPath = /^\/interaction\/([\w-]{1,64})$/;
 const invitationPath = /^\/invitation\/([0-9A-Za-z]{43})$/;
 
 /** Answers the authority's own pages. @returns false when the address is none of them. */
-export async function servePages(authority: Authority, issuer: Issuer, path: string, request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+export async function servePages(
+  authority: Authority,
+  issuer: Issuer,
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<boolean> {
   const interaction = interactionPath.exec(path)?.[1];
   const invitation = invitationPath.exec(path)?.[1];
   if (!interaction && !invitation) return false;
@@ -21,7 +27,14 @@ export async function servePages(authority: Authority, issuer: Issuer, path: str
     return true;
   }
   if (request.method === 'POST' && !isSameOrigin(issuer, request)) {
-    send(response, 403, messagePage(issuer, { title: 'This did not work', text: 'The form was sent from another site. Open the page again and fill it in there.' }));
+    send(
+      response,
+      403,
+      messagePage(issuer, {
+        title: 'This did not work',
+        text: 'The form was sent from another site. Open the page again and fill it in there.',
+      }),
+    );
     return true;
   }
   if (interaction) await serveSignIn(authority, issuer, interaction, request, response);
@@ -37,7 +50,13 @@ function isSameOrigin(issuer: Issuer, request: IncomingMessage): boolean {
   return origin === undefined || origin === new URL(issuer.url).origin;
 }
 
-async function serveSignIn(authority: Authority, issuer: Issuer, uid: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serveSignIn(
+  authority: Authority,
+  issuer: Issuer,
+  uid: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const { provider, repository } = issuer;
   const interaction = await provider.interactionDetails(request, response).catch((error: unknown) => {
     if (error instanceof errors.SessionNotFound) return undefined;
@@ -53,11 +72,21 @@ async function serveSignIn(authority: Authority, issuer: Issuer, uid: string, re
   const headers = pageHeaders({ formTargets: target ? formTarget(target) : '' });
   const client = await provider.Client.find(clientId ?? '');
   const show = (status: number, form: { name?: string; fault?: string }) =>
-    send(response, status, signInPage(issuer, { app: client?.clientName ?? 'an app', action: `${new URL(issuer.url).pathname.replace(/\/$/, '')}/interaction/${uid}`, ...form }), headers);
+    send(
+      response,
+      status,
+      signInPage(issuer, {
+        app: client?.clientName ?? 'an app',
+        action: `${new URL(issuer.url).pathname.replace(/\/$/, '')}/interaction/${uid}`,
+        ...form,
+      }),
+      headers,
+    );
 
   if (request.method === 'GET') return show(200, hint ? { name: hint } : {});
   const form = await readForm(request);
-  if (form.get('cancel')) return provider.interactionFinished(request, response, { error: 'access_denied', error_description: 'The person cancelled' });
+  if (form.get('cancel'))
+    return provider.interactionFinished(request, response, { error: 'access_denied', error_description: 'The person cancelled' });
   const name = form.get('login')?.trim() ?? '';
   const person = await signIn(authority.database, repository, name, form.get('password') ?? '');
   if (!person) return show(401, { name, fault: 'User name or password is wrong.' });
@@ -66,7 +95,13 @@ async function serveSignIn(authority: Authority, issuer: Issuer, uid: string, re
   return provider.interactionFinished(request, response, { login, generation: person.generation } as never);
 }
 
-async function serveInvitation(authority: Authority, issuer: Issuer, token: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serveInvitation(
+  authority: Authority,
+  issuer: Issuer,
+  token: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const invitation = await authority.invitations.find(issuer.repository, token);
   if (!invitation) {
     const text = 'The invitation was used or has run out. Ask whoever invited you for another.';
@@ -76,27 +111,46 @@ async function serveInvitation(authority: Authority, issuer: Issuer, token: stri
   if (request.method === 'GET') return send(response, 200, invitationPage(issuer, invitation, action));
   const form = await readForm(request);
   const text = (field: string) => form.get(field)?.trim() ?? '';
-  const [login, name, email, password, again] = [text('login'), text('name'), text('email'), form.get('password') ?? '', form.get('again') ?? ''];
-  const refuse = (faulty: string, fault: string) => send(response, 422, invitationPage(issuer, invitation, action, { login, name, email, faulty, fault }));
+  const [login, name, email, password, again] = [
+    text('login'),
+    text('name'),
+    text('email'),
+    form.get('password') ?? '',
+    form.get('again') ?? '',
+  ];
+  const refuse = (faulty: string, fault: string) =>
+    send(response, 422, invitationPage(issuer, invitation, action, { login, name, email, faulty, fault }));
 
   const person = invitation.user ?? { loginName: login, name, email };
   const checked = createUserBody.safeParse({ loginName: person.loginName, name: person.name, email: person.email ?? undefined });
   if (!checked.success && !invitation.user) {
     const [issue] = checked.error.issues;
     const field = String(issue?.path[0]);
-    return refuse(field === 'loginName' ? 'login' : field, `${{ loginName: 'The user name', name: 'Your name', email: 'The e-mail address' }[field] ?? 'Something'} ${issue?.message.toLowerCase() ?? 'is not right'}.`);
+    return refuse(
+      field === 'loginName' ? 'login' : field,
+      `${{ loginName: 'The user name', name: 'Your name', email: 'The e-mail address' }[field] ?? 'Something'} ${issue?.message.toLowerCase() ?? 'is not right'}.`,
+    );
   }
   const strong = passwordSchema.safeParse(password);
   if (!strong.success) return refuse('password', `The password ${strong.error.issues[0]?.message ?? 'is not right'}.`);
   if (password !== again) return refuse('again', 'The two passwords are not the same.');
   try {
-    await authority.invitations.accept(issuer.repository, token, { loginName: person.loginName, name: person.name, email: person.email, password });
+    await authority.invitations.accept(issuer.repository, token, {
+      loginName: person.loginName,
+      name: person.name,
+      email: person.email,
+      password,
+    });
   } catch (error) {
     if (error instanceof Problem) return refuse('login', error.message);
     throw error;
   }
   const link = invitation.role ? { href: authority.portalUrl, label: 'Go to the portal' } : undefined;
-  return send(response, 200, messagePage(issuer, { title: 'You are all set', text: `You can now sign in as ${person.loginName}.`, ...(link ? { link } : {}) }));
+  return send(
+    response,
+    200,
+    messagePage(issuer, { title: 'You are all set', text: `You can now sign in as ${person.loginName}.`, ...(link ? { link } : {}) }),
+  );
 }
 
 function send(response: ServerResponse, status: number, html: string, headers = pageHeaders()): void {

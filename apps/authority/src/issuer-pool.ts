@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { KnownRepository } from '@latchkey/credentials';
 import type { Authority } from './authority.js';
-import { createIssuer, type Issuer } from './issuer.js';
+import { createIssuer } from './create-issuer.js';
+import type { Issuer } from './issuer.js';
 
 /** Issuers that a process keeps built at most: each takes 60 to 150 KB. */
 const maxIssuers = 2_000;

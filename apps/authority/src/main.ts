@@ -8,7 +8,12 @@ async function main(): Promise<void> {
   const config = loadConfig(configSchema);
   const log = createLogger(config.NODE_NAME ?? 'authority', config.LOG_LEVEL);
   const authority = await openAuthority(config, log);
-  const servers = await listen(createListener(authority), { host: config.HOST, port: config.PORT, reusePort: config.REUSE_PORT, nodePort: config.NODE_PORT });
+  const servers = await listen(createListener(authority), {
+    host: config.HOST,
+    port: config.PORT,
+    reusePort: config.REUSE_PORT,
+    nodePort: config.NODE_PORT,
+  });
   stopGracefully(log, async () => {
     await closeAll(servers);
     await authority.close();
@@ -17,6 +22,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`${error instanceof ConfigError ? error.message : `authority: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`}\n`);
+  process.stderr.write(
+    `${error instanceof ConfigError ? error.message : `authority: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`}\n`,
+  );
   process.exit(1);
 });

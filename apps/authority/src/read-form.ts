@@ -10,7 +10,8 @@ const limitBytes = 16 * 1024;
  * @throws Problem `unsupported-media-type` or `body-too-large`.
  */
 export async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
-  if (!/^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '')) throw new Problem('unsupported-media-type', 'Send a form.');
+  if (!/^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? ''))
+    throw new Problem('unsupported-media-type', 'Send a form.');
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {

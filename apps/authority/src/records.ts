@@ -59,11 +59,10 @@ export class Records implements Adapter {
    */
   async consume(id: string): Promise<void> {
     const [, consumed] = await this.#write((tx) =>
-      tx.query<[unknown, number]>('UPDATE oidc_records SET consumed_at = now() WHERE repository_id = $1 AND kind = $2 AND id = $3 AND consumed_at IS NULL', [
-        this.repository.id,
-        this.kind,
-        id,
-      ]),
+      tx.query<[unknown, number]>(
+        'UPDATE oidc_records SET consumed_at = now() WHERE repository_id = $1 AND kind = $2 AND id = $3 AND consumed_at IS NULL',
+        [this.repository.id, this.kind, id],
+      ),
     );
     if (consumed === 0) throw new errors.InvalidGrant('used already');
   }
@@ -77,7 +76,10 @@ export class Records implements Adapter {
   /** Ends a grant with everything that was issued under it: also its access tokens, since they are checked against it. */
   async revokeByGrantId(grantId: string): Promise<void> {
     await this.#write((tx) =>
-      tx.query(`DELETE FROM oidc_records WHERE repository_id = $1 AND (grant_id = $2 OR (kind = 'Grant' AND id = $2))`, [this.repository.id, grantId]),
+      tx.query(`DELETE FROM oidc_records WHERE repository_id = $1 AND (grant_id = $2 OR (kind = 'Grant' AND id = $2))`, [
+        this.repository.id,
+        grantId,
+      ]),
     );
   }
 
@@ -86,7 +88,11 @@ export class Records implements Adapter {
       tx
         .createQueryBuilder(OidcRecord, 'o')
         .leftJoin('repository_users', 'u', 'u.repository_id = o.repository_id AND u.id = o.user_id')
-        .where(`o.repositoryId = :repositoryId AND o.kind = :kind AND ${condition}`, { repositoryId: this.repository.id, kind: this.kind, value })
+        .where(`o.repositoryId = :repositoryId AND o.kind = :kind AND ${condition}`, {
+          repositoryId: this.repository.id,
+          kind: this.kind,
+          value,
+        })
         .andWhere('(o.expiresAt IS NULL OR o.expiresAt > now())')
         .andWhere('(o.userId IS NULL OR u.enabled)')
         .andWhere('(o.userGeneration IS NULL OR o.userGeneration = u.generation)')
@@ -115,7 +121,9 @@ export class Records implements Adapter {
       scope: token.scopes.join(' '),
       // For userinfo the library wants a token without audience (it reads it as "for userinfo"); ours is for both.
       ...(Provider.ctx?.oidc.route === 'userinfo' ? {} : { aud: authority.audienceOf(repository.slug) }),
-      ...(kind === 'AccessToken' ? { accountId: String(token.userId), grantId: token.grantId } : { extra: { sub: String(token.userId), client_sub: token.loginName } }),
+      ...(kind === 'AccessToken'
+        ? { accountId: String(token.userId), grantId: token.grantId }
+        : { extra: { sub: String(token.userId), client_sub: token.loginName } }),
     };
   }
 
@@ -134,7 +142,7 @@ export class Records implements Adapter {
   }
 
   async #revokeAccessToken(id: string): Promise<void> {
-    const presented = await Promise.all(currentState()?.tokens.values() ?? []);
+    const presented = await Promise.all(Array.from(currentState()?.tokens.values() ?? []));
     const token = presented.find((each) => each?.tokenId === id);
     if (!token) return;
     const row = { repositoryId: this.repository.id, id, expiresAt: new Date(token.expiresAt * 1000) };

@@ -17,7 +17,10 @@ export function createListener(authority: Authority): RequestListener {
     response.on('finish', () => {
       // The query may hold codes and hints, and an invitation's path its token.
       const shown = path?.replace(/\/invitation\/.*/, '/invitation/[secret]');
-      authority.log.info({ method: request.method, path: shown, status: response.statusCode, ms: Math.round(performance.now() - began) }, 'request');
+      authority.log.info(
+        { method: request.method, path: shown, status: response.statusCode, ms: Math.round(performance.now() - began) },
+        'request',
+      );
     });
     serve(authority, pool, request, response).catch((error: unknown) => fail(authority, request, response, error));
   };
@@ -67,7 +70,8 @@ function fail(authority: Authority, request: IncomingMessage, response: ServerRe
 function refuse(request: IncomingMessage, response: ServerResponse, status: number, error: string, description: string): void {
   if (response.headersSent) return void response.destroy();
   if (status === 503) response.setHeader('retry-after', '1');
-  if (/text\/html/.test(request.headers.accept ?? '')) return void response.writeHead(status, pageHeaders()).end(messagePage(undefined, { title: 'This did not work', text: description }));
+  if (/text\/html/.test(request.headers.accept ?? ''))
+    return void response.writeHead(status, pageHeaders()).end(messagePage(undefined, { title: 'This did not work', text: description }));
   return sendJson(response, status, { error, error_description: description });
 }
 
@@ -76,7 +80,10 @@ function sendJson(response: ServerResponse, status: number, body: unknown): void
 }
 
 /** Listens on the shared port and, if it has one, on the process's own. */
-export async function listen(listener: RequestListener, { host, port, reusePort, nodePort }: { host: string; port: number; reusePort: boolean; nodePort: number | undefined }): Promise<Server[]> {
+export async function listen(
+  listener: RequestListener,
+  { host, port, reusePort, nodePort }: { host: string; port: number; reusePort: boolean; nodePort: number | undefined },
+): Promise<Server[]> {
   const open = (options: { host: string; port: number; reusePort?: boolean }) =>
     new Promise<Server>((resolve, reject) => {
       const server = createServer(listener);

@@ -92,7 +92,12 @@ export async function createApp(config: Config, log: Logger): Promise<NestFastif
     providers: services.providers as DynamicModule['providers'] & object,
   };
   const trustProxy = config.TRUSTED_PROXIES?.split(',') ?? false;
-  const adapter = new FastifyAdapter({ trustProxy, bodyLimit: bodyLimitBytes, genReqId: () => randomUUID(), forceCloseConnections: 'idle' });
+  const adapter = new FastifyAdapter({
+    trustProxy,
+    bodyLimit: bodyLimitBytes,
+    genReqId: () => randomUUID(),
+    forceCloseConnections: 'idle',
+  });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: nestLogger(log), abortOnError: false });
   app.useGlobalFilters(new ProblemFilter(log, config.TENANT_API_URL));
   app.useGlobalGuards(services.authentication);

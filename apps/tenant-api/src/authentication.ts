@@ -73,6 +73,8 @@ function describeCall(request: FastifyRequest): Call {
   if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw new Problem('invalid-request', 'The Idempotency-Key must be 1 to 255 printable ASCII characters without spaces.');
   }
-  const fingerprint = createHash('sha256').update(`${request.method} ${request.url}\n${JSON.stringify(request.body ?? null)}`).digest();
+  const fingerprint = createHash('sha256')
+    .update(`${request.method} ${request.url}\n${JSON.stringify(request.body ?? null)}`)
+    .digest();
   return { ...call, idempotency: { key, fingerprint } };
 }

@@ -51,7 +51,12 @@ export class ClientsController {
 
   @Patch(':clientId')
   @Route({ does: 'Changes a client; its ID never changes', answers: clientView, changes: true })
-  update(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('clientId') clientId: string, @Body({ schema: updateClientBody }) body: UpdateClientBody) {
+  update(
+    @CurrentActor() actor: Actor,
+    @Param('slug') slug: string,
+    @Param('clientId') clientId: string,
+    @Body({ schema: updateClientBody }) body: UpdateClientBody,
+  ) {
     return this.clients.update(actor, slug, clientId, body);
   }
 
@@ -62,19 +67,31 @@ export class ClientsController {
   }
 
   @Get(':clientId/secrets')
-  @Route({ does: 'Lists the secret versions of a tool client, without their values', answers: z.object({ items: z.array(secretView), next: z.null() }) })
+  @Route({
+    does: 'Lists the secret versions of a tool client, without their values',
+    answers: z.object({ items: z.array(secretView), next: z.null() }),
+  })
   async listSecrets(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('clientId') clientId: string) {
     return { items: await this.secrets.list(actor, slug, clientId), next: null };
   }
 
   @Post(':clientId/secrets')
   @Route({ does: 'Adds a secret beside the live ones', status: 201, answers: newSecretView, changes: true })
-  createSecret(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('clientId') clientId: string, @Body({ schema: createSecretBody }) body: CreateSecretBody) {
+  createSecret(
+    @CurrentActor() actor: Actor,
+    @Param('slug') slug: string,
+    @Param('clientId') clientId: string,
+    @Body({ schema: createSecretBody }) body: CreateSecretBody,
+  ) {
     return this.secrets.create(actor, slug, clientId, body.expiresAt === undefined ? null : new Date(body.expiresAt));
   }
 
   @Post(':clientId/secrets/regenerate')
-  @Route({ does: 'Makes a new secret; the earlier ones and their tokens are dead when this answers, or after the overlap', answers: regeneratedSecretView, changes: true })
+  @Route({
+    does: 'Makes a new secret; the earlier ones and their tokens are dead when this answers, or after the overlap',
+    answers: regeneratedSecretView,
+    changes: true,
+  })
   regenerate(
     @CurrentActor() actor: Actor,
     @Param('slug') slug: string,
@@ -86,7 +103,12 @@ export class ClientsController {
 
   @Delete(':clientId/secrets/:secretId')
   @Route({ does: 'Ends one secret and its tokens now', answers: revokedSecretView, changes: true })
-  revoke(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('clientId') clientId: string, @Param('secretId') secretId: string) {
+  revoke(
+    @CurrentActor() actor: Actor,
+    @Param('slug') slug: string,
+    @Param('clientId') clientId: string,
+    @Param('secretId') secretId: string,
+  ) {
     return this.secrets.revoke(actor, slug, clientId, secretId);
   }
 }

@@ -11,7 +11,10 @@ const problem = {
     status: { type: 'integer' },
     detail: { type: 'string' },
     requestId: { type: 'string' },
-    errors: { type: 'array', items: { type: 'object', required: ['pointer', 'detail'], properties: { pointer: { type: 'string' }, detail: { type: 'string' } } } },
+    errors: {
+      type: 'array',
+      items: { type: 'object', required: ['pointer', 'detail'], properties: { pointer: { type: 'string' }, detail: { type: 'string' } } },
+    },
   },
 };
 
@@ -33,7 +36,19 @@ export function Route({ does, status = 200, answers, changes = false }: RouteDes
     ApiOperation({ summary: does }),
     ApiBearerAuth(),
     ApiResponse({ status, description: 'Success', ...(answers ? { standardSchema: answers } : {}) }),
-    ApiResponse({ status: 'default', description: 'A problem (RFC 9457)', content: { 'application/problem+json': { schema: problem as never } } }),
-    ...(changes ? [ApiHeader({ name: 'Idempotency-Key', required: false, description: 'The call is carried out at most once per key; a secret is never shown again' })] : []),
+    ApiResponse({
+      status: 'default',
+      description: 'A problem (RFC 9457)',
+      content: { 'application/problem+json': { schema: problem as never } },
+    }),
+    ...(changes
+      ? [
+          ApiHeader({
+            name: 'Idempotency-Key',
+            required: false,
+            description: 'The call is carried out at most once per key; a secret is never shown again',
+          }),
+        ]
+      : []),
   );
 }

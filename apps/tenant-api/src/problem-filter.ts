@@ -65,12 +65,15 @@ const ofStatus: Record<number, { type: ProblemType; detail: string }> = {
 
 function toProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown;
-  if (isUnavailable(thrown)) return new Problem('unavailable', 'The database cannot be reached. Try again in a moment.', { cause: thrown, retryAfterSeconds: 1 });
+  if (isUnavailable(thrown))
+    return new Problem('unavailable', 'The database cannot be reached. Try again in a moment.', { cause: thrown, retryAfterSeconds: 1 });
   const { code, statusCode } = thrown as { code?: string; statusCode?: number };
   const status = thrown instanceof HttpException ? thrown.getStatus() : statusCode;
   const known = (code !== undefined && ofFastify[code]) || (status !== undefined && ofStatus[status]);
   if (known) return new Problem(known.type, known.detail);
-  return new Problem('internal', 'This is our fault, and it has been written down. Quote the requestId when you ask about it.', { cause: thrown });
+  return new Problem('internal', 'This is our fault, and it has been written down. Quote the requestId when you ask about it.', {
+    cause: thrown,
+  });
 }
 
 interface SchemaIssue {
@@ -84,9 +87,12 @@ interface SchemaIssue {
 export function validationProblem(issues: readonly SchemaIssue[]): Problem {
   const errors = issues.flatMap((issue): Fault[] => {
     const path = (issue.path ?? []).map((segment) => String(typeof segment === 'object' ? segment.key : segment));
-    const pointer = (more: string[]) => [...path, ...more].map((segment) => `/${segment.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+    const pointer = (more: string[]) =>
+      [...path, ...more].map((segment) => `/${segment.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
     if (issue.keys) return issue.keys.map((key) => ({ pointer: pointer([key]), detail: 'is not a member of this request' }));
     return [{ pointer: pointer([]), detail: issue.message }];
   });
-  return new Problem('invalid-request', `${errors.length === 1 ? 'One thing is' : `${errors.length} things are`} wrong with the request.`, { errors });
+  return new Problem('invalid-request', `${errors.length === 1 ? 'One thing is' : `${errors.length} things are`} wrong with the request.`, {
+    errors,
+  });
 }

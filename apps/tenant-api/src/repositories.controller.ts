@@ -26,7 +26,12 @@ export class RepositoriesController {
   constructor(readonly repositories: Repositories) {}
 
   @Post()
-  @Route({ does: 'Provisions a repository; everything about it works when this answers', status: 201, answers: provisionedRepositoryView, changes: true })
+  @Route({
+    does: 'Provisions a repository; everything about it works when this answers',
+    status: 201,
+    answers: provisionedRepositoryView,
+    changes: true,
+  })
   create(@CurrentActor() actor: Actor, @Body({ schema: createRepositoryBody }) body: CreateRepositoryBody) {
     return this.repositories.create(actor, body);
   }

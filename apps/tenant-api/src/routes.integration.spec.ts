@@ -17,7 +17,9 @@ interface Route {
 
 beforeAll(async () => {
   api = await startApi();
-  acme = (await (await api.tenant.call('POST', '/v1/repositories', { slug: 'acme', name: 'Acme', environment: 'production' })).json()) as ProvisionedRepositoryView;
+  acme = (await (
+    await api.tenant.call('POST', '/v1/repositories', { slug: 'acme', name: 'Acme', environment: 'production' })
+  ).json()) as ProvisionedRepositoryView;
   user = (await (await api.tenant.call('POST', '/v1/repositories/acme/users', { loginName: 'anna' })).json()) as UserView;
   routes = allRoutes();
 });
@@ -66,7 +68,12 @@ async function problemOf(response: Response) {
 
 describe('every route', () => {
   it('has a good body in this file if it takes one', () => {
-    expect(routes.filter((route) => route.takesBody).map(named).toSorted()).toEqual(Object.keys(goodBodies).toSorted());
+    expect(
+      routes
+        .filter((route) => route.takesBody)
+        .map(named)
+        .toSorted(),
+    ).toEqual(Object.keys(goodBodies).toSorted());
   });
 
   it('refuses a caller without a token, with a token that is not one, and with a token that was changed', async () => {
@@ -96,9 +103,33 @@ describe('every route', () => {
 
   it('answers a malformed body with 4xx and a problem, never with 5xx', async () => {
     const bodies = [
-      '{', '', 'null', '[]', '"text"', '1e999', 'true', '{"a":', '{"__proto__":{"admin":true}}', '\u0000', '{"name":"\\u0000"}',
-      '{"name":"\\ud800"}', JSON.stringify({ name: 'x'.repeat(200_000) }), '['.repeat(50_000), '{"a":'.repeat(5_000), '<xml/>', 'a=b&c=d',
-      JSON.stringify({ slug: { $gt: '' }, name: ['x'], environment: 7, kind: {}, redirectUris: 'x', overlapSeconds: '0', loginName: null, password: [] }),
+      '{',
+      '',
+      'null',
+      '[]',
+      '"text"',
+      '1e999',
+      'true',
+      '{"a":',
+      '{"__proto__":{"admin":true}}',
+      '\u0000',
+      '{"name":"\\u0000"}',
+      '{"name":"\\ud800"}',
+      JSON.stringify({ name: 'x'.repeat(200_000) }),
+      '['.repeat(50_000),
+      '{"a":'.repeat(5_000),
+      '<xml/>',
+      'a=b&c=d',
+      JSON.stringify({
+        slug: { $gt: '' },
+        name: ['x'],
+        environment: 7,
+        kind: {},
+        redirectUris: 'x',
+        overlapSeconds: '0',
+        loginName: null,
+        password: [],
+      }),
       JSON.stringify({ slug: "x'; DROP TABLE repositories; --", name: '../../etc/passwd', environment: 'production' }),
     ];
     for (const route of routes.filter(({ takesBody }) => takesBody)) {
@@ -107,9 +138,17 @@ describe('every route', () => {
         expect([named(route), body.slice(0, 30), Math.floor(response.status / 100)]).toEqual([named(route), body.slice(0, 30), 4]);
         await problemOf(response);
       }
-      for (const headers of [{ 'content-type': 'text/plain' }, { 'content-type': 'application/json; charset=nonsense' }, { 'content-encoding': 'gzip' }] as Record<string, string>[]) {
+      for (const headers of [
+        { 'content-type': 'text/plain' },
+        { 'content-type': 'application/json; charset=nonsense' },
+        { 'content-encoding': 'gzip' },
+      ] as Record<string, string>[]) {
         const response = await api.tenant.call(route.method, fill(route), '{"colour":1', headers);
-        expect([named(route), JSON.stringify(headers), Math.floor(response.status / 100)]).toEqual([named(route), JSON.stringify(headers), 4]);
+        expect([named(route), JSON.stringify(headers), Math.floor(response.status / 100)]).toEqual([
+          named(route),
+          JSON.stringify(headers),
+          4,
+        ]);
         await problemOf(response);
       }
     }
@@ -143,11 +182,15 @@ describe('every route', () => {
 
 describe('the repositories of a tenant', () => {
   it('are paged by cursor: every one comes once, in the order they were made', async () => {
-    for (const slug of ['page-a', 'page-b', 'page-c']) await api.stranger.call('POST', '/v1/repositories', { slug, name: slug, environment: 'integration' });
+    for (const slug of ['page-a', 'page-b', 'page-c'])
+      await api.stranger.call('POST', '/v1/repositories', { slug, name: slug, environment: 'integration' });
     const seen: string[] = [];
     let after = '';
     do {
-      const page = (await (await api.stranger.call('GET', `/v1/repositories?limit=2${after}`)).json()) as { items: { slug: string }[]; next: string | null };
+      const page = (await (await api.stranger.call('GET', `/v1/repositories?limit=2${after}`)).json()) as {
+        items: { slug: string }[];
+        next: string | null;
+      };
       seen.push(...page.items.map(({ slug }) => slug));
       after = page.next === null ? '' : `&after=${page.next}`;
     } while (after);
@@ -156,7 +199,12 @@ describe('the repositories of a tenant', () => {
 
   it('show no secret after the answer that made it', async () => {
     const { secret } = acme.toolClient;
-    for (const path of ['/v1/repositories', '/v1/repositories/acme', '/v1/repositories/acme/clients', `/v1/repositories/acme/clients/${acme.toolClient.clientId}/secrets`]) {
+    for (const path of [
+      '/v1/repositories',
+      '/v1/repositories/acme',
+      '/v1/repositories/acme/clients',
+      `/v1/repositories/acme/clients/${acme.toolClient.clientId}/secrets`,
+    ]) {
       expect(await (await api.tenant.call('GET', path)).text()).not.toContain(secret.value.slice(11, 40));
     }
   });

@@ -1,7 +1,17 @@
 import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { createUserBody, cutoffView, pageQuery, Problem, updateUserBody, userView, type CreateUserBody, type PageQuery, type UpdateUserBody } from '@latchkey/contracts';
+import {
+  createUserBody,
+  cutoffView,
+  pageQuery,
+  Problem,
+  updateUserBody,
+  userView,
+  type CreateUserBody,
+  type PageQuery,
+  type UpdateUserBody,
+} from '@latchkey/contracts';
 import type { Actor } from '@latchkey/access';
 import { Users } from '@latchkey/tenancy';
 import { CurrentActor } from './authentication.js';
@@ -31,8 +41,17 @@ export class UsersController {
   }
 
   @Patch(':id')
-  @Route({ does: 'Changes a user; a new password or disabling ends older tokens', answers: userView.extend({ cutoff: cutoffView.optional() }), changes: true })
-  update(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('id') id: string, @Body({ schema: updateUserBody }) body: UpdateUserBody) {
+  @Route({
+    does: 'Changes a user; a new password or disabling ends older tokens',
+    answers: userView.extend({ cutoff: cutoffView.optional() }),
+    changes: true,
+  })
+  update(
+    @CurrentActor() actor: Actor,
+    @Param('slug') slug: string,
+    @Param('id') id: string,
+    @Body({ schema: updateUserBody }) body: UpdateUserBody,
+  ) {
     return this.users.update(actor, slug, userId(id), body);
   }
 

@@ -30,7 +30,11 @@ export interface Actor {
 }
 
 /** A member may do what the role allows, as far as the token's own permissions go. */
-export function memberActor(member: { tenantId: string; id: string; role: Role; person: Person }, tokenPermissions: readonly string[], call: Call): Actor {
+export function memberActor(
+  member: { tenantId: string; id: string; role: Role; person: Person },
+  tokenPermissions: readonly string[],
+  call: Call,
+): Actor {
   const permissions = permissionsOfRole[member.role].filter((permission) => tokenPermissions.includes(permission));
   return { kind: 'member', tenantId: member.tenantId, id: member.id, person: member.person, permissions: new Set(permissions), call };
 }

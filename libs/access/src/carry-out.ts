@@ -44,7 +44,11 @@ export async function carryOut<T>(
   });
 }
 
-async function earlierAnswer<T>(tx: EntityManager, row: { tenantId: string; actorId: string; key: string }, fingerprint: Buffer): Promise<T> {
+async function earlierAnswer<T>(
+  tx: EntityManager,
+  row: { tenantId: string; actorId: string; key: string },
+  fingerprint: Buffer,
+): Promise<T> {
   const earlier = await tx.findOneByOrFail(IdempotencyKey, row);
   if (!earlier.fingerprint.equals(fingerprint)) {
     throw new Problem('idempotency-mismatch', 'This Idempotency-Key was sent with another request. Send a new key.');

@@ -29,22 +29,28 @@ const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]']);
  * A redirect URI that can be matched exactly (RFC 9700 §2.1): absolute, https or a custom scheme, http only on
  * loopback (RFC 8252 §7.3), without fragment, user info or wildcard.
  */
-export const redirectUriSchema = z.string().max(2000).superRefine((value, context) => {
-  const fault = (message: string) => context.addIssue({ code: 'custom', message });
-  const url = /[\s\p{Cc}]/u.test(value) || !value.isWellFormed() ? null : URL.parse(value);
-  if (!url) return fault('must be an absolute URI');
-  if (value.includes('#')) return fault('must not have a fragment');
-  if (value.includes('*')) return fault('must be exact: wildcards are refused');
-  if (url.username || url.password) return fault('must not have user info');
-  if (url.protocol === 'http:' && !loopbackHosts.has(url.hostname)) return fault('must be https (http only on loopback)');
-  if (['javascript:', 'data:', 'file:', 'blob:', 'about:'].includes(url.protocol)) return fault('has a scheme that is refused');
-  return undefined;
-});
+export const redirectUriSchema = z
+  .string()
+  .max(2000)
+  .superRefine((value, context) => {
+    const fault = (message: string) => context.addIssue({ code: 'custom', message });
+    const url = /[\s\p{Cc}]/u.test(value) || !value.isWellFormed() ? null : URL.parse(value);
+    if (!url) return fault('must be an absolute URI');
+    if (value.includes('#')) return fault('must not have a fragment');
+    if (value.includes('*')) return fault('must be exact: wildcards are refused');
+    if (url.username || url.password) return fault('must not have user info');
+    if (url.protocol === 'http:' && !loopbackHosts.has(url.hostname)) return fault('must be https (http only on loopback)');
+    if (['javascript:', 'data:', 'file:', 'blob:', 'about:'].includes(url.protocol)) return fault('has a scheme that is refused');
+    return undefined;
+  });
 
 /** An origin as a browser sends it (RFC 6454 §6.1): scheme, host and port, nothing after. */
 export const originSchema = z
   .string()
-  .refine((value) => /^https?:$/.test(URL.parse(value)?.protocol ?? '') && URL.parse(value)?.origin === value, 'must be an origin such as https://app.example.com');
+  .refine(
+    (value) => /^https?:$/.test(URL.parse(value)?.protocol ?? '') && URL.parse(value)?.origin === value,
+    'must be an origin such as https://app.example.com',
+  );
 
 const redirectUris = z.array(redirectUriSchema).max(50);
 
@@ -114,7 +120,12 @@ export type ClientKind = (typeof clientKinds)[number];
 const permissions = z.array(z.enum(repositoryPermissions)).max(repositoryPermissions.length);
 
 export const createClientBody = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('app'), name: displayName, redirectUris: redirectUris.default([]), postLogoutRedirectUris: redirectUris.default([]) }),
+  z.strictObject({
+    kind: z.literal('app'),
+    name: displayName,
+    redirectUris: redirectUris.default([]),
+    postLogoutRedirectUris: redirectUris.default([]),
+  }),
   z.strictObject({
     kind: z.literal('tool'),
     name: displayName,
@@ -155,7 +166,12 @@ export type CreateSecretBody = z.infer<typeof createSecretBody>;
 const maxOverlapSeconds = 30 * 86_400;
 
 export const regenerateSecretBody = z.strictObject({
-  overlapSeconds: z.int().min(0).max(maxOverlapSeconds).default(0).describe('How long the earlier secret goes on working; 0 ends it at once'),
+  overlapSeconds: z
+    .int()
+    .min(0)
+    .max(maxOverlapSeconds)
+    .default(0)
+    .describe('How long the earlier secret goes on working; 0 ends it at once'),
   expiresAt: z.iso.datetime().optional().describe('When the new secret ends by itself'),
 });
 export type RegenerateSecretBody = z.infer<typeof regenerateSecretBody>;
@@ -174,7 +190,12 @@ export const revokedSecretView = z.object({ cutoff: cutoffView });
 /** NIST SP 800-63B-4 §3.1.1.2: 15 characters or more when the password stands alone, and no composition rules. */
 export const passwordSchema = z.string().min(15, 'must be at least 15 characters').max(256, 'must be at most 256 characters');
 
-const loginName = z.string().trim().min(1).max(100).regex(/^[^\s\p{Cc}\p{Cs}/\\'"<>()?#%&*:|]+$/u, 'must not hold spaces, control characters, slashes, quotes or any of <>()?#%&*:|');
+const loginName = z
+  .string()
+  .trim()
+  .min(1)
+  .max(100)
+  .regex(/^[^\s\p{Cc}\p{Cs}/\\'"<>()?#%&*:|]+$/u, 'must not hold spaces, control characters, slashes, quotes or any of <>()?#%&*:|');
 
 export const createUserBody = z.strictObject({
   loginName,

@@ -103,7 +103,9 @@ export class TokenVerifier {
       userId,
       loginName: subject.loginName,
       scopes,
-      permissions: scopes.includes(everythingScope) ? client.permissions : client.permissions.filter((permission) => scopes.includes(permission)),
+      permissions: scopes.includes(everythingScope)
+        ? client.permissions
+        : client.permissions.filter((permission) => scopes.includes(permission)),
       grantId: binding.g,
       issuedAt: claims.iat,
       expiresAt: claims.exp,
@@ -130,7 +132,8 @@ export class TokenVerifier {
       );
       return payload;
     } catch (error) {
-      if (error instanceof errors.JOSEError) throw new CredentialRefused(error instanceof errors.JWTExpired ? 'the token has expired' : 'the token is not valid');
+      if (error instanceof errors.JOSEError)
+        throw new CredentialRefused(error instanceof errors.JWTExpired ? 'the token has expired' : 'the token is not valid');
       throw error;
     }
   }
@@ -162,8 +165,11 @@ function refuseUnlessAlive(answer: Answer | undefined, binding: TokenBinding) {
   if (!subject?.enabled) throw new CredentialRefused('the user is disabled or gone');
   const [repositoryGeneration, clientGeneration, userGeneration] = binding.n;
   const current =
-    answer.repository.generation === repositoryGeneration && client.generation === clientGeneration && subject.generation === userGeneration;
-  if (!current || answer.versionAlive === false || answer.grantAlive === false) throw new CredentialRefused('what the token was issued for has ended');
+    answer.repository.generation === repositoryGeneration &&
+    client.generation === clientGeneration &&
+    subject.generation === userGeneration;
+  if (!current || answer.versionAlive === false || answer.grantAlive === false)
+    throw new CredentialRefused('what the token was issued for has ended');
   if (answer.tokenRevoked) throw new CredentialRefused('the token was revoked');
   return { client, subject };
 }

@@ -23,7 +23,7 @@ function watchedCheck() {
       if (name !== 'query') return Reflect.get(target, name) as unknown;
       return async (statement: { text: string }) => {
         sent.push(statement.text);
-        const answer = await target.query(statement as never);
+        const answer = await (target.query(statement as never) as unknown as Promise<unknown>);
         await hold;
         return answer;
       };
@@ -77,13 +77,19 @@ describe('the check', () => {
   });
 
   it('fails, and does not guess, when the primary cannot be asked', async () => {
-    const broken = new CredentialCheck(new Proxy(fixture.pool, { get: (target, name) => (name === 'query' ? async () => Promise.reject(new Error('gone')) : (Reflect.get(target, name) as unknown)) }));
+    const broken = new CredentialCheck(
+      new Proxy(fixture.pool, {
+        get: (target, name) => (name === 'query' ? async () => Promise.reject(new Error('gone')) : (Reflect.get(target, name) as unknown)),
+      }),
+    );
     await expect(broken.ask(question())).rejects.toThrow('gone');
   });
 
   it('may be asked by its own role, which can do nothing else', async () => {
     await expect(fixture.pool.query('SELECT * FROM secret_versions')).rejects.toThrow('permission denied');
     await expect(fixture.pool.query('SELECT * FROM repositories')).rejects.toThrow('permission denied');
-    await expect(fixture.database.read({ tenantId: acme.tenantId }, (tx) => tx.query(`SELECT * FROM find_repository('acme')`))).rejects.toThrow('permission denied');
+    await expect(
+      fixture.database.read({ tenantId: acme.tenantId }, (tx) => tx.query(`SELECT * FROM find_repository('acme')`)),
+    ).rejects.toThrow('permission denied');
   });
 });

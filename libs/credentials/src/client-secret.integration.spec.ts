@@ -94,7 +94,9 @@ describe('regenerating a secret', () => {
 
   it('refuses an end that has passed', async () => {
     const acme = await freshRepository();
-    await expect(secrets.regenerate(acme.actor, acme.slug, acme.toolId, { overlapSeconds: 0, expiresAt: '2020-01-01T00:00:00Z' })).rejects.toEqual(problem('invalid-request'));
+    await expect(
+      secrets.regenerate(acme.actor, acme.slug, acme.toolId, { overlapSeconds: 0, expiresAt: '2020-01-01T00:00:00Z' }),
+    ).rejects.toEqual(problem('invalid-request'));
   });
 });
 
@@ -136,7 +138,12 @@ describe('a secret', () => {
   it('ends with its client', async () => {
     const acme = await freshRepository();
     const clients = new Clients(fixture.database, fixture.peppers);
-    const added = await clients.create(acme.actor, acme.slug, { kind: 'tool', name: 'Importer', permissions: ['content:read'] }, toolUserId);
+    const added = await clients.create(
+      acme.actor,
+      acme.slug,
+      { kind: 'tool', name: 'Importer', permissions: ['content:read'] },
+      toolUserId,
+    );
     await clients.delete(acme.actor, acme.slug, added.clientId);
     const answer = await fixture.check.ask({ repositoryId: acme.id, clientId: added.clientId, withSecrets: true });
     expect(answer?.client).toBeNull();
@@ -169,8 +176,14 @@ describe('a stranger', () => {
 
   it('finds nothing even where the check in code is left out: row-level security shows no row', async () => {
     const [acme, stranger] = [await freshRepository(), await freshRepository()];
-    for (const scope of [{ tenantId: stranger.tenantId }, { tenantId: stranger.tenantId, repositoryId: acme.id }, { repositoryId: stranger.id }]) {
-      const rows = await fixture.database.read(scope, (tx) => tx.query('SELECT * FROM secret_versions WHERE repository_id = $1', [acme.id]));
+    for (const scope of [
+      { tenantId: stranger.tenantId },
+      { tenantId: stranger.tenantId, repositoryId: acme.id },
+      { repositoryId: stranger.id },
+    ]) {
+      const rows = await fixture.database.read(scope, (tx) =>
+        tx.query('SELECT * FROM secret_versions WHERE repository_id = $1', [acme.id]),
+      );
       expect(rows).toEqual([]);
     }
     const change = fixture.database.transaction({ tenantId: stranger.tenantId, repositoryId: acme.id }, (tx) =>
@@ -192,11 +205,15 @@ describe('the audit trail', () => {
     const acme = await freshRepository();
     await regenerateNow(acme);
     const scope = { tenantId: acme.tenantId };
-    await expect(fixture.database.transaction(scope, (tx) => tx.query('UPDATE audit_events SET action = $1', ['nothing']))).rejects.toThrow('permission denied');
+    await expect(fixture.database.transaction(scope, (tx) => tx.query('UPDATE audit_events SET action = $1', ['nothing']))).rejects.toThrow(
+      'permission denied',
+    );
     await expect(fixture.database.transaction(scope, (tx) => tx.query('DELETE FROM audit_events'))).rejects.toThrow('permission denied');
     await expect(fixture.database.transaction('system', (tx) => tx.query('DELETE FROM audit_events'))).rejects.toThrow('permission denied');
     await expect(
-      fixture.database.transaction(scope, (tx) => audit(tx, actorOf('00000000-0000-7000-8000-000000000000'), { action: 'x', targetKind: 'x', targetId: 'x' })),
+      fixture.database.transaction(scope, (tx) =>
+        audit(tx, actorOf('00000000-0000-7000-8000-000000000000'), { action: 'x', targetKind: 'x', targetId: 'x' }),
+      ),
     ).rejects.toThrow('row-level security');
   });
 });

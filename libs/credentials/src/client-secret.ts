@@ -1,5 +1,12 @@
 import { timingSafeEqual } from 'node:crypto';
-import { Problem, type Environment, type NewSecretView, type RegeneratedSecretView, type RegenerateSecretBody, type SecretView } from '@latchkey/contracts';
+import {
+  Problem,
+  type Environment,
+  type NewSecretView,
+  type RegeneratedSecretView,
+  type RegenerateSecretBody,
+  type SecretView,
+} from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
 import { Client, isId, newId, SecretVersion, type Database, type EntityManager, type Repository } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
@@ -65,7 +72,13 @@ export async function insertSecret(
     hash: peppers.mac(secret.reveal()),
     pepperId: peppers.currentId,
   });
-  return { id: row.id, value: secret.reveal(), hint: row.hint, createdAt: row.createdAt.toISOString(), expiresAt: expiresAt?.toISOString() ?? null };
+  return {
+    id: row.id,
+    value: secret.reveal(),
+    hint: row.hint,
+    createdAt: row.createdAt.toISOString(),
+    expiresAt: expiresAt?.toISOString() ?? null,
+  };
 }
 
 /** The life of the secrets of a tenant's clients, from creation to end. */
@@ -84,7 +97,11 @@ export class ClientSecrets {
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
       const repository = await enter(tx, slug);
       await findTool(tx, repository, clientId);
-      const rows = await tx.find(SecretVersion, { where: { repositoryId: repository.id, clientId }, order: { createdAt: 'DESC', id: 'DESC' }, take: 100 });
+      const rows = await tx.find(SecretVersion, {
+        where: { repositoryId: repository.id, clientId },
+        order: { createdAt: 'DESC', id: 'DESC' },
+        take: 100,
+      });
       const now = new Date();
       return rows.map((row) => present(row, now));
     });
@@ -109,7 +126,13 @@ export class ClientSecrets {
           throw new Problem('secret-limit', `A client may have ${maxLiveSecrets} live secrets, and this one has. Revoke one first.`);
         }
         const secret = await insertSecret(tx, this.#peppers, owner(repository, clientId), expiresAt);
-        await audit(tx, actor, { action: 'secret.created', repositoryId: repository.id, targetKind: 'secret', targetId: secret.id, details: { clientId } });
+        await audit(tx, actor, {
+          action: 'secret.created',
+          repositoryId: repository.id,
+          targetKind: 'secret',
+          targetId: secret.id,
+          details: { clientId },
+        });
         await announce(tx, actor.tenantId, 'client.secret.created', { repositoryId: repository.id, clientId, secretId: secret.id });
         return secret;
       },
@@ -124,7 +147,12 @@ export class ClientSecrets {
    * Two regenerations of one client take turns on its row, so that neither returns a secret that was dead on arrival by
    * accident: the later one ends the earlier one's on purpose.
    */
-  async regenerate(actor: Actor, slug: string, clientId: string, { overlapSeconds, expiresAt }: RegenerateSecretBody): Promise<RegeneratedSecretView> {
+  async regenerate(
+    actor: Actor,
+    slug: string,
+    clientId: string,
+    { overlapSeconds, expiresAt }: RegenerateSecretBody,
+  ): Promise<RegeneratedSecretView> {
     authorize(actor, 'clients:write');
     const end = expiresAt === undefined ? null : new Date(expiresAt);
     refusePast(end);
@@ -139,7 +167,13 @@ export class ClientSecrets {
         const cutoff = await recordCutoff(tx, repository, { kind: 'secret.regenerated', clientId, afterSeconds: overlapSeconds });
         const details = { clientId, overlapSeconds, cutoffId: cutoff.id };
         const event = { repositoryId: repository.id, clientId, secretId: secret.id, ...announced(cutoff) };
-        await audit(tx, actor, { action: 'secret.regenerated', repositoryId: repository.id, targetKind: 'secret', targetId: secret.id, details });
+        await audit(tx, actor, {
+          action: 'secret.regenerated',
+          repositoryId: repository.id,
+          targetKind: 'secret',
+          targetId: secret.id,
+          details,
+        });
         await announce(tx, actor.tenantId, 'client.secret.regenerated', event);
         return { secret, repositoryId: repository.id, cutoff };
       },
@@ -163,7 +197,12 @@ export class ClientSecrets {
       const cutoff = await recordCutoff(tx, repository, { kind: 'secret.revoked', clientId });
       const details = { clientId, cutoffId: cutoff.id };
       await audit(tx, actor, { action: 'secret.revoked', repositoryId: repository.id, targetKind: 'secret', targetId: secretId, details });
-      await announce(tx, actor.tenantId, 'client.secret.revoked', { repositoryId: repository.id, clientId, secretId, ...announced(cutoff) });
+      await announce(tx, actor.tenantId, 'client.secret.revoked', {
+        repositoryId: repository.id,
+        clientId,
+        secretId,
+        ...announced(cutoff),
+      });
       return { repositoryId: repository.id, cutoff };
     });
     return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
@@ -209,7 +248,9 @@ function owner(repository: Repository, clientId: string) {
 
 function refusePast(expiresAt: Date | null): void {
   if (expiresAt && expiresAt.getTime() <= Date.now()) {
-    throw new Problem('invalid-request', 'The secret would be dead on arrival.', { errors: [{ pointer: '/expiresAt', detail: 'must be in the future' }] });
+    throw new Problem('invalid-request', 'The secret would be dead on arrival.', {
+      errors: [{ pointer: '/expiresAt', detail: 'must be in the future' }],
+    });
   }
 }
 

@@ -83,9 +83,20 @@ export class Clients {
         const userId = body.kind === 'tool' ? (body.userId ?? defaultUserId) : null;
         if (userId !== null) await refuseStranger(tx, repository, userId);
         const client = await insertClient(tx, { ...body, repositoryId: repository.id, tenantId: repository.tenantId, userId });
-        const owner = { tenantId: repository.tenantId, repositoryId: repository.id, clientId: client.id, environment: repository.environment };
+        const owner = {
+          tenantId: repository.tenantId,
+          repositoryId: repository.id,
+          clientId: client.id,
+          environment: repository.environment,
+        };
         const secret = body.kind === 'tool' ? await insertSecret(tx, this.#peppers, owner) : undefined;
-        await audit(tx, actor, { action: 'client.created', repositoryId: repository.id, targetKind: 'client', targetId: client.id, details: { kind: body.kind } });
+        await audit(tx, actor, {
+          action: 'client.created',
+          repositoryId: repository.id,
+          targetKind: 'client',
+          targetId: client.id,
+          details: { kind: body.kind },
+        });
         await announce(tx, actor.tenantId, 'client.created', { repositoryId: repository.id, clientId: client.id });
         return { ...present(client), ...(secret ? { secret } : {}) };
       },
@@ -105,7 +116,13 @@ export class Clients {
       const generation = body.userId !== undefined && body.userId !== client.userId ? client.generation + 1 : client.generation;
       await tx.update(Client, { repositoryId: repository.id, id: clientId }, { ...body, generation });
       const changed = Object.keys(body);
-      await audit(tx, actor, { action: 'client.updated', repositoryId: repository.id, targetKind: 'client', targetId: clientId, details: { changed } });
+      await audit(tx, actor, {
+        action: 'client.updated',
+        repositoryId: repository.id,
+        targetKind: 'client',
+        targetId: clientId,
+        details: { changed },
+      });
       return present({ ...client, ...body });
     });
   }
@@ -122,9 +139,18 @@ export class Clients {
       const client = await find(tx, repository, clientId, { lock: true });
       if (client.isDefault) throw new Problem('conflict', 'The clients that a repository was made with stay as long as it does.');
       await tx.update(Client, { repositoryId: repository.id, id: clientId }, { deletedAt: new Date(), generation: client.generation + 1 });
-      await tx.query('UPDATE secret_versions SET ended_at = now() WHERE repository_id = $1 AND client_id = $2 AND ended_at IS NULL', [repository.id, clientId]);
+      await tx.query('UPDATE secret_versions SET ended_at = now() WHERE repository_id = $1 AND client_id = $2 AND ended_at IS NULL', [
+        repository.id,
+        clientId,
+      ]);
       const cutoff = await recordCutoff(tx, repository, { kind: 'client.deleted', clientId });
-      await audit(tx, actor, { action: 'client.deleted', repositoryId: repository.id, targetKind: 'client', targetId: clientId, details: { cutoffId: cutoff.id } });
+      await audit(tx, actor, {
+        action: 'client.deleted',
+        repositoryId: repository.id,
+        targetKind: 'client',
+        targetId: clientId,
+        details: { cutoffId: cutoff.id },
+      });
       await announce(tx, actor.tenantId, 'client.deleted', { repositoryId: repository.id, clientId, ...announced(cutoff) });
       return { repositoryId: repository.id, cutoff };
     });
@@ -141,13 +167,17 @@ async function find(tx: EntityManager, repository: Repository, clientId: string,
 
 async function refuseStranger(tx: EntityManager, repository: Repository, userId: number): Promise<void> {
   if (await tx.existsBy(RepositoryUser, { repositoryId: repository.id, id: userId })) return;
-  throw new Problem('invalid-request', 'The client would act as nobody.', { errors: [{ pointer: '/userId', detail: 'is not a user of this repository' }] });
+  throw new Problem('invalid-request', 'The client would act as nobody.', {
+    errors: [{ pointer: '/userId', detail: 'is not a user of this repository' }],
+  });
 }
 
 /** What only the other kind of client has is a fault, not something to be dropped in silence. */
 function refuseForeignMembers(client: Client, body: UpdateClientBody): void {
   const foreign = client.kind === 'app' ? (['permissions', 'userId'] as const) : (['redirectUris', 'postLogoutRedirectUris'] as const);
-  const errors = foreign.filter((name) => body[name] !== undefined).map((name) => ({ pointer: `/${name}`, detail: `does not go with a client of kind ${client.kind}` }));
+  const errors = foreign
+    .filter((name) => body[name] !== undefined)
+    .map((name) => ({ pointer: `/${name}`, detail: `does not go with a client of kind ${client.kind}` }));
   if (errors.length > 0) throw new Problem('invalid-request', 'The client has no such members.', { errors });
 }
 

@@ -12,11 +12,24 @@ export interface PendingCutoff {
 export async function recordCutoff(
   tx: EntityManager,
   repository: { id: string; tenantId: string },
-  { kind, clientId = null, userId = null, afterSeconds = 0 }: { kind: string; clientId?: string | null; userId?: number | null; afterSeconds?: number },
+  {
+    kind,
+    clientId = null,
+    userId = null,
+    afterSeconds = 0,
+  }: { kind: string; clientId?: string | null; userId?: number | null; afterSeconds?: number },
 ): Promise<PendingCutoff> {
   const plannedFor = afterSeconds > 0 ? new Date(Date.now() + afterSeconds * 1000) : null;
   const id = newId();
-  await tx.insert(Cutoff, { repositoryId: repository.id, id, tenantId: repository.tenantId, kind, clientId, userId, effectiveAt: plannedFor });
+  await tx.insert(Cutoff, {
+    repositoryId: repository.id,
+    id,
+    tenantId: repository.tenantId,
+    kind,
+    clientId,
+    userId,
+    effectiveAt: plannedFor,
+  });
   return { id, plannedFor };
 }
 

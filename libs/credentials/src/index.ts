@@ -1,4 +1,11 @@
-export { boundClaims, CredentialRefused, TokenVerifier, type TokenBinding, type TokenVerifierOptions, type VerifiedToken } from './access-token.js';
+export {
+  boundClaims,
+  CredentialRefused,
+  TokenVerifier,
+  type TokenBinding,
+  type TokenVerifierOptions,
+  type VerifiedToken,
+} from './access-token.js';
 export { CredentialCheck, type Answer, type CheckedSecret, type Question } from './check.js';
 export { Clients, insertClient, newClientId } from './client.js';
 export { ClientSecrets, insertSecret, matchSecret, type SecretMatch } from './client-secret.js';

@@ -21,7 +21,12 @@ export async function hashPassword(password: string): Promise<string> {
  */
 export async function verifyPassword(password: string, hash: string | null | undefined): Promise<boolean> {
   const parsed = parse(hash ?? absent);
-  const tag = await argon2Async('argon2id', { message: normalize(password), nonce: parsed.nonce, tagLength: parsed.tag.length, ...parsed.cost });
+  const tag = await argon2Async('argon2id', {
+    message: normalize(password),
+    nonce: parsed.nonce,
+    tagLength: parsed.tag.length,
+    ...parsed.cost,
+  });
   return timingSafeEqual(tag, parsed.tag) && Boolean(hash);
 }
 
@@ -29,9 +34,14 @@ export async function verifyPassword(password: string, hash: string | null | und
 const absent = `$argon2id$v=19$m=${cost.memory},t=${cost.passes},p=${cost.parallelism}$${base64(Buffer.alloc(saltBytes))}$${base64(Buffer.alloc(tagBytes))}`;
 
 function parse(phc: string): { nonce: Buffer; tag: Buffer; cost: typeof cost } {
-  const [, memory, passes, parallelism, nonce, tag] = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/.exec(phc) ?? [];
+  const [, memory, passes, parallelism, nonce, tag] =
+    /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$([A-Za-z0-9+/]+)\$([A-Za-z0-9+/]+)$/.exec(phc) ?? [];
   if (!nonce || !tag) throw new Error('a stored password hash is not a PHC string of argon2id');
-  return { nonce: Buffer.from(nonce, 'base64'), tag: Buffer.from(tag, 'base64'), cost: { memory: Number(memory), passes: Number(passes), parallelism: Number(parallelism) } };
+  return {
+    nonce: Buffer.from(nonce, 'base64'),
+    tag: Buffer.from(tag, 'base64'),
+    cost: { memory: Number(memory), passes: Number(passes), parallelism: Number(parallelism) },
+  };
 }
 
 /** The same characters typed on another keyboard or system are the same password (NIST SP 800-63B-4 §3.1.1.2). */

@@ -14,7 +14,13 @@ describe('a secret', () => {
 
   it('cannot be printed by any way of turning it into text', () => {
     const secret = PlainSecret.generate('production', 'cs');
-    const texts = [String(secret), `${secret}`, JSON.stringify({ secret }), inspect(secret), inspect({ deep: [secret] }, { showHidden: true, depth: 9 }), Object.values(secret).join()];
+    const texts = [
+      String(secret),
+      JSON.stringify({ secret }),
+      inspect(secret),
+      inspect({ deep: [secret] }, { showHidden: true, depth: 9 }),
+      Object.values(secret).join(),
+    ];
     for (const text of texts) expect(text).not.toContain(secret.reveal().slice(11, 20));
   });
 

@@ -13,11 +13,19 @@ export interface SignedIn {
  * Whether the password belongs to the repository user with this login name or e-mail address. Unknown, disabled and
  * technical users, and users without a password, take as long as a wrong password and are told apart by nothing.
  */
-export async function signIn(database: Database, repository: KnownRepository, nameOrEmail: string, password: string): Promise<SignedIn | undefined> {
+export async function signIn(
+  database: Database,
+  repository: KnownRepository,
+  nameOrEmail: string,
+  password: string,
+): Promise<SignedIn | undefined> {
   const user = await database.read({ repositoryId: repository.id }, (tx) =>
     tx
       .createQueryBuilder(RepositoryUser, 'u')
-      .where('u.repositoryId = :repositoryId AND (lower(u.loginName) = lower(:name) OR lower(u.email) = lower(:name))', { repositoryId: repository.id, name: nameOrEmail })
+      .where('u.repositoryId = :repositoryId AND (lower(u.loginName) = lower(:name) OR lower(u.email) = lower(:name))', {
+        repositoryId: repository.id,
+        name: nameOrEmail,
+      })
       // A login name may be spelled like someone else's address; the login name is the one that is meant.
       .orderBy('lower(u.login_name) = lower(:name)', 'DESC')
       .getOne(),

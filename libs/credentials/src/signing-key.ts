@@ -15,7 +15,11 @@ const remembered = 100_000;
  *
  * ES256 because making it takes 0.15 ms, so that provisioning can do it while the caller waits.
  */
-export async function createSigningKey(tx: EntityManager, encryption: KeyRing, repository: { tenantId: string; id: string }): Promise<void> {
+export async function createSigningKey(
+  tx: EntityManager,
+  encryption: KeyRing,
+  repository: { tenantId: string; id: string },
+): Promise<void> {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const jwk = publicKey.export({ format: 'jwk' }) as webcrypto.JsonWebKey;
   const kid = await calculateJwkThumbprint(jwk as Parameters<typeof calculateJwkThumbprint>[0]);
@@ -48,7 +52,9 @@ export class SigningKeys {
     const name = `${repository.id} ${kid}`;
     const known = this.#public.get(name);
     if (known) return known;
-    const row = await this.#database.read({ repositoryId: repository.id }, (tx) => tx.findOneBy(SigningKey, { repositoryId: repository.id, kid }));
+    const row = await this.#database.read({ repositoryId: repository.id }, (tx) =>
+      tx.findOneBy(SigningKey, { repositoryId: repository.id, kid }),
+    );
     if (!row) return undefined;
     const key = createPublicKey({ key: row.publicJwk as never, format: 'jwk' });
     if (this.#public.size >= remembered) this.#public.delete(this.#public.keys().next().value as string);
@@ -59,7 +65,10 @@ export class SigningKeys {
   /** Every key of a repository with its private half, the one that signs first. */
   async privateJwks(repository: KnownRepository, encryption: KeyRing): Promise<PrivateJwk[]> {
     const rows = await this.#database.read({ repositoryId: repository.id }, (tx) =>
-      tx.find(SigningKey, { where: { repositoryId: repository.id }, order: { retiredAt: { direction: 'ASC', nulls: 'FIRST' }, createdAt: 'DESC' } }),
+      tx.find(SigningKey, {
+        where: { repositoryId: repository.id },
+        order: { retiredAt: { direction: 'ASC', nulls: 'FIRST' }, createdAt: 'DESC' },
+      }),
     );
     return rows.map((row) => {
       const key = createPrivateKey({ key: encryption.open(row.encryptionKeyId, row.privateKey), format: 'der', type: 'pkcs8' });

@@ -100,7 +100,10 @@ export async function enterRepository(tx: EntityManager, repositoryId: string): 
 
 async function enterScope(tx: EntityManager, scope: Exclude<Scope, 'system'>): Promise<void> {
   const tenantId = 'tenantId' in scope ? scope.tenantId : '';
-  await tx.query(`SELECT set_config('app.tenant_id', $1, true), set_config('app.repository_id', $2, true)`, [tenantId, scope.repositoryId ?? '']);
+  await tx.query(`SELECT set_config('app.tenant_id', $1, true), set_config('app.repository_id', $2, true)`, [
+    tenantId,
+    scope.repositoryId ?? '',
+  ]);
 }
 
 /**

@@ -28,8 +28,11 @@ describe('an address template', () => {
     expect(new AddressTemplate('http://localhost:4100/{repository}').find('localhost:4100', url)).toBeUndefined();
   });
 
-  it.each(['http://localhost', 'ftp://{repository}', 'http://{repository}/{repository}', 'http://h/{repository}?q', 'nonsense {repository}'])(
-    'refuses the template %s',
-    (template) => expect(() => new AddressTemplate(template)).toThrow(/^must/),
-  );
+  it.each([
+    'http://localhost',
+    'ftp://{repository}',
+    'http://{repository}/{repository}',
+    'http://h/{repository}?q',
+    'nonsense {repository}',
+  ])('refuses the template %s', (template) => expect(() => new AddressTemplate(template)).toThrow(/^must/));
 });

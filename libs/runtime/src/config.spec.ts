@@ -5,7 +5,11 @@ const schema = z.object({ DATABASE_URL: z.url(), PORT: port, MODE: z.enum(['a', 
 
 describe('the configuration', () => {
   it('takes its values from the environment and fills in defaults', () => {
-    expect(loadConfig(schema, { DATABASE_URL: 'postgres://h/d', PORT: '80', MODE: '' })).toEqual({ DATABASE_URL: 'postgres://h/d', PORT: 80, MODE: 'a' });
+    expect(loadConfig(schema, { DATABASE_URL: 'postgres://h/d', PORT: '80', MODE: '' })).toEqual({
+      DATABASE_URL: 'postgres://h/d',
+      PORT: 80,
+      MODE: 'a',
+    });
   });
 
   it('names every fault at once and prints no value', () => {

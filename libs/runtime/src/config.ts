@@ -17,7 +17,11 @@ export class ConfigError extends Error {
  */
 export function loadConfig<S extends z.ZodObject>(schema: S, environment: NodeJS.ProcessEnv = process.env): z.infer<S> {
   // An empty variable is how a shell or a compose file says "not set".
-  const given = Object.fromEntries(Object.keys(schema.shape).filter((name) => environment[name]).map((name) => [name, environment[name]]));
+  const given = Object.fromEntries(
+    Object.keys(schema.shape)
+      .filter((name) => environment[name])
+      .map((name) => [name, environment[name]]),
+  );
   const result = schema.safeParse(given, { reportInput: false });
   if (result.success) return result.data;
   throw new ConfigError(

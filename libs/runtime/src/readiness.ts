@@ -12,7 +12,13 @@ export async function readiness(dependencies: Record<string, () => Promise<unkno
   const states = await Promise.all(
     Object.entries(dependencies).map(async ([name, ask]) => {
       const late = new Promise<never>((_, reject) => void setTimeout(() => reject(new Error('late')), patienceMillis).unref());
-      return [name, await Promise.race([ask(), late]).then(() => 'ok' as const, () => 'unreachable' as const)] as const;
+      return [
+        name,
+        await Promise.race([ask(), late]).then(
+          () => 'ok' as const,
+          () => 'unreachable' as const,
+        ),
+      ] as const;
     }),
   );
   return { ready: states.every(([, state]) => state === 'ok'), dependencies: Object.fromEntries(states) };

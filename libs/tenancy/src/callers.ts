@@ -10,7 +10,13 @@ import type { Database } from '@latchkey/database';
  * @param tenantId which of a person's tenants is meant; the one that they joined first if absent.
  * @throws Problem `forbidden` when the person is a member of no tenant, or not of that one.
  */
-export async function resolveActor(database: Database, consoleRepository: KnownRepository, token: VerifiedToken, call: Call, tenantId?: string): Promise<Actor> {
+export async function resolveActor(
+  database: Database,
+  consoleRepository: KnownRepository,
+  token: VerifiedToken,
+  call: Call,
+  tenantId?: string,
+): Promise<Actor> {
   if (token.clientKind !== 'app') {
     if (tenantId !== undefined && tenantId !== token.tenantId) throw new Problem('forbidden', 'The credential belongs to another tenant.');
     return machineActor(token.tenantId, token.clientId, token.permissions, call);
@@ -25,7 +31,8 @@ export async function resolveActor(database: Database, consoleRepository: KnownR
     ),
   );
   const membership = tenantId === undefined ? memberships[0] : memberships.find((each) => each.tenantId === tenantId);
-  if (!membership || !roles.includes(membership.role)) throw new Problem('forbidden', 'You are not a member of such a tenant. Ask its owner to invite you.');
+  if (!membership || !roles.includes(membership.role))
+    throw new Problem('forbidden', 'You are not a member of such a tenant. Ask its owner to invite you.');
   const { loginName, email, name } = membership;
   return memberActor({ ...membership, person: { loginName, email, name } }, token.permissions, call);
 }

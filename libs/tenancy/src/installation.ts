@@ -70,11 +70,22 @@ export async function addTenant(options: InstallationOptions, name: string): Pro
   });
 }
 
-async function makeTenant(tx: EntityManager, options: InstallationOptions, consoleRepository: Repository, name: string): Promise<NewTenant> {
+async function makeTenant(
+  tx: EntityManager,
+  options: InstallationOptions,
+  consoleRepository: Repository,
+  name: string,
+): Promise<NewTenant> {
   const tenantId = newId();
   const owner = { repositoryId: consoleRepository.id, tenantId };
   await tx.insert(Tenant, { id: tenantId, name });
-  const client = await insertClient(tx, { ...owner, kind: 'tenant', name: 'First credential', userId: wellKnown.publicAdmin, permissions: [...tenantPermissions] });
+  const client = await insertClient(tx, {
+    ...owner,
+    kind: 'tenant',
+    name: 'First credential',
+    userId: wellKnown.publicAdmin,
+    permissions: [...tenantPermissions],
+  });
   const secret = await insertSecret(tx, options.peppers, { ...owner, clientId: client.id, environment: consoleRepository.environment });
   const token = await createInvitation(tx, options.peppers, { ...owner, userId: null, role: 'owner' });
   return { ownerLink: `${options.authorityUrls.of(consoleSlug)}/invitation/${token}`, credential: { clientId: client.id, secret } };

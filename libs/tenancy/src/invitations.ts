@@ -53,7 +53,8 @@ export class Invitations {
     return this.#database.read({ repositoryId: repository.id }, async (tx) => {
       const invitation = await this.#open(tx, repository, token);
       if (!invitation) return undefined;
-      const user = invitation.userId === null ? null : await tx.findOneBy(RepositoryUser, { repositoryId: repository.id, id: invitation.userId });
+      const user =
+        invitation.userId === null ? null : await tx.findOneBy(RepositoryUser, { repositoryId: repository.id, id: invitation.userId });
       return { user, role: invitation.role };
     });
   }
@@ -76,7 +77,13 @@ export class Invitations {
           ? await createUser(tx, wellKnown.admin, { ...owner, ...person, passwordHash })
           : (await updateUser(tx, wellKnown.admin, { repositoryId: repository.id, id: invitation.userId, passwordHash })).user;
       if (invitation.role) {
-        await tx.insert(Member, { tenantId: invitation.tenantId, id: newId(), repositoryId: repository.id, userId: user.id, role: invitation.role });
+        await tx.insert(Member, {
+          tenantId: invitation.tenantId,
+          id: newId(),
+          repositoryId: repository.id,
+          userId: user.id,
+          role: invitation.role,
+        });
       }
       await tx.update(Invitation, { repositoryId: repository.id, hash: invitation.hash }, { usedAt: new Date() });
     });
@@ -85,7 +92,10 @@ export class Invitations {
   async #open(tx: EntityManager, repository: KnownRepository, token: string, { lock = false } = {}): Promise<Invitation | null> {
     const query = tx
       .createQueryBuilder(Invitation, 'i')
-      .where('i.repositoryId = :repositoryId AND i.hash = :hash AND i.usedAt IS NULL AND i.expiresAt > now()', { repositoryId: repository.id, hash: this.#peppers.mac(token) });
+      .where('i.repositoryId = :repositoryId AND i.hash = :hash AND i.usedAt IS NULL AND i.expiresAt > now()', {
+        repositoryId: repository.id,
+        hash: this.#peppers.mac(token),
+      });
     return (lock ? query.setLock('pessimistic_write') : query).getOne();
   }
 }

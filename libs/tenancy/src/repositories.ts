@@ -13,7 +13,17 @@ import {
 import { audit, authorize, carryOut, enter, type Actor, type Person } from '@latchkey/access';
 import { createContentRoot, createUser, wellKnown } from '@latchkey/content';
 import { announced, confirmCutoff, createSigningKey, insertClient, insertSecret, recordCutoff, type KeyRing } from '@latchkey/credentials';
-import { Client, enterRepository, isId, newId, Repository, Tenant, type Database, type EntityManager, type RepositorySettings } from '@latchkey/database';
+import {
+  Client,
+  enterRepository,
+  isId,
+  newId,
+  Repository,
+  Tenant,
+  type Database,
+  type EntityManager,
+  type RepositorySettings,
+} from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import type { AddressTemplate } from '@latchkey/runtime';
 
@@ -64,12 +74,38 @@ export async function provision(
   );
   if (taken.length === 0) throw new Problem('slug-taken', `The slug ${JSON.stringify(slug)} is or was in use. Choose another.`);
 
-  const repository = { tenantId, id, slug, name, environment, settings: defaultSettings, settingsVersion: 1, generation: 1, createdAt: new Date(), suspendedAt: null, deletedAt: null };
+  const repository = {
+    tenantId,
+    id,
+    slug,
+    name,
+    environment,
+    settings: defaultSettings,
+    settingsVersion: 1,
+    generation: 1,
+    createdAt: new Date(),
+    suspendedAt: null,
+    deletedAt: null,
+  };
   await tx.insert(Repository, repository);
   await createContentRoot(tx, { ...scope, name });
   if (maker) await createUser(tx, wellKnown.admin, { ...scope, ...maker, passwordHash: null, administrator: true });
-  const appClient = await insertClient(tx, { ...scope, kind: 'app', name: 'App', isDefault: true, redirectUris, permissions: [...permissions] });
-  const toolClient = await insertClient(tx, { ...scope, kind: 'tool', name: 'Tool', isDefault: true, userId: wellKnown.publicAdmin, permissions: [...permissions] });
+  const appClient = await insertClient(tx, {
+    ...scope,
+    kind: 'app',
+    name: 'App',
+    isDefault: true,
+    redirectUris,
+    permissions: [...permissions],
+  });
+  const toolClient = await insertClient(tx, {
+    ...scope,
+    kind: 'tool',
+    name: 'Tool',
+    isDefault: true,
+    userId: wellKnown.publicAdmin,
+    permissions: [...permissions],
+  });
   const secret = await insertSecret(tx, keys.peppers, { ...scope, clientId: toolClient.id, environment });
   await createSigningKey(tx, keys.encryption, { tenantId, id });
   return { repository, appClient, toolClient, secret };
@@ -95,8 +131,18 @@ export class Repositories {
       actor,
       async (tx) => {
         await refuseOverQuota(tx, actor.tenantId);
-        const { repository, appClient, toolClient, secret } = await provision(tx, this.#options, { ...body, tenantId: actor.tenantId, maker: actor.person });
-        await audit(tx, actor, { action: 'repository.created', repositoryId: repository.id, targetKind: 'repository', targetId: repository.id, details: { slug: body.slug } });
+        const { repository, appClient, toolClient, secret } = await provision(tx, this.#options, {
+          ...body,
+          tenantId: actor.tenantId,
+          maker: actor.person,
+        });
+        await audit(tx, actor, {
+          action: 'repository.created',
+          repositoryId: repository.id,
+          targetKind: 'repository',
+          targetId: repository.id,
+          details: { slug: body.slug },
+        });
         await announce(tx, actor.tenantId, 'repository.created', { repositoryId: repository.id, slug: body.slug });
         return { ...this.#present(repository, appClient, toolClient), toolClient: { clientId: toolClient.id, secret } };
       },
@@ -107,9 +153,14 @@ export class Repositories {
   async list(actor: Actor, { limit, after }: PageQuery): Promise<Page<RepositoryView>> {
     authorize(actor, 'repositories:read');
     return this.#options.database.read({ tenantId: actor.tenantId }, async (tx) => {
-      const query = tx.createQueryBuilder(Repository, 'r').where('r.tenantId = :tenantId AND r.deletedAt IS NULL', { tenantId: actor.tenantId });
+      const query = tx
+        .createQueryBuilder(Repository, 'r')
+        .where('r.tenantId = :tenantId AND r.deletedAt IS NULL', { tenantId: actor.tenantId });
       if (after !== undefined) query.andWhere('r.id > :after', { after: cursor(after) });
-      const rows = await query.orderBy('r.id').take(limit + 1).getMany();
+      const rows = await query
+        .orderBy('r.id')
+        .take(limit + 1)
+        .getMany();
       const page = rows.slice(0, limit);
       const clients = await defaultClients(tx, page);
       const next = rows.length > limit ? (page.at(-1)?.id ?? null) : null;
@@ -127,7 +178,11 @@ export class Repositories {
     authorize(actor, 'repositories:write');
     return carryOut(this.#options.database, actor, async (tx) => {
       const repository = await enter(tx, slug, { lock: true });
-      const changed = { name: name ?? repository.name, settings: { ...repository.settings, ...settings }, settingsVersion: repository.settingsVersion + 1 };
+      const changed = {
+        name: name ?? repository.name,
+        settings: { ...repository.settings, ...settings },
+        settingsVersion: repository.settingsVersion + 1,
+      };
       await write(tx, actor, repository, 'repository.updated', changed, { changed: Object.keys({ name, ...settings }) });
       return this.#view(tx, { ...repository, ...changed });
     });
@@ -164,7 +219,8 @@ export class Repositories {
     return carryOut(this.#options.database, actor, async (tx) => {
       const repository = await enter(tx, slug, { lock: true, deleted: true });
       if (!repository.deletedAt) throw new Problem('conflict', 'The repository is not deleted.');
-      if (Date.now() - repository.deletedAt.getTime() > keptDays * 86_400_000) throw new Problem('conflict', `The repository was deleted more than ${keptDays} days ago.`);
+      if (Date.now() - repository.deletedAt.getTime() > keptDays * 86_400_000)
+        throw new Problem('conflict', `The repository was deleted more than ${keptDays} days ago.`);
       await write(tx, actor, repository, 'repository.restored', { deletedAt: null });
       await announce(tx, actor.tenantId, 'repository.restored', { repositoryId: repository.id, slug });
       return this.#view(tx, { ...repository, deletedAt: null });
@@ -211,7 +267,14 @@ export class Repositories {
   }
 }
 
-async function write(tx: EntityManager, actor: Actor, repository: Repository, action: string, change: Partial<Repository>, details = {}): Promise<void> {
+async function write(
+  tx: EntityManager,
+  actor: Actor,
+  repository: Repository,
+  action: string,
+  change: Partial<Repository>,
+  details = {},
+): Promise<void> {
   await tx.update(Repository, { tenantId: repository.tenantId, id: repository.id }, change);
   await audit(tx, actor, { action, repositoryId: repository.id, targetKind: 'repository', targetId: repository.id, details });
 }
@@ -239,5 +302,7 @@ function clientsOf(clients: Client[], repository: Repository): [appClient: Clien
 /** @throws Problem `invalid-request` when the cursor is not one that a list gave. */
 function cursor(after: string): string {
   if (isId(after)) return after;
-  throw new Problem('invalid-request', 'The cursor is not one that a list gave.', { errors: [{ pointer: '/after', detail: 'must be the `next` of an earlier page' }] });
+  throw new Problem('invalid-request', 'The cursor is not one that a list gave.', {
+    errors: [{ pointer: '/after', detail: 'must be the `next` of an earlier page' }],
+  });
 }

@@ -20,7 +20,10 @@ let consoleRepository: KnownRepository;
 
 const ring = () => KeyRing.parse(`k1:${randomBytes(32).toString('base64')}`);
 const [peppers, encryption] = [ring(), ring()];
-const urls = { authorityUrls: new AddressTemplate('http://localhost:4100/{repository}'), repositoryUrls: new AddressTemplate('http://localhost:4200/{repository}') };
+const urls = {
+  authorityUrls: new AddressTemplate('http://localhost:4100/{repository}'),
+  repositoryUrls: new AddressTemplate('http://localhost:4200/{repository}'),
+};
 const problem = (type: string) => expect.objectContaining({ type }) as Problem;
 const password = 'correct horse battery staple';
 let slugs = 0;
@@ -87,7 +90,12 @@ describe('provisioning', () => {
     expect(made.toolClient.secret.value).toMatch(/^lk_test_cs_/);
     const known = (await directory.find(slug)) as KnownRepository;
     const answer = await check.ask({ repositoryId: known.id, clientId: made.toolClient.clientId, withSecrets: true });
-    expect(answer).toMatchObject({ repository: { alive: true }, client: { kind: 'tool' }, subject: { loginName: 'builtin\\publicadmin', enabled: true }, secrets: [{ alive: true }] });
+    expect(answer).toMatchObject({
+      repository: { alive: true },
+      client: { kind: 'tool' },
+      subject: { loginName: 'builtin\\publicadmin', enabled: true },
+      secrets: [{ alive: true }],
+    });
     const { rows } = await test.owner.query(
       `SELECT (SELECT count(*)::int FROM signing_keys WHERE repository_id = $1) AS keys, (SELECT count(*)::int FROM content_nodes WHERE repository_id = $1 AND path = '/Root/Content') AS content`,
       [known.id],
@@ -95,25 +103,30 @@ describe('provisioning', () => {
     expect(rows).toEqual([{ keys: 1, content: 1 }]);
   });
 
-  it.each(['content_nodes', 'clients', 'secret_versions', 'signing_keys', 'audit_events'])('leaves nothing behind when %s cannot be written', async (table) => {
-    const slug = freshSlug();
-    const count = async () => (await test.owner.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`)).rows[0]?.n;
-    const before = await count();
-    await test.owner.query(`ALTER TABLE ${table} ADD CONSTRAINT broken CHECK (false) NOT VALID`);
-    try {
-      await expect(repositories.create(actor, { slug, name: 'Half', environment: 'production' })).rejects.toThrow();
-    } finally {
-      await test.owner.query(`ALTER TABLE ${table} DROP CONSTRAINT broken`);
-    }
-    expect(await count()).toBe(before);
-    expect(await directory.find(slug)).toBeUndefined();
-    // The slug is free again, since nothing was made of it.
-    await repositories.create(actor, { slug, name: 'Whole', environment: 'production' });
-  });
+  it.each(['content_nodes', 'clients', 'secret_versions', 'signing_keys', 'audit_events'])(
+    'leaves nothing behind when %s cannot be written',
+    async (table) => {
+      const slug = freshSlug();
+      const count = async () => (await test.owner.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table}`)).rows[0]?.n;
+      const before = await count();
+      await test.owner.query(`ALTER TABLE ${table} ADD CONSTRAINT broken CHECK (false) NOT VALID`);
+      try {
+        await expect(repositories.create(actor, { slug, name: 'Half', environment: 'production' })).rejects.toThrow();
+      } finally {
+        await test.owner.query(`ALTER TABLE ${table} DROP CONSTRAINT broken`);
+      }
+      expect(await count()).toBe(before);
+      expect(await directory.find(slug)).toBeUndefined();
+      // The slug is free again, since nothing was made of it.
+      await repositories.create(actor, { slug, name: 'Whole', environment: 'production' });
+    },
+  );
 
   it('gives one slug to one of many who ask for it at once', async () => {
     const slug = freshSlug();
-    const all = await Promise.allSettled(Array.from({ length: 8 }, () => repositories.create(actor, { slug, name: 'x', environment: 'production' })));
+    const all = await Promise.allSettled(
+      Array.from({ length: 8 }, () => repositories.create(actor, { slug, name: 'x', environment: 'production' })),
+    );
     expect(all.filter((each) => each.status === 'fulfilled')).toHaveLength(1);
     for (const each of all) if (each.status === 'rejected') expect(each.reason).toEqual(problem('slug-taken'));
   });
@@ -122,7 +135,9 @@ describe('provisioning', () => {
     const limited = await actorOf(await addTenant(options(), 'Limited'));
     await test.owner.query(`UPDATE tenants SET settings = '{"maxRepositories": 1}' WHERE id = $1`, [limited.tenantId]);
     await repositories.create(limited, { slug: freshSlug(), name: 'One', environment: 'production' });
-    await expect(repositories.create(limited, { slug: freshSlug(), name: 'Two', environment: 'production' })).rejects.toEqual(problem('quota-exceeded'));
+    await expect(repositories.create(limited, { slug: freshSlug(), name: 'Two', environment: 'production' })).rejects.toEqual(
+      problem('quota-exceeded'),
+    );
   });
 });
 
@@ -165,7 +180,9 @@ describe('an invitation', () => {
     const { link } = await users.invite(actor, slug, user.id);
     await test.owner.query(`UPDATE invitations SET expires_at = now() WHERE user_id = $1`, [user.id]);
     const acme = (await directory.find(slug)) as KnownRepository;
-    await expect(invitations.accept(acme, tokenIn(link), { loginName: '', name: '', email: null, password })).rejects.toEqual(problem('not-found'));
+    await expect(invitations.accept(acme, tokenIn(link), { loginName: '', name: '', email: null, password })).rejects.toEqual(
+      problem('not-found'),
+    );
   });
 });
 
@@ -180,7 +197,12 @@ describe('signing in', () => {
 
   it('takes the login name or the address in any case, and the right password only', async () => {
     for (const name of ['anna', 'ANNA', 'Anna@Example.com']) expect(await signIn(test.database, acme, name, password)).toBeDefined();
-    for (const [name, wrong] of [['anna', `${password} `], ['nobody', password], ['', ''], ['publicadmin', password]] as const) {
+    for (const [name, wrong] of [
+      ['anna', `${password} `],
+      ['nobody', password],
+      ['', ''],
+      ['publicadmin', password],
+    ] as const) {
       expect(await signIn(test.database, acme, name, wrong)).toBeUndefined();
     }
   });
@@ -191,7 +213,10 @@ describe('signing in', () => {
 
   it('is refused once the person is disabled, and the cut-off is in the answer', async () => {
     const bert = await users.create(actor, acme.slug, { loginName: 'bert', password, administrator: false });
-    expect(await users.update(actor, acme.slug, bert.id, { enabled: false })).toMatchObject({ enabled: false, cutoff: { id: expect.any(String) as string } });
+    expect(await users.update(actor, acme.slug, bert.id, { enabled: false })).toMatchObject({
+      enabled: false,
+      cutoff: { id: expect.any(String) as string },
+    });
     expect(await signIn(test.database, acme, 'bert', password)).toBeUndefined();
   });
 });

@@ -1,4 +1,12 @@
-import { Problem, type CreateUserBody, type CutoffView, type Page, type PageQuery, type UpdateUserBody, type UserView } from '@latchkey/contracts';
+import {
+  Problem,
+  type CreateUserBody,
+  type CutoffView,
+  type Page,
+  type PageQuery,
+  type UpdateUserBody,
+  type UserView,
+} from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
 import { createUser, findUser, listUsers, updateUser, wellKnown, type KnownUser } from '@latchkey/content';
 import { announced, confirmCutoff, hashPassword, recordCutoff, type KeyRing } from '@latchkey/credentials';
@@ -43,7 +51,12 @@ export class Users {
     const passwordHash = password === undefined ? null : await hashPassword(password);
     return carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
-      const user = await createUser(tx, wellKnown.admin, { ...person, tenantId: repository.tenantId, repositoryId: repository.id, passwordHash });
+      const user = await createUser(tx, wellKnown.admin, {
+        ...person,
+        tenantId: repository.tenantId,
+        repositoryId: repository.id,
+        passwordHash,
+      });
       await audit(tx, actor, { action: 'user.created', repositoryId: repository.id, targetKind: 'user', targetId: String(user.id) });
       await announce(tx, actor.tenantId, 'user.created', { repositoryId: repository.id, userId: user.id });
       return present(user);
@@ -54,22 +67,38 @@ export class Users {
    * Changes a user. When it resolves after a new password or a disabling, no node accepts a token or session of the user
    * that is older; the answer says so with a cut-off.
    */
-  async update(actor: Actor, slug: string, id: number, { password, ...change }: UpdateUserBody): Promise<UserView & { cutoff?: CutoffView }> {
+  async update(
+    actor: Actor,
+    slug: string,
+    id: number,
+    { password, ...change }: UpdateUserBody,
+  ): Promise<UserView & { cutoff?: CutoffView }> {
     authorize(actor, 'users:write');
     const passwordHash = password === undefined ? undefined : await hashPassword(password);
     const { view, repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
-      const { user, changed, endedTokens } = await updateUser(tx, wellKnown.admin, { repositoryId: repository.id, id, ...change, passwordHash });
+      const { user, changed, endedTokens } = await updateUser(tx, wellKnown.admin, {
+        repositoryId: repository.id,
+        id,
+        ...change,
+        passwordHash,
+      });
       const cutoff = endedTokens ? await recordCutoff(tx, repository, { kind: 'user.changed', userId: id }) : undefined;
       const target = { repositoryId: repository.id, userId: id };
-      const details = { changed: changed.map((member) => (member === 'passwordHash' ? 'password' : member)), ...(cutoff ? { cutoffId: cutoff.id } : {}) };
+      const details = {
+        changed: changed.map((member) => (member === 'passwordHash' ? 'password' : member)),
+        ...(cutoff ? { cutoffId: cutoff.id } : {}),
+      };
       await audit(tx, actor, { action: 'user.updated', repositoryId: repository.id, targetKind: 'user', targetId: String(id), details });
       if (cutoff && change.enabled === false) await announce(tx, actor.tenantId, 'user.disabled', { ...target, ...announced(cutoff) });
       if (cutoff && passwordHash) await announce(tx, actor.tenantId, 'user.password.changed', { ...target, ...announced(cutoff) });
       if (change.enabled && changed.includes('enabled')) await announce(tx, actor.tenantId, 'user.enabled', target);
       return { view: present(user), repositoryId: repository.id, cutoff };
     });
-    return { ...view, ...(cutoff ? { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) } : {}) };
+    return {
+      ...view,
+      ...(cutoff ? { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) } : {}),
+    };
   }
 
   /** A one-time link with which the person sets a password. It is in this answer only and works for seven days. */
@@ -82,7 +111,12 @@ export class Users {
         const repository = await enter(tx, slug);
         const user = await findUser(tx, { repositoryId: repository.id, id });
         if (!user || user.technical) throw new Problem('not-found', 'There is no such user in this repository.');
-        const token = await createInvitation(tx, this.#peppers, { repositoryId: repository.id, tenantId: repository.tenantId, userId: id, role: null });
+        const token = await createInvitation(tx, this.#peppers, {
+          repositoryId: repository.id,
+          tenantId: repository.tenantId,
+          userId: id,
+          role: null,
+        });
         await audit(tx, actor, { action: 'user.invited', repositoryId: repository.id, targetKind: 'user', targetId: String(id) });
         return { link: `${this.#authorityUrls.of(slug)}/invitation/${token}` };
       },

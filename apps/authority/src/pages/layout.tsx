@@ -59,7 +59,18 @@ export interface FieldProps {
   minLength?: number;
 }
 
-export function Field({ label, name, type = 'text', value, autocomplete, hint, faulty = false, autofocus = false, required = true, minLength }: FieldProps) {
+export function Field({
+  label,
+  name,
+  type = 'text',
+  value,
+  autocomplete,
+  hint,
+  faulty = false,
+  autofocus = false,
+  required = true,
+  minLength,
+}: FieldProps) {
   const described = [hint ? `${name}-hint` : '', faulty ? 'fault' : ''].filter(Boolean).join(' ');
   return (
     <div class="field">

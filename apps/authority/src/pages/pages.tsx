@@ -21,7 +21,10 @@ export function pageHeaders({ formTargets = '', script = '' } = {}): Record<stri
   };
 }
 
-export function signInPage(issuer: Issuer, { app, action, name, fault }: { app: string; action: string; name?: string; fault?: string }): string {
+export function signInPage(
+  issuer: Issuer,
+  { app, action, name, fault }: { app: string; action: string; name?: string; fault?: string },
+): string {
   return page({
     title: 'Sign in',
     repositoryName: issuer.name,
@@ -34,7 +37,14 @@ export function signInPage(issuer: Issuer, { app, action, name, fault }: { app: 
         <form method="post" action={action}>
           <Fault>{fault}</Fault>
           <Field label="User name or e-mail" name="login" value={name} autocomplete="username" faulty={Boolean(fault)} autofocus={!name} />
-          <Field label="Password" name="password" type="password" autocomplete="current-password" faulty={Boolean(fault)} autofocus={Boolean(name)} />
+          <Field
+            label="Password"
+            name="password"
+            type="password"
+            autocomplete="current-password"
+            faulty={Boolean(fault)}
+            autofocus={Boolean(name)}
+          />
           <button type="submit">Sign in</button>
           <button type="submit" class="quiet" name="cancel" value="yes" formNoValidate>
             Cancel
@@ -96,7 +106,14 @@ export function invitationPage(issuer: Issuer, invitation: OpenInvitation, actio
             faulty={form.faulty === 'password'}
             autofocus={Boolean(user)}
           />
-          <Field label="Password again" name="again" type="password" autocomplete="new-password" minLength={15} faulty={form.faulty === 'again'} />
+          <Field
+            label="Password again"
+            name="again"
+            type="password"
+            autocomplete="new-password"
+            minLength={15}
+            faulty={form.faulty === 'again'}
+          />
           <button type="submit">{user ? 'Set password' : 'Create account'}</button>
         </form>
       </>
@@ -105,7 +122,10 @@ export function invitationPage(issuer: Issuer, invitation: OpenInvitation, actio
 }
 
 /** A page that says one thing and may lead on. */
-export function messagePage(issuer: Issuer | undefined, { title, text, detail, link }: { title: string; text: string; detail?: string | undefined; link?: { href: string; label: string } }): string {
+export function messagePage(
+  issuer: Issuer | undefined,
+  { title, text, detail, link }: { title: string; text: string; detail?: string | undefined; link?: { href: string; label: string } },
+): string {
   return page({
     title,
     repositoryName: issuer?.name ?? 'Latchkey',
@@ -147,7 +167,8 @@ export function signOutPage(ctx: KoaContextWithOIDC, issuer: Issuer, form: strin
   const { session, entities, client, params } = ctx.oidc;
   const hint = entities.IdTokenHint as { payload?: { sub?: string } } | undefined;
   const proved = hint?.payload?.sub !== undefined && hint.payload.sub === session?.accountId;
-  const target = URL.parse(String(params?.post_logout_redirect_uri ?? ''));
+  const { post_logout_redirect_uri: back } = (params ?? {}) as { post_logout_redirect_uri?: string };
+  const target = URL.parse(back ?? '');
   const [, action = ''] = /action="([^"]*)"/.exec(form) ?? [];
   const [, xsrf = ''] = /name="xsrf" value="([^"]*)"/.exec(form) ?? [];
   ctx.set(pageHeaders({ formTargets: target ? formTarget(target) : '', ...(proved ? { script: pressButtonHash } : {}) }));

@@ -74,7 +74,14 @@ export async function startApi(): Promise<RunningApi> {
   };
 }
 
-async function call(url: string, token: string, method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Response> {
+async function call(
+  url: string,
+  token: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<Response> {
   return fetch(`${url}${path}`, {
     method,
     signal: AbortSignal.timeout(10_000),
@@ -92,7 +99,12 @@ async function mint(test: TestDatabase, config: Config, { credential }: NewTenan
     const [jwk] = await new SigningKeys(test.database).privateJwks(repository, config.KEY_ENCRYPTION_KEYS);
     const answer = await new CredentialCheck(pool).ask({ repositoryId: repository.id, clientId: credential.clientId });
     if (!jwk || !answer) throw new Error('the console has no key');
-    const claims = { client_id: credential.clientId, scope: 'sensenet', jti: randomBytes(8).toString('hex'), ...boundClaims(answer, { versionId: credential.secret.id }) };
+    const claims = {
+      client_id: credential.clientId,
+      scope: 'sensenet',
+      jti: randomBytes(8).toString('hex'),
+      ...boundClaims(answer, { versionId: credential.secret.id }),
+    };
     return await new SignJWT({ ...claims })
       .setProtectedHeader({ alg: 'ES256', kid: jwk.kid, typ: 'at+jwt' })
       .setIssuer(config.AUTHORITY_URL_TEMPLATE.of(consoleSlug))

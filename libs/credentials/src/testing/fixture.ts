@@ -53,7 +53,14 @@ export async function openFixture(): Promise<CredentialsFixture> {
       await tx.insert(Tenant, { id: tenantId, name: slug });
       await tx.insert(RepositorySlug, { slug, repositoryId: id, tenantId });
       await tx.insert(Repository, { tenantId, id, slug, name: slug, environment, settings });
-      await tx.insert(RepositoryUser, { repositoryId: id, id: toolUserId, tenantId, loginName: 'publicadmin', name: 'Tool', technical: true });
+      await tx.insert(RepositoryUser, {
+        repositoryId: id,
+        id: toolUserId,
+        tenantId,
+        loginName: 'publicadmin',
+        name: 'Tool',
+        technical: true,
+      });
       const tool = await insertClient(tx, { repositoryId: id, tenantId, kind: 'tool', name: 'Tool', userId: toolUserId });
       const secret = await insertSecret(tx, peppers, { tenantId, repositoryId: id, clientId: tool.id, environment });
       await createSigningKey(tx, encryption, { tenantId, id });

@@ -10,7 +10,25 @@ export * from './tenancy.js';
 
 /** Every table, for the data source and for the test that compares them with the migrations. */
 export const entities = [
-  AuditEvent, Client, ContentCounter, ContentGroupMember, ContentNode, ContentPermission, Cutoff, IdempotencyKey, Invitation,
-  Member, OidcRecord, OutboxRow, Repository, RepositorySlug, RepositoryUser, RevokedToken, SecretVersion, SigningKey, Tenant,
-  Webhook, WebhookDelivery,
+  AuditEvent,
+  Client,
+  ContentCounter,
+  ContentGroupMember,
+  ContentNode,
+  ContentPermission,
+  Cutoff,
+  IdempotencyKey,
+  Invitation,
+  Member,
+  OidcRecord,
+  OutboxRow,
+  Repository,
+  RepositorySlug,
+  RepositoryUser,
+  RevokedToken,
+  SecretVersion,
+  SigningKey,
+  Tenant,
+  Webhook,
+  WebhookDelivery,
 ];

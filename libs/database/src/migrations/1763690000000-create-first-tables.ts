@@ -344,8 +344,18 @@ const recordTables = `
 const tenantScoped = ['webhooks', 'webhook_deliveries', 'outbox', 'audit_events', 'idempotency_keys'];
 
 const repositoryScoped = [
-  'repository_slugs', 'members', 'repository_users', 'clients', 'secret_versions', 'signing_keys', 'invitations', 'cutoffs',
-  'content_counters', 'content_nodes', 'content_group_members', 'content_permissions',
+  'repository_slugs',
+  'members',
+  'repository_users',
+  'clients',
+  'secret_versions',
+  'signing_keys',
+  'invitations',
+  'cutoffs',
+  'content_counters',
+  'content_nodes',
+  'content_group_members',
+  'content_permissions',
 ];
 
 const policies = (table: string, columns: string) => `
