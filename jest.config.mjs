@@ -16,7 +16,8 @@ const project = (displayName, testMatch, more = {}) => ({
 export default {
   watchman: false,
   projects: [
-    project('unit', ['{libs,apps,tools}/*/dist/**/*.spec.js', '!**/*.integration.spec.js']),
+    // The portal's are not compiled one by one: Node strips their types.
+    project('unit', ['{libs,apps,tools}/*/dist/**/*.spec.js', 'apps/portal/src/**/*.spec.ts', '!**/*.integration.spec.js']),
     project('integration', ['{libs,apps,tools}/*/dist/**/*.integration.spec.js'], {
       globalSetup: '<rootDir>/libs/database/dist/testing/global-setup.js',
       globalTeardown: '<rootDir>/libs/database/dist/testing/global-teardown.js',

@@ -1,0 +1,150 @@
+import { Anchor, Button, EmptyState, Paper, Select, Skeleton, Stack, Tabs, Text, Title } from '@mantine/core';
+import { LockClosedIcon } from '@radix-ui/react-icons';
+import { Link, Redirect, useLocation } from 'wouter';
+import { toProblem } from '../api/problem.ts';
+import { useClients, useRepositories, useRepository, type Repository } from '../api/queries.ts';
+import { ExactValue, Fact, Facts } from '../controls/exact-value.tsx';
+import { Page } from '../controls/page.tsx';
+import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { ToolClient } from './tool-client.tsx';
+
+const tabs = ['app', 'token'] as const;
+
+/** Client IDs and secrets of one repository at a time; which one is in the address, and so is the tab. */
+export function ApiKeysPage({ slug, tab }: { slug: string | undefined; tab: string | undefined }) {
+  const [, navigate] = useLocation();
+  const list = useRepositories(200);
+  const repositories = list.data?.pages.flatMap((page) => page.items);
+  const present = tabs.find((each) => each === tab) ?? 'app';
+  const [first] = repositories ?? [];
+  if (slug === undefined && first) return <Redirect to={`/api-keys/${first.slug}/${present}`} replace />;
+  return (
+    <Page title="API keys">
+      {list.error && <ProblemAlert problem={toProblem(list.error)} retry={() => void list.refetch()} />}
+      {list.isPending && <Skeleton height={60} maw={420} role="status" aria-label="Loading the repositories…" />}
+      {repositories?.length === 0 && <NoRepository />}
+      {slug !== undefined && repositories && repositories.length > 0 && (
+        <>
+          <Select
+            label="Repository"
+            description="Client IDs and secrets belong to one repository."
+            data={repositories.map((each) => ({ value: each.slug, label: `${each.name} (${each.slug})` }))}
+            value={slug}
+            onChange={(value) => value !== null && navigate(`/api-keys/${value}/${present}`)}
+            searchable
+            allowDeselect={false}
+            maw={420}
+            nothingFoundMessage="No repository is called that"
+          />
+          <KeysOf slug={slug} tab={present} onTab={(next) => navigate(`/api-keys/${slug}/${next}`, { replace: true })} />
+        </>
+      )}
+    </Page>
+  );
+}
+
+function KeysOf({ slug, tab, onTab }: { slug: string; tab: string; onTab: (tab: string) => void }) {
+  const repository = useRepository(slug);
+  if (repository.error) return <ProblemAlert problem={toProblem(repository.error)} retry={() => void repository.refetch()} />;
+  return (
+    <Tabs value={tab} onChange={(next) => next !== null && onTab(next)} keepMounted={false}>
+      <Tabs.List>
+        <Tabs.Tab value="app" px={{ base: 'xs', sm: 'md' }}>
+          Client ID for your app
+        </Tabs.Tab>
+        <Tabs.Tab value="token" px={{ base: 'xs', sm: 'md' }}>
+          Personal access token
+        </Tabs.Tab>
+      </Tabs.List>
+      <Tabs.Panel value="app" pt="lg">
+        {repository.data && <AppClients repository={repository.data} />}
+      </Tabs.Panel>
+      <Tabs.Panel value="token" pt="lg">
+        {repository.data && <ToolClients repository={repository.data} />}
+      </Tabs.Panel>
+    </Tabs>
+  );
+}
+
+function AppClients({ repository }: { repository: Repository }) {
+  const clients = useClients(repository.slug);
+  return (
+    <Stack>
+      <Text maw={720}>
+        For an application in which <b>people sign in themselves</b>: a web page, a mobile app, a program on a desktop. It needs no secret,
+        because everybody proves who they are with their own password. Put the client ID into the application's configuration, together with
+        the authority URL.
+      </Text>
+      <ProblemAlert problem={clients.error ? toProblem(clients.error) : undefined} retry={() => void clients.refetch()} />
+      {clients.isPending && <Skeleton height={90} />}
+      {clients.data
+        ?.filter((client) => client.kind === 'app')
+        .map((client) => (
+          <Paper key={client.clientId} withBorder p="md">
+            <Title order={2} size="h5" mb="sm">
+              {client.name}
+            </Title>
+            <Facts>
+              <Fact name="Client ID">
+                <ExactValue value={client.clientId} what={`the client ID of ${client.name}`} />
+              </Fact>
+              <Fact name="Authority URL">
+                <ExactValue value={repository.authorityUrl} what="the authority URL" />
+              </Fact>
+            </Facts>
+          </Paper>
+        ))}
+      <Text size="sm">
+        Redirect URIs, and configuration to paste, are on{' '}
+        <Anchor component={Link} href={`/repositories/${repository.slug}`} inherit underline="always">
+          the page of {repository.name}
+        </Anchor>
+        .
+      </Text>
+    </Stack>
+  );
+}
+
+function ToolClients({ repository }: { repository: Repository }) {
+  const clients = useClients(repository.slug);
+  return (
+    <Stack>
+      <Stack gap="xs" maw={720}>
+        <Text>
+          For a <b>tool</b>, or for calls from one server to another. It needs a client ID and a secret, and everything it does is done in
+          the name of one user of the repository, which is the default administrator unless you choose another.
+        </Text>
+        <Text>
+          The secret is what a password is for a person. Give it to nobody, and keep it out of source code. If somebody else may know it,
+          regenerate it: the earlier one is refused from that moment on, and every tool that uses it needs the new one. A client ID cannot
+          be regenerated.
+        </Text>
+      </Stack>
+      <ProblemAlert problem={clients.error ? toProblem(clients.error) : undefined} retry={() => void clients.refetch()} />
+      {clients.isPending && <Skeleton height={160} />}
+      {clients.data
+        ?.filter((client) => client.kind === 'tool')
+        .map((client) => (
+          <ToolClient key={client.clientId} repository={repository} client={client} />
+        ))}
+    </Stack>
+  );
+}
+
+function NoRepository() {
+  return (
+    <Paper withBorder p="xl">
+      <EmptyState
+        icon={<LockClosedIcon />}
+        title="No repository, no keys"
+        description="Client IDs and secrets come with a repository. Create one first."
+      >
+        <EmptyState.Actions>
+          <Button component={Link} href="/new-repository">
+            Create a repository
+          </Button>
+        </EmptyState.Actions>
+      </EmptyState>
+    </Paper>
+  );
+}

@@ -1,0 +1,52 @@
+import { createContext, use } from 'react';
+import createClient, { type Client } from 'openapi-fetch';
+import { problemFrom, unreachable } from './problem.ts';
+import type { paths } from './schema.ts';
+
+/** The tenant API's client, generated from its OpenAPI document. */
+export type Api = Client<paths>;
+
+/** Where the client gets its tokens. */
+export interface Tokens {
+  /** The present access token. */
+  current(): Promise<string | undefined>;
+  /** A new one, after the present one was refused. @throws ApiProblem `unauthenticated` when the session has ended. */
+  renewed(): Promise<string>;
+}
+
+/** A client whose calls carry a token, and are sent once more with a new one when it was refused. */
+export function createApi(tokens: Tokens): Api {
+  const send = async (request: Request, token: string | undefined) => {
+    if (token !== undefined) request.headers.set('authorization', `Bearer ${token}`);
+    try {
+      return await fetch(request);
+    } catch (error) {
+      if (request.signal.aborted) throw error;
+      throw unreachable(error);
+    }
+  };
+  return createClient<paths>({
+    baseUrl: window.location.origin,
+    fetch: async (request) => {
+      const again = request.clone();
+      const response = await send(request, await tokens.current());
+      return response.status === 401 ? send(again, await tokens.renewed()) : response;
+    },
+  });
+}
+
+/** The body of a success. @throws ApiProblem for anything else. */
+export async function answerOf<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  const { data, error, response } = await call;
+  if (!response.ok) throw problemFrom(response.status, error);
+  return data as T;
+}
+
+export const ApiContext = createContext<Api | undefined>(undefined);
+
+/** The client of whoever is signed in. */
+export function useApi(): Api {
+  const api = use(ApiContext);
+  if (!api) throw new Error('only pages of a signed-in member call the API');
+  return api;
+}

@@ -1,0 +1,112 @@
+import { QueryClient, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import type { Api } from './api.ts';
+import { answerOf, useApi } from './api.ts';
+import { toProblem } from './problem.ts';
+
+/*
+ * What the portal reads. Changes do not go through the query client: their answers may hold a secret, and what it has
+ * seen it keeps. They go through `useChange`.
+ */
+
+/** Keeps what was read; asks again by itself only when asking again can help. */
+export function createQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: { staleTime: 10_000, networkMode: 'always', retry: (failures, error) => failures < 2 && toProblem(error).isPassing },
+    },
+  });
+}
+
+type Answer<T extends (...args: never[]) => Promise<unknown>> = Awaited<ReturnType<T>>;
+
+const readRepository = (api: Api, slug: string, signal?: AbortSignal) =>
+  answerOf(api.GET('/v1/repositories/{slug}', { params: { path: { slug } }, signal: signal ?? null }));
+const readClients = (api: Api, slug: string, signal: AbortSignal) =>
+  answerOf(api.GET('/v1/repositories/{slug}/clients', { params: { path: { slug } }, signal }));
+const readSecrets = (api: Api, slug: string, clientId: string, signal: AbortSignal) =>
+  answerOf(api.GET('/v1/repositories/{slug}/clients/{clientId}/secrets', { params: { path: { slug, clientId } }, signal }));
+const readUser = (api: Api, slug: string, id: number, signal: AbortSignal) =>
+  answerOf(api.GET('/v1/repositories/{slug}/users/{id}', { params: { path: { slug, id: String(id) } }, signal }));
+
+export type Repository = Answer<typeof readRepository>;
+export type RepositoryClient = Answer<typeof readClients>['items'][number];
+export type SecretVersion = Answer<typeof readSecrets>['items'][number];
+export type User = Answer<typeof readUser>;
+
+/** Names of what is kept, from the whole to the part; forgetting a whole forgets its parts. */
+export const kept = {
+  repositories: ['repositories'] as const,
+  repository: (slug: string) => ['repository', slug] as const,
+  clients: (slug: string) => ['repository', slug, 'clients'] as const,
+  secrets: (slug: string, clientId: string) => ['repository', slug, 'clients', clientId, 'secrets'] as const,
+  users: (slug: string) => ['repository', slug, 'users'] as const,
+};
+
+/** All repositories of the tenant, a page at a time. */
+export function useRepositories(limit = 50) {
+  const api = useApi();
+  return useInfiniteQuery({
+    queryKey: [...kept.repositories, limit],
+    queryFn: ({ pageParam, signal }) =>
+      answerOf(api.GET('/v1/repositories', { params: { query: { limit, ...(pageParam ? { after: pageParam } : {}) } }, signal })),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.next,
+  });
+}
+
+export function useRepository(slug: string) {
+  const api = useApi();
+  return useQuery({ queryKey: kept.repository(slug), queryFn: ({ signal }) => readRepository(api, slug, signal) });
+}
+
+export function useClients(slug: string) {
+  const api = useApi();
+  return useQuery({ queryKey: kept.clients(slug), queryFn: async ({ signal }) => (await readClients(api, slug, signal)).items });
+}
+
+/** The secret versions of one tool client, the youngest first. */
+export function useSecrets(slug: string, clientId: string) {
+  const api = useApi();
+  return useQuery({
+    queryKey: kept.secrets(slug, clientId),
+    queryFn: async ({ signal }) =>
+      (await readSecrets(api, slug, clientId, signal)).items.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt)),
+  });
+}
+
+/** The people of a repository, a page at a time. */
+export function useUsers(slug: string, limit = 50) {
+  const api = useApi();
+  return useInfiniteQuery({
+    queryKey: [...kept.users(slug), limit],
+    queryFn: ({ pageParam, signal }) =>
+      answerOf(
+        api.GET('/v1/repositories/{slug}/users', {
+          params: { path: { slug }, query: { limit, ...(pageParam ? { after: pageParam } : {}) } },
+          signal,
+        }),
+      ),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.next,
+  });
+}
+
+/** One user, a technical one too. */
+export function useUser(slug: string, id: number | null) {
+  const api = useApi();
+  return useQuery({
+    queryKey: [...kept.users(slug), 'one', id],
+    queryFn: ({ signal }) => readUser(api, slug, id as number, signal),
+    enabled: id !== null,
+  });
+}
+
+/** Forgets what was read of a repository, so that it is read anew. */
+export function useForget(slug: string): () => Promise<unknown> {
+  const queries = useQueryClient();
+  return () =>
+    Promise.all([
+      queries.invalidateQueries({ queryKey: kept.repositories }),
+      queries.invalidateQueries({ queryKey: kept.repository(slug) }),
+    ]);
+}

@@ -1,0 +1,47 @@
+import type { ReactNode } from 'react';
+import { Alert, Button, List, Stack, Text } from '@mantine/core';
+import { ExclamationTriangleIcon } from '@radix-ui/react-icons';
+import { faultsByField, type ApiProblem } from '../api/problem.ts';
+
+export interface ProblemAlertProps {
+  problem: ApiProblem | undefined;
+  /** Fields of the form beside it, which show their faults themselves. */
+  fields?: readonly string[];
+  /** Tries again what failed, where that can help. */
+  retry?: () => void;
+  /** What else can be done. */
+  children?: ReactNode;
+}
+
+/** What went wrong and what to do, read out when it appears; nothing when nothing did. */
+export function ProblemAlert({ problem, fields = [], retry, children }: ProblemAlertProps) {
+  if (!problem) return null;
+  const elsewhere = Object.entries(faultsByField(problem)).filter(([path]) => !fields.includes(path.split('.')[0] as string));
+  return (
+    <Alert color="red" variant="outline" title={problem.title} icon={<ExclamationTriangleIcon />} role="alert" w="100%">
+      <Stack gap="xs" align="flex-start">
+        <Text size="sm">{problem.message}</Text>
+        {elsewhere.length > 0 && (
+          <List size="sm">
+            {elsewhere.map(([path, detail]) => (
+              <List.Item key={path}>
+                <span className="exact">{path}</span> {detail}
+              </List.Item>
+            ))}
+          </List>
+        )}
+        {problem.type === 'internal' && problem.requestId !== undefined && (
+          <Text size="sm">
+            Request <span className="exact">{problem.requestId}</span>
+          </Text>
+        )}
+        {children}
+        {retry && problem.type !== 'not-found' && (
+          <Button size="xs" variant="default" onClick={retry}>
+            Try again
+          </Button>
+        )}
+      </Stack>
+    </Alert>
+  );
+}

@@ -1,0 +1,62 @@
+import { lazy, Suspense, useState } from 'react';
+import { Anchor, MantineProvider, Text } from '@mantine/core';
+import { QueryClientProvider } from '@tanstack/react-query';
+import { Link, Redirect, Route, Switch, useLocation } from 'wouter';
+import { createQueryClient } from './api/queries.ts';
+import { Page, PageGuard } from './controls/page.tsx';
+import { SignedIn, Waiting } from './session/signed-in.tsx';
+import { Shell } from './shell.tsx';
+import { cssVariables, theme } from './theme.ts';
+
+const RepositoriesPage = lazy(async () => ({ default: (await import('./repositories/repositories-page.tsx')).RepositoriesPage }));
+const CreateRepositoryPage = lazy(async () => ({
+  default: (await import('./repositories/create-repository-page.tsx')).CreateRepositoryPage,
+}));
+const RepositoryPage = lazy(async () => ({ default: (await import('./repositories/repository-page.tsx')).RepositoryPage }));
+const ApiKeysPage = lazy(async () => ({ default: (await import('./api-keys/api-keys-page.tsx')).ApiKeysPage }));
+
+/** The whole portal. Each page is loaded when it is first gone to. */
+export function Portal() {
+  const [queryClient] = useState(createQueryClient);
+  return (
+    <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
+      <QueryClientProvider client={queryClient}>
+        <SignedIn>
+          <Shell>
+            <Pages />
+          </Shell>
+        </SignedIn>
+      </QueryClientProvider>
+    </MantineProvider>
+  );
+}
+
+function Pages() {
+  const [path] = useLocation();
+  return (
+    <PageGuard key={path}>
+      <Suspense fallback={<Waiting words="Loading the page" />}>
+        <Switch>
+          <Route path="/" component={RepositoriesPage} />
+          <Route path="/new-repository" component={CreateRepositoryPage} />
+          <Route path="/repositories/:slug">{({ slug }) => <RepositoryPage slug={slug} />}</Route>
+          <Route path="/api-keys/:slug?/:tab?">{({ slug, tab }) => <ApiKeysPage slug={slug} tab={tab} />}</Route>
+          <Route path="/signed-in">
+            <Redirect to="/" replace />
+          </Route>
+          <Route>
+            <Page title="There is no such page">
+              <Text>
+                The address leads nowhere. Go to{' '}
+                <Anchor component={Link} href="/">
+                  your repositories
+                </Anchor>
+                .
+              </Text>
+            </Page>
+          </Route>
+        </Switch>
+      </Suspense>
+    </PageGuard>
+  );
+}

@@ -1,0 +1,90 @@
+import { lazy, Suspense, useState } from 'react';
+import { Button, Divider, Group, Stack, Text } from '@mantine/core';
+import { answerOf, useApi } from '../api/api.ts';
+import { useForget, type Repository } from '../api/queries.ts';
+import { useChange } from '../api/use-change.ts';
+import { Section } from '../controls/page.tsx';
+import { ProblemAlert } from '../controls/problem-alert.tsx';
+
+const Suspend = lazy(async () => ({ default: (await import('./life-dialogs.tsx')).Suspend }));
+const Delete = lazy(async () => ({ default: (await import('./life-dialogs.tsx')).Delete }));
+
+/** Stops a repository, sets it going again, deletes it. */
+export function Life({ repository, onDeleted }: { repository: Repository; onDeleted: () => void }) {
+  const [asking, setAsking] = useState<'suspend' | 'delete'>();
+  const close = () => setAsking(undefined);
+  return (
+    <Section title="Suspend or delete">
+      <Stack gap="md">
+        <Group justify="space-between">
+          <Text size="sm" maw={600}>
+            {repository.status === 'suspended'
+              ? 'It is suspended: nobody signs in, and every token and secret is refused.'
+              : 'Suspending stops everything about it until you resume it.'}
+          </Text>
+          {repository.status === 'suspended' ? (
+            <Resume slug={repository.slug} />
+          ) : (
+            <Button variant="default" onClick={() => setAsking('suspend')}>
+              Suspend
+            </Button>
+          )}
+        </Group>
+        <Divider />
+        <Group justify="space-between">
+          <Text size="sm" maw={600}>
+            A deleted repository is kept for 30 days, in which it can be restored.
+          </Text>
+          <Button variant="outline" color="var(--mantine-color-error)" onClick={() => setAsking('delete')}>
+            Delete
+          </Button>
+        </Group>
+      </Stack>
+      <Suspense>
+        {asking === 'suspend' && <Suspend repository={repository} onClose={close} />}
+        {asking === 'delete' && <Delete repository={repository} onClose={close} onDeleted={onDeleted} />}
+      </Suspense>
+    </Section>
+  );
+}
+
+function Resume({ slug }: { slug: string }) {
+  const api = useApi();
+  const forget = useForget(slug);
+  const change = useChange(async (headers) => {
+    await answerOf(api.POST('/v1/repositories/{slug}/resume', { params: { path: { slug } }, headers }));
+    await forget();
+  });
+  return (
+    <Stack align="flex-end" gap="xs">
+      <Button loading={change.pending} onClick={() => void change.run()}>
+        Resume
+      </Button>
+      <ProblemAlert problem={change.problem} />
+    </Stack>
+  );
+}
+
+/** What is shown in the place of a repository that was just deleted. */
+export function Deleted({ repository: { slug, name }, onRestored }: { repository: Repository; onRestored: () => void }) {
+  const api = useApi();
+  const forget = useForget(slug);
+  const change = useChange(async (headers) => {
+    await answerOf(api.POST('/v1/repositories/{slug}/restore', { params: { path: { slug } }, headers }));
+    await forget();
+    onRestored();
+  });
+  return (
+    <Section title="It is deleted">
+      <Stack align="flex-start">
+        <Text size="sm" role="status">
+          Nothing of {name} is accepted any more. For 30 days it can be restored as it was.
+        </Text>
+        <ProblemAlert problem={change.problem} />
+        <Button variant="default" loading={change.pending} onClick={() => void change.run()}>
+          Restore it
+        </Button>
+      </Stack>
+    </Section>
+  );
+}

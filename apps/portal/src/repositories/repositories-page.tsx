@@ -1,0 +1,82 @@
+import { Anchor, Button, EmptyState, Group, Paper, Skeleton, Stack, Text, Title } from '@mantine/core';
+import { ArchiveIcon, PlusIcon } from '@radix-ui/react-icons';
+import { Link } from 'wouter';
+import { toProblem } from '../api/problem.ts';
+import { useRepositories, type Repository } from '../api/queries.ts';
+import { Page } from '../controls/page.tsx';
+import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { When } from '../controls/when.tsx';
+import { Status } from './status.tsx';
+
+const createButton = (
+  <Button component={Link} href="/new-repository" leftSection={<PlusIcon />}>
+    Create a repository
+  </Button>
+);
+
+/** Every repository of the tenant. */
+export function RepositoriesPage() {
+  const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useRepositories();
+  const repositories = data?.pages.flatMap((page) => page.items);
+  return (
+    <Page title="Repositories" beside={repositories && repositories.length > 0 ? createButton : undefined}>
+      {error && <ProblemAlert problem={toProblem(error)} retry={() => void refetch()} />}
+      {!repositories && !error && <Skeletons />}
+      {repositories?.length === 0 && <NoRepository />}
+      <Stack component="ul" gap="sm" m={0} p={0} style={{ listStyle: 'none' }}>
+        {repositories?.map((repository) => (
+          <Row key={repository.id} repository={repository} />
+        ))}
+      </Stack>
+      {hasNextPage && (
+        <Button variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()} style={{ alignSelf: 'center' }}>
+          Show more
+        </Button>
+      )}
+    </Page>
+  );
+}
+
+function Row({ repository }: { repository: Repository }) {
+  return (
+    <Paper component="li" withBorder p="md" className="row-link">
+      <Group justify="space-between" gap="sm" wrap="nowrap">
+        <Stack gap={2} miw={0}>
+          <Title order={2} size="h5" style={{ overflowWrap: 'anywhere' }}>
+            <Anchor component={Link} href={`/repositories/${repository.slug}`} inherit>
+              {repository.name}
+            </Anchor>
+          </Title>
+          <Text size="sm" c="dimmed">
+            <span className="exact">{repository.slug}</span> · created <When at={repository.createdAt} />
+          </Text>
+        </Stack>
+        <Status repository={repository} />
+      </Group>
+    </Paper>
+  );
+}
+
+function NoRepository() {
+  return (
+    <Paper withBorder p="xl">
+      <EmptyState icon={<ArchiveIcon />} title="Create your first repository">
+        <EmptyState.Description maw={460}>
+          A repository holds your content and has its own users. With it come an authority at which they sign in, a client ID for your app,
+          and a client ID with a secret for your tools. It is ready in a moment.
+        </EmptyState.Description>
+        <EmptyState.Actions>{createButton}</EmptyState.Actions>
+      </EmptyState>
+    </Paper>
+  );
+}
+
+function Skeletons() {
+  return (
+    <Stack gap="sm" role="status" aria-label="Loading the repositories…">
+      {[0, 1, 2].map((row) => (
+        <Skeleton key={row} height={76} radius="md" />
+      ))}
+    </Stack>
+  );
+}

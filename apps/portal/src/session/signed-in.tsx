@@ -1,0 +1,135 @@
+import { lazy, Suspense, useEffect, useMemo, useState, type ReactNode } from 'react';
+import { Button, Center, Loader, Stack, Text, Title } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import type { User, UserManager } from 'oidc-client-ts';
+import createClient from 'openapi-fetch';
+import { AuthProvider, useAuth } from 'react-oidc-context';
+import { useLocation } from 'wouter';
+import { answerOf, ApiContext, createApi, type Tokens } from '../api/api.ts';
+import { toProblem, unreachable } from '../api/problem.ts';
+import type { paths } from '../api/schema.ts';
+import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { createUserManager, signedInHere, tokensOf } from './user-manager.ts';
+
+const SessionEnded = lazy(async () => ({ default: (await import('./session-ended.tsx')).SessionEnded }));
+
+/** Asks the tenant API where members sign in, which it tells anyone. */
+const findConsole = () =>
+  answerOf(
+    createClient<paths>({ baseUrl: window.location.origin })
+      .GET('/v1/console')
+      .catch((error: unknown) => Promise.reject(unreachable(error))),
+  );
+
+/** Shows its children to a member who is signed in, with a client of the API; to anyone else, the way in. */
+export function SignedIn({ children }: { children: ReactNode }) {
+  const found = useQuery({ queryKey: ['console'], queryFn: findConsole, staleTime: Infinity });
+  const manager = useMemo(() => found.data && createUserManager(found.data), [found.data]);
+  const [, navigate] = useLocation();
+  if (found.error) {
+    return (
+      <Alone>
+        <ProblemAlert problem={toProblem(found.error)} retry={() => void found.refetch()} />
+      </Alone>
+    );
+  }
+  if (!manager) return <Waiting words="Starting" />;
+  const onSigninCallback = (user: User | undefined) => {
+    signedInHere.set();
+    navigate((user?.state as { returnTo?: string } | undefined)?.returnTo ?? '/', { replace: true });
+  };
+  return (
+    <AuthProvider userManager={manager} onSigninCallback={onSigninCallback}>
+      <Door manager={manager}>{children}</Door>
+    </AuthProvider>
+  );
+}
+
+function Door({ manager, children }: { manager: UserManager; children: ReactNode }) {
+  const auth = useAuth();
+  const [ended, setEnded] = useState(false);
+  const api = useMemo(() => createApi(watched(tokensOf(manager), () => setEnded(true))), [manager]);
+  useEffect(() => signedInHere.onRemoved(() => void manager.removeUser()), [manager]);
+
+  const signIn = () => manager.signinRedirect({ state: { returnTo: returnPath() } });
+  const goesByItself = !auth.user && !auth.isLoading && !auth.error && signedInHere.get();
+  useEffect(() => {
+    if (goesByItself) void auth.signinRedirect({ state: { returnTo: returnPath() } });
+    // Once for each time that nobody is signed in.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [goesByItself]);
+
+  if (auth.user) {
+    return (
+      <ApiContext value={api}>
+        {children}
+        <Suspense>{ended && <SessionEnded onClose={() => setEnded(false)} onSignIn={() => void signIn()} />}</Suspense>
+      </ApiContext>
+    );
+  }
+  if (auth.isLoading || goesByItself) return <Waiting words="Signing in" />;
+  return <WayIn failure={auth.error?.message} onSignIn={() => void auth.signinRedirect({ state: { returnTo: returnPath() } })} />;
+}
+
+/** Where to go on after signing in: the page that was asked for. */
+function returnPath(): string {
+  const { pathname, search } = window.location;
+  return pathname === '/signed-in' ? '/' : pathname + search;
+}
+
+/** Tells when the session turns out to have ended. */
+function watched(tokens: Tokens, onEnd: () => void): Tokens {
+  return {
+    current: tokens.current,
+    renewed: async () => {
+      try {
+        return await tokens.renewed();
+      } catch (error) {
+        if (toProblem(error).type === 'unauthenticated') onEnd();
+        throw error;
+      }
+    },
+  };
+}
+
+function WayIn({ failure, onSignIn }: { failure: string | undefined; onSignIn: () => void }) {
+  return (
+    <Alone>
+      <title>Latchkey</title>
+      <img src="/favicon.svg" alt="" width={48} height={48} />
+      <Title order={1}>Latchkey</Title>
+      <Text size="lg">Content repositories, each with its own authority, its own users and its own keys.</Text>
+      {failure !== undefined && (
+        <Text role="alert" c="var(--mantine-color-error)">
+          The authority could not be used: {failure}
+        </Text>
+      )}
+      <Button size="md" onClick={onSignIn}>
+        Sign in
+      </Button>
+      <Text c="dimmed" size="sm">
+        New here? Open the invitation link that you were given. The first start of an installation prints one for its owner.
+      </Text>
+    </Alone>
+  );
+}
+
+/** A page with nothing around it. */
+function Alone({ children }: { children: ReactNode }) {
+  return (
+    <Center component="main" mih="100dvh" p="md">
+      <Stack gap="md" maw={420} align="flex-start">
+        {children}
+      </Stack>
+    </Center>
+  );
+}
+
+/** Stands where a page will be. */
+export function Waiting({ words }: { words: string }) {
+  return (
+    <Center mih="60dvh" role="status" aria-label={`${words}…`}>
+      <Loader />
+    </Center>
+  );
+}

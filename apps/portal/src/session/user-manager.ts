@@ -1,0 +1,77 @@
+import { InMemoryWebStorage, UserManager, WebStorageStateStore } from 'oidc-client-ts';
+import { ApiProblem, unreachable } from '../api/problem.ts';
+import type { Tokens } from '../api/api.ts';
+
+/*
+ * Where a member's tokens are kept: in memory, and nowhere else. The loser was sessionStorage, which spares one round
+ * trip to the authority at a reload. But a browser copies it when a tab is duplicated, so two tabs would present one
+ * refresh token, which the authority takes for theft and ends the sign-in; it writes it to disk to restore a session; and
+ * what is not stored cannot be read there. The cost: a reload goes through the authority, which knows the member by its
+ * own cookie and asks nothing.
+ *
+ * In sessionStorage is, while one is away at the authority, the PKCE verifier, which is of no use without the code; in
+ * localStorage a mark that somebody signed in here, so that the next visit goes to the authority without a press.
+ */
+
+/** Where members sign in, as the tenant API tells it. */
+export interface Console {
+  authority: string;
+  clientId: string;
+}
+
+export function createUserManager({ authority, clientId }: Console): UserManager {
+  const { origin } = window.location;
+  return new UserManager({
+    authority,
+    client_id: clientId,
+    redirect_uri: `${origin}/signed-in`,
+    post_logout_redirect_uri: `${origin}/`,
+    scope: 'openid profile email offline_access sensenet',
+    loadUserInfo: true,
+    // The authority's refresh tokens outlive its session. Its answer to a revocation is empty, and says that it is text.
+    revokeTokensOnSignout: true,
+    revokeTokenAdditionalContentTypes: ['text/plain'],
+    userStore: new WebStorageStateStore({ store: new InMemoryWebStorage() }),
+    stateStore: new WebStorageStateStore({ store: window.sessionStorage, prefix: 'latchkey.sign-in.' }),
+  });
+}
+
+/** The member's tokens. Several calls that are refused at once wait for one renewal. */
+export function tokensOf(manager: UserManager): Tokens {
+  let renewal: Promise<string> | undefined;
+  const renew = async () => {
+    const user = await manager.getUser();
+    if (!user?.refresh_token) throw sessionEnded();
+    try {
+      const renewed = await manager.signinSilent();
+      if (renewed) return renewed.access_token;
+    } catch (error) {
+      // The authority's own words mean that it refused; anything else, that it was not reached.
+      if (!(error instanceof Error && error.name === 'ErrorResponse')) throw unreachable(error);
+    }
+    throw sessionEnded();
+  };
+  return {
+    current: async () => (await manager.getUser())?.access_token,
+    renewed: () => (renewal ??= renew().finally(() => (renewal = undefined))),
+  };
+}
+
+const sessionEnded = () => new ApiProblem('unauthenticated', 'You are no longer signed in', 'Sign in again to go on.');
+
+const mark = 'latchkey.member';
+
+/** The mark that somebody is signed in on this browser. Removing it tells the other tabs. */
+export const signedInHere = {
+  get: () => localStorage.getItem(mark) !== null,
+  set: () => localStorage.setItem(mark, '1'),
+  remove: () => localStorage.removeItem(mark),
+  /** Calls back when another tab has signed out. @returns what ends it. */
+  onRemoved(callback: () => void): () => void {
+    const listen = (event: StorageEvent) => {
+      if (event.key === mark && event.newValue === null) callback();
+    };
+    window.addEventListener('storage', listen);
+    return () => window.removeEventListener('storage', listen);
+  },
+};

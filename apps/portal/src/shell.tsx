@@ -1,0 +1,126 @@
+import type { ReactNode } from 'react';
+import {
+  ActionIcon,
+  AppShell,
+  Burger,
+  Button,
+  Group,
+  Menu,
+  NavLink,
+  Text,
+  useComputedColorScheme,
+  useMantineColorScheme,
+} from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { ArchiveIcon, ExitIcon, LockClosedIcon, MoonIcon, PersonIcon, SunIcon } from '@radix-ui/react-icons';
+import { useAuth } from 'react-oidc-context';
+import { Link, useLocation } from 'wouter';
+import { signedInHere } from './session/user-manager.ts';
+
+const sections = [
+  {
+    title: 'Repositories',
+    href: '/',
+    icon: <ArchiveIcon />,
+    holds: (path: string) => path === '/' || path === '/new-repository' || path.startsWith('/repositories/'),
+  },
+  { title: 'API keys', href: '/api-keys', icon: <LockClosedIcon />, holds: (path: string) => path.startsWith('/api-keys') },
+];
+
+/** What is around every page: the menu, the member, the colours. */
+export function Shell({ children }: { children: ReactNode }) {
+  const [menuIsOpen, menu] = useDisclosure();
+  const [path] = useLocation();
+  return (
+    <AppShell
+      header={{ height: 56 }}
+      navbar={{ width: 220, breakpoint: 'sm', collapsed: { mobile: !menuIsOpen } }}
+      padding={{ base: 'md', sm: 'xl' }}
+    >
+      <a className="skip-link" href="#page">
+        Skip to the page
+      </a>
+      <AppShell.Header>
+        <Group h="100%" px="md" gap="sm" wrap="nowrap">
+          <Burger
+            opened={menuIsOpen}
+            onClick={menu.toggle}
+            hiddenFrom="sm"
+            size="sm"
+            aria-label="Menu"
+            aria-expanded={menuIsOpen}
+            aria-controls="menu"
+          />
+          <Group component={Link as never} {...{ href: '/' }} gap="xs" wrap="nowrap" c="inherit" td="none">
+            <img src="/favicon.svg" alt="" width={28} height={28} />
+            <Text fw={700} size="lg">
+              Latchkey
+            </Text>
+          </Group>
+          <Group ml="auto" gap="xs" wrap="nowrap">
+            <ColourSwitch />
+            <Member />
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar id="menu" p="sm" aria-label="Sections">
+        {sections.map(({ title, href, icon, holds }) => (
+          <NavLink
+            key={href}
+            component={Link}
+            href={href}
+            onClick={menu.close}
+            label={title}
+            leftSection={icon}
+            active={holds(path)}
+            aria-current={holds(path) ? 'page' : undefined}
+          />
+        ))}
+      </AppShell.Navbar>
+      <AppShell.Main id="page">{children}</AppShell.Main>
+    </AppShell>
+  );
+}
+
+function ColourSwitch() {
+  const { setColorScheme } = useMantineColorScheme();
+  const other = useComputedColorScheme('light') === 'light' ? 'dark' : 'light';
+  return (
+    <ActionIcon
+      variant="subtle"
+      color="gray"
+      c="dimmed"
+      size="lg"
+      onClick={() => setColorScheme(other)}
+      aria-label={`Use ${other} colours`}
+    >
+      {other === 'dark' ? <MoonIcon /> : <SunIcon />}
+    </ActionIcon>
+  );
+}
+
+function Member() {
+  const auth = useAuth();
+  const { name, preferred_username: loginName, email } = auth.user?.profile ?? {};
+  const signOut = async () => {
+    signedInHere.remove();
+    await auth.signoutRedirect();
+    // Only reached when the authority was not: then at least this page forgets the member.
+    await auth.removeUser();
+  };
+  return (
+    <Menu position="bottom-end" withinPortal={false}>
+      <Menu.Target>
+        <Button variant="subtle" color="gray" c="var(--mantine-color-text)" leftSection={<PersonIcon />} maw={200}>
+          {name ?? loginName ?? 'You'}
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {email !== undefined && <Menu.Label>{email}</Menu.Label>}
+        <Menu.Item leftSection={<ExitIcon />} onClick={() => void signOut()}>
+          Sign out
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
