@@ -1,4 +1,5 @@
 import { Problem, type RepositoryPermission } from '@latchkey/contracts';
+import { isBelow } from './statement.js';
 import { wellKnown } from './well-known.js';
 
 /**
@@ -43,11 +44,11 @@ export function readablePart(caller: Caller): 'everything' | 'content' | 'users'
 
 /**
  * A condition on the node `n` that is true in the part of the tree which the caller's credential opens. Everyone may read
- * its own user.
+ * its own user, who is the first of the identities in $2.
  */
 export function readableCondition(caller: Caller): string {
-  const ofUsers = `(lower(n.path) = '${usersPath}' OR lower(n.path) LIKE '${usersPath}/%')`;
-  const itself = `n.id = ${Math.trunc(caller.userId)}`;
+  const ofUsers = `(n.path_key = '${usersPath}' OR ${isBelow(`'${usersPath}'`)})`;
+  const itself = 'n.id = ($2::integer[])[1]';
   switch (readablePart(caller)) {
     case 'everything':
       return 'true';

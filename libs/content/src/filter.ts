@@ -1,7 +1,7 @@
 import { Problem } from '@latchkey/contracts';
 import type { ContentTypes, FieldDefinition } from './content-types.js';
 import { parseTime } from './field-values.js';
-import type { Parameters } from './statement.js';
+import { isBelow, keyOf, type Parameters } from './statement.js';
 
 /** A value that stands in a filter. */
 export type Literal = string | number | boolean | null;
@@ -115,8 +115,8 @@ export function conditionOf(expression: Expression, parameters: Parameters, type
       return `(n.type = ANY (${parameters.add(names)}::text[]))`;
     }
     case 'inTree': {
-      const path = parameters.add(expression.path);
-      return `(lower(n.path) = lower(${path}) OR starts_with(lower(n.path), lower(${path}) || '/'))`;
+      const key = keyOf(parameters.add(textOrRefuse(expression.path)));
+      return `(n.path_key = ${key} OR ${isBelow(key)})`;
     }
   }
 }
@@ -173,6 +173,10 @@ function textTestOf({ field: name, test, value }: Expression & { kind: 'text' },
 
 function textFor(field: FieldDefinition, value: string | number | boolean): string {
   if (typeof value !== 'string') throw invalid(`The field ${field.name} is a text: compare it with one in quotes.`);
+  return textOrRefuse(value);
+}
+
+function textOrRefuse(value: string): string {
   if (value.includes('\0') || !value.isWellFormed()) throw invalid('A text in a filter must be well-formed and without NUL.');
   return value;
 }

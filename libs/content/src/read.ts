@@ -1,12 +1,12 @@
 import { Problem } from '@latchkey/contracts';
-import type { EntityManager } from '@latchkey/database';
+import { prepared, type EntityManager } from '@latchkey/database';
 import { builtInTypes } from './built-in-types.js';
 import { ownIdentities, readableCondition, type Caller } from './caller.js';
 import { conditionOf, orderOf, type Expression, type Order } from './filter.js';
 import { namesOf, nodeColumns, toEntity, type ContentEntity, type NodeRow, type PermittedEntity } from './node.js';
 import { isNodeName, maxPathLength } from './node-name.js';
 import { allPermissions, hereOnlyShift, permissionBits } from './permissions.js';
-import { identitiesClause, Parameters } from './statement.js';
+import { identitiesClause, isBelow, keyOf, Parameters } from './statement.js';
 
 /** Where a node is: its path, whatever its case, or its id. */
 export type Address = { path: string } | { id: number };
@@ -24,7 +24,7 @@ function leadsSomewhere(address: Address): boolean {
 }
 
 function addressCondition(parameters: Parameters, address: Address): string {
-  return 'id' in address ? `n.id = ${parameters.add(address.id)}` : `lower(n.path) = lower(${parameters.add(address.path)})`;
+  return 'id' in address ? `n.id = ${parameters.add(address.id)}` : `n.path_key = ${keyOf(parameters.add(address.path))}`;
 }
 
 /** What the identities may do on the node `n`, as bits: given on it or above it, up to a break; or on it only. */
@@ -34,8 +34,8 @@ const effectiveBits = `(
   WHERE p.repository_id = $1 AND p.node_id = ANY (n.permission_path) AND p.identity_id IN (SELECT id FROM identity))`;
 
 /**
- * Reads one node, with what the caller may do on it. One statement by the primary key or the unique index of paths; the
- * permissions above the node are read by their primary key.
+ * Reads one node, with what the caller may do on it. One prepared statement by the primary key or the unique index of paths;
+ * the permissions above the node are read by their primary key.
  *
  * @param options.lock keeps the node as it is until the transaction ends.
  * @throws Problem `not-found` when it is not there or the caller may not see it.
@@ -55,7 +55,8 @@ export async function findNode(
 ): Promise<PermittedEntity | undefined> {
   if (!leadsSomewhere(address)) return undefined;
   const parameters = new Parameters(caller.repositoryId, ownIdentities(caller.userId));
-  const rows = await tx.query<(NodeRow & { bits: number })[]>(
+  const rows = await prepared<NodeRow & { bits: number }>(
+    tx,
     `${identitiesClause}
      SELECT ${nodeColumns}, may.bits, CASE WHEN may.bits & ${permissionBits.Open} <> 0 THEN n.fields END AS fields
      FROM content_nodes n CROSS JOIN LATERAL (SELECT ${effectiveBits} AS bits) may
@@ -79,7 +80,8 @@ export async function permissionsOf(
   identityId: number,
   nodeId: number,
 ): Promise<PermittedEntity['permissions']> {
-  const rows = await tx.query<{ bits: number }[]>(
+  const rows = await prepared<{ bits: number }>(
+    tx,
     `${identitiesClause} SELECT ${effectiveBits} AS bits FROM content_nodes n WHERE n.repository_id = $1 AND n.id = $3`,
     [caller.repositoryId, ownIdentities(identityId), nodeId],
   );
@@ -119,12 +121,9 @@ const opened = '(n.permission_path && (SELECT open FROM granted) OR n.id = ANY (
  */
 function fromCollection(parameters: Parameters, caller: Caller, address: Address, query: Query): string {
   const container = `container AS (
-    SELECT n.id, n.path FROM content_nodes n
+    SELECT n.id, n.path_key FROM content_nodes n
     WHERE n.repository_id = $1 AND ${addressCondition(parameters, address)} AND ${readableCondition(caller)} AND ${visible})`;
-  const below =
-    query.reach === 'children'
-      ? 'n.parent_id = (SELECT id FROM container)'
-      : `starts_with(lower(n.path), (SELECT lower(path) || '/' FROM container))`;
+  const below = query.reach === 'children' ? 'n.parent_id = (SELECT id FROM container)' : isBelow('(SELECT path_key FROM container)');
   return `${grantsClause}, ${container}
     SELECT /* columns */
     FROM content_nodes n CROSS JOIN LATERAL (SELECT CASE WHEN ${opened} THEN n.fields END AS fields) f
@@ -132,11 +131,17 @@ function fromCollection(parameters: Parameters, caller: Caller, address: Address
       AND ${query.filter ? conditionOf(query.filter, parameters, builtInTypes) : 'true'}`;
 }
 
+/** A statement without filter and order is one of a few and is prepared; with them it is planned each time. */
+async function run<Row>(tx: EntityManager, query: Pick<Query, 'filter' | 'orderBy'>, text: string, values: unknown[]): Promise<Row[]> {
+  return query.filter || query.orderBy?.length ? tx.query<Row[]>(text, values) : prepared<Row>(tx, text, values);
+}
+
 /** Nodes that one page holds at most. */
 export const maxPageSize = 10_000;
 
 /**
- * Reads a page of a collection: what the caller may see of it and nothing else. One statement; a second when the page is
+ * Reads a page of a collection: what the caller may see of it and nothing else. One statement, prepared when there is neither
+ * filter nor order; a second when the page is
  * empty, to tell an empty collection from one that is not there.
  *
  * @throws Problem `not-found` when the caller does not see the address.
@@ -146,7 +151,9 @@ export async function readCollection(tx: EntityManager, caller: Caller, address:
   if (!leadsSomewhere(address)) throw notFound();
   const parameters = new Parameters(caller.repositoryId, ownIdentities(caller.userId));
   const from = fromCollection(parameters, caller, address, query);
-  const rows = await tx.query<NodeRow[]>(
+  const rows = await run<NodeRow>(
+    tx,
+    query,
     `${from.replace('/* columns */', `${nodeColumns}, f.fields`)}
      ORDER BY ${orderOf(query.orderBy ?? [], builtInTypes)}
      LIMIT ${parameters.add(Math.min(query.top ?? maxPageSize, maxPageSize))} OFFSET ${parameters.add(query.skip ?? 0)}`,
@@ -166,7 +173,7 @@ export async function countCollection(
   if (!leadsSomewhere(address)) throw notFound();
   const parameters = new Parameters(caller.repositoryId, ownIdentities(caller.userId));
   const from = fromCollection(parameters, caller, address, query);
-  const rows = await tx.query<{ count: number }[]>(from.replace('/* columns */', 'count(*)::integer AS count'), parameters.values);
+  const rows = await run<{ count: number }>(tx, query, from.replace('/* columns */', 'count(*)::integer AS count'), parameters.values);
   const count = rows[0]?.count ?? 0;
   if (count === 0) await readNode(tx, caller, address);
   return count;
@@ -175,7 +182,8 @@ export async function countCollection(
 /** Those of the nodes that the caller may see, by id. One statement. */
 export async function readNodes(tx: EntityManager, caller: Caller, ids: number[]): Promise<Map<number, ContentEntity>> {
   if (ids.length === 0) return new Map();
-  const rows = await tx.query<NodeRow[]>(
+  const rows = await prepared<NodeRow>(
+    tx,
     `${grantsClause}
      SELECT ${nodeColumns}, CASE WHEN ${opened} THEN n.fields END AS fields
      FROM content_nodes n WHERE n.repository_id = $1 AND n.id = ANY ($3) AND ${visible} AND ${readableCondition(caller)}`,

@@ -22,3 +22,11 @@ export const identitiesClause = `
     UNION
     SELECT m.group_id FROM content_group_members m JOIN identity i ON i.id = m.member_id WHERE m.repository_id = $1
   )`;
+
+/** A path in the form in which `n.path_key` has it. Its own collation says that texts are compared by their bytes. */
+export const keyOf = (path: string): string => `(lower(${path}::text COLLATE "und-x-icu") COLLATE "C")`;
+
+/**
+ * True for the nodes below the one whose key is given. A range of the index of paths, because '0' is the character after '/'.
+ */
+export const isBelow = (key: string): string => `(n.path_key >= ${key} || '/' AND n.path_key < ${key} || '0')`;

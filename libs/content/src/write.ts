@@ -1,5 +1,5 @@
 import { Problem } from '@latchkey/contracts';
-import { violatedConstraint, type EntityManager } from '@latchkey/database';
+import { prepared, violatedConstraint, type EntityManager } from '@latchkey/database';
 import { builtInTypes } from './built-in-types.js';
 import { ownIdentities, requireWritable, type Caller } from './caller.js';
 import { checkFields } from './field-values.js';
@@ -7,7 +7,7 @@ import { nodeColumns, toEntity, type ContentEntity, type NodeRow, type Permitted
 import { maxPathLength, nameFrom, requireNodeName } from './node-name.js';
 import { hereOnlyShift, permissionBits, type ContentPermissionName } from './permissions.js';
 import { notFound, readNode, type Address } from './read.js';
-import { identitiesClause } from './statement.js';
+import { identitiesClause, isBelow, keyOf } from './statement.js';
 import { firstFreeId } from './well-known.js';
 
 /*
@@ -71,14 +71,15 @@ export async function createContent(
   const wanted = content.name === undefined ? undefined : requireNodeName(content.name);
 
   await lockShape(tx, caller);
-  const name = wanted ?? (await freeName(tx, caller, parent.id, nameFrom(String(fields['DisplayName'] ?? '')) || type.name));
+  const name = wanted ?? (await freeName(tx, caller, parent, nameFrom(String(fields['DisplayName'] ?? '')) || type.name));
   // Clients show the display name, so there is one.
   fields['DisplayName'] ??= name;
   if (parent.path.length + 1 + name.length > maxPathLength)
     throw new Problem('invalid-request', `The path would be longer than ${maxPathLength} characters.`);
   const rows = await orNameTaken(
     name,
-    tx.query<NodeRow[]>(
+    prepared<NodeRow>(
+      tx,
       `WITH next AS (UPDATE content_counters SET next_id = next_id + 1 WHERE repository_id = $1 RETURNING next_id - 1 AS id)
        INSERT INTO content_nodes AS n (repository_id, tenant_id, id, parent_id, name, path, type, fields, permission_path, created_by, modified_by)
        SELECT $1, $2, next.id, parent.id, $4, parent.path || '/' || $4, $5, $6, parent.permission_path || next.id, $7, $7
@@ -93,15 +94,16 @@ export async function createContent(
 }
 
 /** `Folder`, or `Folder (1)` when that is taken, and so on. */
-async function freeName(tx: EntityManager, caller: Caller, parentId: number, base: string): Promise<string> {
-  const rows = await tx.query<{ name: string }[]>(
-    `SELECT lower(name) AS name FROM content_nodes WHERE repository_id = $1 AND parent_id = $2 AND starts_with(lower(name), lower($3))`,
-    [caller.repositoryId, parentId, base],
+async function freeName(tx: EntityManager, caller: Caller, parent: ContentEntity, base: string): Promise<string> {
+  const rows = await tx.query<{ path_key: string }[]>(
+    `SELECT n.path_key FROM content_nodes n
+     WHERE n.repository_id = $1 AND n.parent_id = $2 AND starts_with(n.path_key, ${keyOf('$3')})`,
+    [caller.repositoryId, parent.id, `${parent.path}/${base}`],
   );
-  const taken = new Set(rows.map(({ name }) => name));
+  const taken = new Set(rows.map((row) => row.path_key));
   for (let number = 0; ; number++) {
     const name = number === 0 ? base : `${base} (${number})`;
-    if (!taken.has(name.toLowerCase())) return name;
+    if (!taken.has(`${parent.path}/${name}`.toLowerCase())) return name;
   }
 }
 
@@ -158,7 +160,7 @@ async function rename(tx: EntityManager, caller: Caller, node: ContentEntity, na
   const path = `${node.path.slice(0, node.path.lastIndexOf('/'))}/${name}`;
   const growth = path.length - node.path.length;
   const rows = await tx.query<{ longest: number }[]>(
-    `SELECT max(length(path)) AS longest FROM content_nodes WHERE repository_id = $1 AND starts_with(lower(path), lower($2) || '/')`,
+    `SELECT max(length(n.path)) AS longest FROM content_nodes n WHERE n.repository_id = $1 AND ${isBelow(keyOf('$2'))}`,
     [caller.repositoryId, node.path],
   );
   if (Math.max(rows[0]?.longest ?? 0, node.path.length) + growth > maxPathLength) {
@@ -167,8 +169,8 @@ async function rename(tx: EntityManager, caller: Caller, node: ContentEntity, na
   await orNameTaken(
     name,
     tx.query(
-      `UPDATE content_nodes SET path = $4 || substr(path, length($3) + 1), name = CASE WHEN id = $2 THEN $5 ELSE name END
-       WHERE repository_id = $1 AND (id = $2 OR starts_with(lower(path), lower($3) || '/'))`,
+      `UPDATE content_nodes n SET path = $4 || substr(n.path, length($3) + 1), name = CASE WHEN n.id = $2 THEN $5 ELSE n.name END
+       WHERE n.repository_id = $1 AND (n.id = $2 OR ${isBelow(keyOf('$3'))})`,
       [caller.repositoryId, node.id, node.path, path, name],
     ),
   );
@@ -196,7 +198,7 @@ export async function deleteContent(tx: EntityManager, caller: Caller, address: 
   await requireDeletableBelow(tx, caller, node);
   await tx.query(
     `WITH doomed AS (
-       SELECT id FROM content_nodes WHERE repository_id = $1 AND (id = $2 OR starts_with(lower(path), lower($3) || '/'))
+       SELECT n.id FROM content_nodes n WHERE n.repository_id = $1 AND (n.id = $2 OR ${isBelow(keyOf('$3'))})
      ), permissions AS (
        DELETE FROM content_permissions WHERE repository_id = $1 AND node_id IN (SELECT id FROM doomed)
      )
@@ -218,7 +220,7 @@ async function requireDeletableBelow(tx: EntityManager, caller: Caller, node: Co
        count(*) FILTER (WHERE NOT (n.permission_path && granted.below OR n.id = ANY (granted.here)))::integer AS kept,
        count(*) FILTER (WHERE n.type IN ('User', 'Group'))::integer AS people
      FROM content_nodes n CROSS JOIN granted
-     WHERE n.repository_id = $1 AND (n.id = $3 OR starts_with(lower(n.path), lower($4) || '/'))`,
+     WHERE n.repository_id = $1 AND (n.id = $3 OR ${isBelow(keyOf('$4'))})`,
     [caller.repositoryId, ownIdentities(caller.userId), node.id, node.path],
   );
   if (rows[0]?.people) throw new Problem('forbidden', 'Users and groups cannot be deleted here. Disable the user instead.');

@@ -5,3 +5,4 @@ export { isUnavailable, violatedConstraint } from './errors.js';
 export { migrate } from './migrate.js';
 export * from './entities/index.js';
 export { isId, newId } from './new-id.js';
+export { prepared } from './prepared.js';

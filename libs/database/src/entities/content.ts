@@ -17,6 +17,8 @@ export class ContentNode {
   @Column('integer', { nullable: true }) parentId!: number | null;
   @Column('text') name!: string;
   @Column('text') path!: string;
+  /** The path in lower case, by which it is found. PostgreSQL makes it. */
+  @Column({ type: 'text', insert: false, update: false }) pathKey!: string;
   @Column('text') type!: string;
   @Column('jsonb', { default: {} }) fields!: Record<string, unknown>;
   /** The node and its ancestors up to the last break in inheritance. */
