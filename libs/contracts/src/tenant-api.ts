@@ -93,7 +93,7 @@ export const secretView = z.object({
   id: z.uuid(),
   hint: z.string().describe('Prefix and last four characters'),
   createdAt: time,
-  expiresAt: time.nullable(),
+  expiresAt: time.nullable().describe('When it ends by itself: by its date, or when a planned rotation is over'),
   lastUsedAt: time.nullable(),
   endedAt: time.nullable(),
   status: z.enum(['live', 'ending', 'ended', 'expired']),

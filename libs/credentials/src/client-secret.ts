@@ -261,9 +261,13 @@ function present(row: SecretVersion, now: Date): SecretView {
     id: row.id,
     hint: row.hint,
     createdAt: row.createdAt.toISOString(),
-    expiresAt: row.expiresAt?.toISOString() ?? null,
+    expiresAt: earlier(row.expiresAt, row.overlapEndsAt)?.toISOString() ?? null,
     lastUsedAt: row.lastUsedAt?.toISOString() ?? null,
     endedAt: endedAt?.toISOString() ?? null,
     status: endedAt ? 'ended' : isPast(row.expiresAt) ? 'expired' : row.overlapEndsAt ? 'ending' : 'live',
   };
+}
+
+function earlier(one: Date | null, other: Date | null): Date | null {
+  return one && other ? new Date(Math.min(one.getTime(), other.getTime())) : (one ?? other);
 }
