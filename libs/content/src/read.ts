@@ -59,7 +59,7 @@ export async function findNode(
     tx,
     `${identitiesClause}
      SELECT ${nodeColumns}, may.bits, CASE WHEN may.bits & ${permissionBits.Open} <> 0 THEN n.fields END AS fields
-     FROM content_nodes n CROSS JOIN LATERAL (SELECT ${effectiveBits} AS bits) may
+     FROM content_nodes n CROSS JOIN LATERAL (SELECT ${effectiveBits} AS bits OFFSET 0) may
      WHERE n.repository_id = $1 AND ${addressCondition(parameters, address)} AND ${readableCondition(caller)}
        AND may.bits & ${permissionBits.See} <> 0
      ${lock ? 'FOR UPDATE OF n' : ''}`,

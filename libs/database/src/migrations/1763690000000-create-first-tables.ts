@@ -32,7 +32,7 @@ export class CreateFirstTables1763690000000 implements MigrationInterface {
       DROP TABLE idempotency_keys, audit_events, outbox, webhook_deliveries, webhooks, cutoffs, revoked_tokens, oidc_records,
         content_permissions, content_group_members, content_nodes, content_counters,
         invitations, signing_keys, secret_versions, clients, repository_users, members, repositories, repository_slugs, tenants;
-      DROP FUNCTION current_repository, current_tenant;`);
+      DROP FUNCTION in_scope, current_repository, current_tenant;`);
   }
 }
 
@@ -41,6 +41,12 @@ const scopeFunctions = `
     RETURN nullif(current_setting('app.tenant_id', true), '')::uuid;
   CREATE FUNCTION current_repository() RETURNS uuid LANGUAGE sql STABLE
     RETURN nullif(current_setting('app.repository_id', true), '')::uuid;
+  -- Whether a row of this tenant and this repository belongs to the scope of the transaction. A scope that was never entered
+  -- holds nothing. For small tables: policies of large ones say the same with \`inScope\`, which is faster.
+  CREATE FUNCTION in_scope(tenant uuid, repository uuid) RETURNS boolean LANGUAGE sql STABLE RETURN
+    (current_tenant() IS NOT NULL OR current_repository() IS NOT NULL)
+    AND (current_tenant() IS NULL OR tenant = current_tenant())
+    AND (current_repository() IS NULL OR repository = current_repository());
 `;
 
 const tenantTables = `
