@@ -63,7 +63,7 @@ export function Shell({ children }: { children: ReactNode }) {
           </Group>
         </Group>
       </AppShell.Header>
-      <AppShell.Navbar id="menu" p="sm" aria-label="Sections">
+      <AppShell.Navbar id="menu" className="menu" data-closed={!menuIsOpen || undefined} p="sm" aria-label="Sections">
         {sections.map(({ title, href, icon, holds }) => (
           <NavLink
             key={href}

@@ -131,7 +131,7 @@ function Consequences({ live, later }: { live: SecretVersion[]; later: boolean }
           <List.Item key={id}>
             the secret <span className="exact">{hint}</span>,{' '}
             {lastUsedAt === null ? (
-              'which was never used'
+              'of which no use is recorded'
             ) : (
               <>
                 last used <When at={lastUsedAt} />

@@ -92,9 +92,9 @@ function Version({ version: { hint, status, createdAt, lastUsedAt, expiresAt, en
         </Badge>
       </Group>
       <Group gap="0 1rem">
-        <Moment name="Created" at={createdAt} />
-        <Moment name="Last used" at={lastUsedAt} otherwise="never" />
-        {endedAt === null ? <Moment name="Expires" at={expiresAt} otherwise="never" /> : <Moment name="Ended" at={endedAt} />}
+        <Moment name="Created:" at={createdAt} />
+        <Moment name="Last used:" at={lastUsedAt} otherwise="no use recorded" />
+        {endedAt === null ? <Moment name="Ends:" at={expiresAt} otherwise="never" /> : <Moment name="Ended:" at={endedAt} />}
       </Group>
     </Stack>
   );

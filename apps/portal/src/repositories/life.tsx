@@ -1,7 +1,8 @@
-import { lazy, Suspense, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { Button, Divider, Group, Stack, Text } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi } from '../api/api.ts';
-import { useForget, type Repository } from '../api/queries.ts';
+import { kept, useForget, type Repository } from '../api/queries.ts';
 import { useChange } from '../api/use-change.ts';
 import { Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
@@ -69,6 +70,12 @@ function Resume({ slug }: { slug: string }) {
 export function Deleted({ repository: { slug, name }, onRestored }: { repository: Repository; onRestored: () => void }) {
   const api = useApi();
   const forget = useForget(slug);
+  const queries = useQueryClient();
+  // Here, where nobody shows it any more: whoever comes back to it is told that it is gone.
+  useEffect(() => {
+    queries.removeQueries({ queryKey: kept.repository(slug) });
+    void queries.invalidateQueries({ queryKey: kept.repositories });
+  }, [queries, slug]);
   const change = useChange(async (headers) => {
     await answerOf(api.POST('/v1/repositories/{slug}/restore', { params: { path: { slug } }, headers }));
     await forget();

@@ -1,9 +1,8 @@
 import { lazy, Suspense, useState } from 'react';
 import { Alert, Anchor, Skeleton, Stack, Text } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { toProblem } from '../api/problem.ts';
-import { kept, useRepository, type Repository } from '../api/queries.ts';
+import { useRepository, type Repository } from '../api/queries.ts';
 import { ExactValue, Fact, Facts } from '../controls/exact-value.tsx';
 import { Page, Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
@@ -16,18 +15,19 @@ import { Users } from './users.tsx';
 const Configuration = lazy(async () => ({ default: (await import('./configuration.tsx')).Configuration }));
 const within = { title: 'Repositories', href: '/' };
 
-/** Everything about one repository. */
+/** Everything about one repository; when it was just deleted, the way back. */
 export function RepositoryPage({ slug }: { slug: string }) {
-  const { data: repository, error, refetch } = useRepository(slug);
-  const queries = useQueryClient();
   const [deleted, setDeleted] = useState<Repository>();
-  if (deleted) {
-    return (
-      <Page title={deleted.name} within={within} beside={<Status repository={{ ...deleted, status: 'deleted' }} />}>
-        <Deleted repository={deleted} onRestored={() => setDeleted(undefined)} />
-      </Page>
-    );
-  }
+  if (!deleted) return <Present slug={slug} onDeleted={setDeleted} />;
+  return (
+    <Page title={deleted.name} within={within} beside={<Status repository={{ ...deleted, status: 'deleted' }} />}>
+      <Deleted repository={deleted} onRestored={() => setDeleted(undefined)} />
+    </Page>
+  );
+}
+
+function Present({ slug, onDeleted }: { slug: string; onDeleted: (repository: Repository) => void }) {
+  const { data: repository, error, refetch } = useRepository(slug);
   if (!repository) {
     return (
       <Page title={slug} within={within}>
@@ -39,11 +39,6 @@ export function RepositoryPage({ slug }: { slug: string }) {
       </Page>
     );
   }
-  const leave = () => {
-    setDeleted(repository);
-    queries.removeQueries({ queryKey: kept.repository(slug) });
-    void queries.invalidateQueries({ queryKey: kept.repositories });
-  };
   return (
     <Page title={repository.name} within={within} beside={<Status repository={repository} />}>
       {repository.status === 'suspended' && (
@@ -57,7 +52,7 @@ export function RepositoryPage({ slug }: { slug: string }) {
       </Suspense>
       <Users slug={slug} />
       <Addresses repository={repository} />
-      <Life repository={repository} onDeleted={leave} />
+      <Life repository={repository} onDeleted={() => onDeleted(repository)} />
     </Page>
   );
 }

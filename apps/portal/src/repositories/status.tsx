@@ -4,7 +4,7 @@ import type { Repository } from '../api/queries.ts';
 /** The stage that a repository serves, and its state when that is not the usual one. */
 export function Status({ repository: { environment, status } }: { repository: Pick<Repository, 'environment' | 'status'> }) {
   return (
-    <Group gap={6} wrap="nowrap">
+    <Group gap={6} wrap="nowrap" flex="none">
       <Badge variant="default" tt="none" fw={500}>
         {environment === 'production' ? 'Production' : 'Integration'}
       </Badge>
