@@ -37,7 +37,7 @@ export function openLogFile(path: string): LogFile {
       const length = readSync(descriptor, buffer, 0, buffer.length, from);
       position = from + length;
       if (size > largestBytes) {
-        copyFileSync(path, `${path}.1`);
+        keepCopy(path);
         ftruncateSync(descriptor);
         position = 0;
       }
@@ -47,6 +47,14 @@ export function openLogFile(path: string): LogFile {
     },
     close: () => closeSync(descriptor),
   };
+}
+
+function keepCopy(path: string): void {
+  try {
+    copyFileSync(path, `${path}.1`);
+  } catch {
+    // Where there is no room for a copy, emptying the file is what is needed most.
+  }
 }
 
 /** What a person should see of an app's output: errors of its JSON log, and what is not JSON, such as a crash; no warnings. */

@@ -25,11 +25,13 @@ export class ProcessRecords {
   add(name: string, pid: number): void {
     const born = birthOf(pid);
     if (born === undefined) return; // Gone already, or a system that cannot tell: nothing that could be verified later.
-    this.#write([...this.#processes, { name, pid, born }]);
+    this.#processes.push({ name, pid, born });
+    this.#tryToWrite();
   }
 
   remove(pid: number): void {
-    this.#write(this.#processes.filter((process) => process.pid !== pid));
+    this.#processes = this.#processes.filter((process) => process.pid !== pid);
+    this.#tryToWrite();
   }
 
   /**
@@ -37,6 +39,7 @@ export class ProcessRecords {
    * hangs is told to, and at last killed. A number that now belongs to another process is never signalled.
    *
    * @returns the names of those that were still there.
+   * @throws what the file system says when the record cannot be kept.
    */
   async endLeftovers(): Promise<string[]> {
     const living = () => this.#processes.filter(({ pid, born }) => birthOf(pid) === born);
@@ -54,13 +57,22 @@ export class ProcessRecords {
       }
       await wait(50);
     }
-    this.#write([]);
+    this.#processes = [];
+    this.#write();
     return found;
   }
 
-  #write(processes: Recorded[]): void {
-    this.#processes = processes;
-    writeFileSync(`${this.#file}.new`, JSON.stringify(processes), { mode: 0o600 });
+  /** A disk that fills up while we run is no reason to leave the apps alone; they also notice our end by themselves. */
+  #tryToWrite(): void {
+    try {
+      this.#write();
+    } catch {
+      // The next change tries again.
+    }
+  }
+
+  #write(): void {
+    writeFileSync(`${this.#file}.new`, JSON.stringify(this.#processes), { mode: 0o600 });
     renameSync(`${this.#file}.new`, this.#file);
   }
 }
