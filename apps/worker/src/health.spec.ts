@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { Counter, measureProcess, metrics } from '@latchkey/runtime';
 import { createHealthServer, listen } from './health.js';
 
 let reachable = true;
@@ -32,6 +33,17 @@ describe('the health of the worker', () => {
     const answer = await fetch(`${origin}/readyz`);
     expect(answer.status).toBe(503);
     expect(await answer.json()).toEqual({ ready: false, dependencies: { database: 'ok', queue: 'unreachable' } });
+  });
+
+  it('shows what the process measures, its own metrics among them, as Prometheus reads it', async () => {
+    measureProcess();
+    measureProcess();
+    new Counter({ name: 'latchkey_test_total', help: 'Of this test', registers: [metrics] }).inc(3);
+    const answer = await fetch(`${origin}/metrics`);
+    expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    const text = await answer.text();
+    expect(text).toMatch(/^latchkey_test_total 3$/m);
+    expect(text).toMatch(/^process_cpu_seconds_total /m);
   });
 
   it('serves nothing else', async () => {

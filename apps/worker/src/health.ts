@@ -1,27 +1,35 @@
 import { createServer, type Server } from 'node:http';
-import { readiness } from '@latchkey/runtime';
+import { exposeMetrics, readiness } from '@latchkey/runtime';
 
 /**
- * Serves `/healthz` (the process is alive) and `/readyz` (each dependency by name; 503 when one is unreachable), and
- * nothing else.
+ * Serves `/healthz` (the process is alive), `/readyz` (each dependency by name; 503 when one is unreachable) and `/metrics`
+ * (the text format of Prometheus), and nothing else. It is for the inside: nothing in front of it asks who is calling.
  */
 export function createHealthServer(dependencies: Record<string, () => Promise<unknown>>): Server {
   return createServer((request, response) => {
     answer(request.url, dependencies).then(
-      ({ status, body }) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body)),
+      ({ status, contentType, body }) => response.writeHead(status, { 'content-type': contentType }).end(body),
       () => response.writeHead(500).end(),
     );
   });
 }
 
-async function answer(
-  url: string | undefined,
-  dependencies: Record<string, () => Promise<unknown>>,
-): Promise<{ status: number; body: object }> {
-  if (url === '/healthz') return { status: 200, body: { status: 'ok' } };
-  if (url !== '/readyz') return { status: 404, body: { status: 'not found' } };
+interface Answer {
+  status: number;
+  contentType: string;
+  body: string;
+}
+
+async function answer(url: string | undefined, dependencies: Record<string, () => Promise<unknown>>): Promise<Answer> {
+  if (url === '/healthz') return json(200, { status: 'ok' });
+  if (url === '/metrics') return { status: 200, ...(await exposeMetrics()) };
+  if (url !== '/readyz') return json(404, { status: 'not found' });
   const state = await readiness(dependencies);
-  return { status: state.ready ? 200 : 503, body: state };
+  return json(state.ready ? 200 : 503, state);
+}
+
+function json(status: number, body: object): Answer {
+  return { status, contentType: 'application/json', body: JSON.stringify(body) };
 }
 
 /** Resolves when the server takes requests. @throws when the port is taken. */

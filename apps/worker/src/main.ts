@@ -1,6 +1,6 @@
 import { Database } from '@latchkey/database';
 import { startWorker } from '@latchkey/jobs/worker';
-import { ConfigError, createLogger, loadConfig, stopGracefully } from '@latchkey/runtime';
+import { ConfigError, createLogger, loadConfig, measureProcess, stopGracefully } from '@latchkey/runtime';
 import { configSchema } from './config.js';
 import { deliverWebhook } from './deliver-webhook.js';
 import { createHealthServer, listen } from './health.js';
@@ -10,6 +10,7 @@ import { sweepRecords } from './sweep-records.js';
 /** Started once per process; see `config.ts` for what it reads from the environment. */
 async function main(): Promise<void> {
   const config = loadConfig(configSchema);
+  measureProcess();
   const log = createLogger(config.NODE_NAME ?? 'worker', config.LOG_LEVEL);
   const database = await Database.connect({
     url: config.DATABASE_URL,
