@@ -43,6 +43,9 @@ const columns: Record<string, string> = {
   ModifiedById: 'n.modified_by',
 };
 
+/** Columns that are never null. */
+const alwaysThere = new Set(['Id', 'Name', 'Path', 'Type', 'Version', 'CreationDate', 'CreatedById', 'ModificationDate', 'ModifiedById']);
+
 function invalid(detail: string): Problem {
   return new Problem('invalid-request', detail);
 }
@@ -135,7 +138,9 @@ function comparisonOf(
   const right = literalFor(field, value, parameters);
   if (comparison === 'ne') return `(${left} IS DISTINCT FROM ${right})`;
   const order = isText(field) && comparison !== 'eq' ? collation : '';
-  return `((${left} ${operators[comparison]} ${right}${order}) IS TRUE)`;
+  const condition = `${left} ${operators[comparison]} ${right}${order}`;
+  // Bare, so that an index can serve it, where there is always a value.
+  return alwaysThere.has(field.name) ? `(${condition})` : `((${condition}) IS TRUE)`;
 }
 
 /** The placeholder of a value, checked to be of the field's kind. */
@@ -144,7 +149,8 @@ function literalFor(field: FieldDefinition, value: string | number | boolean, pa
     case 'Integer':
     case 'Number':
       if (typeof value !== 'number') throw invalid(`The field ${field.name} is a number: compare it with one.`);
-      return `${parameters.add(value)}::numeric`;
+      // An integer column's index serves integers only.
+      return `${parameters.add(value)}::${columns[field.name] && isInteger(value) ? 'integer' : 'numeric'}`;
     case 'Boolean':
       if (typeof value !== 'boolean') throw invalid(`The field ${field.name} is true or false: compare it with one of them.`);
       return `${parameters.add(value)}::boolean`;
@@ -157,6 +163,9 @@ function literalFor(field: FieldDefinition, value: string | number | boolean, pa
       return `${parameters.add(textFor(field, value))}::text`;
   }
 }
+
+/** True for what PostgreSQL keeps in 32 bits. */
+const isInteger = (value: number) => Number.isInteger(value) && Math.abs(value) <= 2_147_483_647;
 
 function textTestOf({ field: name, test, value }: Expression & { kind: 'text' }, parameters: Parameters, types: ContentTypes): string {
   const field = fieldNamed(name, types);

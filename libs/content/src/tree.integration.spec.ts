@@ -354,6 +354,8 @@ describe('a collection', () => {
     [['c', 'a', 'b', 'w'], { kind: 'isOf', type: 'folder' }],
     [['w'], { kind: 'isOf', type: 'Workspace' }],
     [['w'], { kind: 'compare', field: 'Deadline', comparison: 'lt', value: '2026-12-01T00:00:01Z' }],
+    [[], { kind: 'compare', field: 'Id', comparison: 'lt', value: 99.5 }],
+    [['c', 'a', 'b', 'w', 'f.txt'], { kind: 'compare', field: 'Id', comparison: 'lt', value: 1e300 }],
     [[], { kind: 'compare', field: 'CreationDate', comparison: 'lt', value: '2000-01-01' }],
     [['c', 'a', 'b', 'w'], { kind: 'compare', field: 'IsFolder', comparison: 'eq', value: true }],
     [
