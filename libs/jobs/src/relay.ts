@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Database } from '@latchkey/database';
+import { Listener, type Database } from '@latchkey/database';
 import type { Logger } from '@latchkey/runtime';
-import pg from 'pg';
 import { jobNames } from './catalogue.js';
 import { outboxChannel } from './outbox.js';
 import type { JobQueue, WaitingJob } from './queue.js';
@@ -39,20 +38,27 @@ export async function relayBatch(database: Database, queue: Pick<JobQueue, 'add'
 /** Moves outbox rows into the queue as they come, until it is closed. Several at once share the work. */
 export class Relay {
   readonly #database: Database;
-  readonly #databaseUrl: string;
+  readonly #listener: Listener;
   readonly #queue: JobQueue;
   readonly #log: Logger;
   readonly #stopping = new AbortController();
   readonly #finished: Promise<void>;
-  #listener: pg.Client | undefined;
   #knock = Promise.withResolvers<void>();
 
   /** Starts at once. What goes wrong is logged and tried again. */
   constructor(options: { database: Database; databaseUrl: string; queue: JobQueue; log: Logger }) {
     this.#database = options.database;
-    this.#databaseUrl = options.databaseUrl;
     this.#queue = options.queue;
     this.#log = options.log;
+    const knock = () => this.#knock.resolve();
+    this.#listener = new Listener({
+      url: options.databaseUrl,
+      channel: outboxChannel,
+      applicationName: 'latchkey-relay',
+      onNotification: knock,
+      onListening: knock,
+      onFault: (error) => this.#log.warn(error, 'cannot listen to the outbox; it is looked through at intervals'),
+    });
     this.#finished = this.#run();
   }
 
@@ -61,12 +67,11 @@ export class Relay {
     this.#stopping.abort();
     this.#knock.resolve();
     await this.#finished;
-    await this.#listener?.end();
+    await this.#listener.close();
   }
 
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      await this.#listen();
       // Renewed before the look, so that what is announced during the look is looked for again.
       this.#knock = Promise.withResolvers();
       if ((await this.#relay()) < batchSize) await this.#pause();
@@ -86,29 +91,5 @@ export class Relay {
     const waiting = new AbortController();
     await Promise.race([this.#knock.promise, sleep(pollMillis, undefined, { signal: waiting.signal }).catch(() => undefined)]);
     waiting.abort();
-  }
-
-  /** A connection that only listens. When it breaks, the next round makes another. */
-  async #listen(): Promise<void> {
-    if (this.#listener) return;
-    const client = new pg.Client({
-      connectionString: this.#databaseUrl,
-      application_name: 'latchkey-relay',
-      keepAlive: true,
-      connectionTimeoutMillis: pollMillis,
-    });
-    const lost = () => {
-      if (this.#listener === client) this.#listener = undefined;
-    };
-    client.on('error', lost).on('end', lost);
-    client.on('notification', () => this.#knock.resolve());
-    try {
-      await client.connect();
-      await client.query(`LISTEN ${outboxChannel}`);
-      this.#listener = client;
-    } catch (error) {
-      this.#log.warn(error, 'cannot listen to the outbox; it is looked through at intervals');
-      await client.end().catch(() => undefined);
-    }
   }
 }
