@@ -1,0 +1,154 @@
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { openBrowser, openContext } from './browser.js';
+import { startProduct, type Product } from './product.js';
+import { freshSlug, Tenant } from './tenant.js';
+
+/** The customer in a browser: from the owner's link to a regenerated secret. */
+let product: Product;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+let secret: string;
+
+const slug = freshSlug('shop');
+const password = 'a long pass phrase of the owner';
+/** What the browser was told and did not like: a refused script, a failed file. */
+const complaints: string[] = [];
+
+beforeAll(async () => {
+  product = await startProduct();
+  browser = await openBrowser();
+  context = await openContext(browser);
+  page = await context.newPage();
+  page.on('console', (message) => void (message.type() === 'error' && complaints.push(message.text())));
+  page.on('pageerror', (error) => void complaints.push(error.message));
+});
+afterAll(async () => {
+  await browser?.close();
+  await product?.stop();
+  await product?.clean();
+});
+
+/** Where a value could linger once it has been shown. */
+async function traces(): Promise<string> {
+  const stored = await page.evaluate(
+    `JSON.stringify([{ ...localStorage }, { ...sessionStorage }, history.state, location.href, document.documentElement.outerHTML])`,
+  );
+  return String(stored);
+}
+
+async function mint(value: string): Promise<number> {
+  const { authorityUrl, toolClient } = (await (await new Tenant(product.credential).call('GET', `/v1/repositories/${slug}`)).json()) as {
+    authorityUrl: string;
+    toolClient: { clientId: string };
+  };
+  const headers = { authorization: `Basic ${btoa(`${toolClient.clientId}:${value}`)}` };
+  const response = await fetch(`${authorityUrl}/connect/token`, {
+    method: 'POST',
+    headers,
+    body: new URLSearchParams({ grant_type: 'client_credentials' }),
+    signal: AbortSignal.timeout(10_000),
+  });
+  return response.status;
+}
+
+describe('the portal', () => {
+  it('takes the first owner in by the link that the first start showed', async () => {
+    await page.goto(product.ownerLink);
+    await page.getByLabel('User name').fill('olga');
+    await page.getByLabel('Your name').fill('Olga Owner');
+    await page.getByLabel('E-mail').fill('olga@example.com');
+    await page.getByLabel('Password', { exact: true }).fill(password);
+    await page.getByLabel('Password again').fill(password);
+    await page.getByRole('button').click();
+    await page.getByRole('link', { name: 'Go to the portal' }).click();
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByLabel('User name or e-mail').fill('olga');
+    await page.getByLabel('Password').fill(password);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('Create your first repository').waitFor();
+  });
+
+  it('makes a repository and shows its secret once', async () => {
+    await page.getByRole('link', { name: 'Create a repository' }).first().click();
+    await page.getByLabel('Name').fill('Shop');
+    await page.getByLabel('Slug').fill(slug);
+    await page.getByLabel('Production').check();
+    await page.getByRole('button', { name: 'Create the repository' }).click();
+    secret = await page.getByTestId('secret-value').innerText();
+    expect(secret).toMatch(/^lk_live_cs_/);
+    expect(await mint(secret)).toBe(200);
+    await page.getByRole('link', { name: /I have stored/ }).click();
+    await page.getByRole('heading', { name: 'Configuration to paste' }).waitFor();
+    expect(await traces()).not.toContain(secret.slice(11, 40));
+    await page.goBack();
+    await page.getByLabel('Name').waitFor();
+    expect(await traces()).not.toContain(secret.slice(11, 40));
+  });
+
+  it('names a fault at its field and keeps what was typed', async () => {
+    await page.getByLabel('Name').fill('Shop again');
+    await page.getByLabel('Slug').fill(slug);
+    await page.getByLabel('Production').check();
+    await page.getByRole('button', { name: 'Create the repository' }).click();
+    await page
+      .getByText(/is or was in use/)
+      .first()
+      .waitFor();
+    expect(await page.getByLabel('Name').inputValue()).toBe('Shop again');
+  });
+
+  it('shows the configuration with this repository’s values', async () => {
+    await page.goto(`${product.tenantApiUrl}/repositories/${slug}`);
+    await page.getByRole('tab', { name: 'curl' }).click();
+    const shown = await page.getByRole('main').innerText();
+    expect(shown).toContain(product.authorityUrl(slug));
+    expect(shown).toMatch(/tool_[0-9A-Za-z]{22}/);
+    expect(shown).toMatch(/app_[0-9A-Za-z]{22}/);
+  });
+
+  it('asks before it regenerates, shows the new secret once, and the old one is dead', async () => {
+    await page.goto(`${product.tenantApiUrl}/api-keys/${slug}/token`);
+    await page.getByRole('button', { name: /Regenerate the secret/ }).click();
+    expect(await page.getByRole('dialog').innerText()).toMatch(/stop/i);
+    expect(await mint(secret)).toBe(200);
+    await page.getByRole('button', { name: /cut off now/ }).click();
+    const regenerated = await page.getByTestId('secret-value').innerText();
+    await page.getByText('Cut off at').waitFor();
+    expect([await mint(secret), await mint(regenerated)]).toEqual([401, 200]);
+    await page.getByRole('button', { name: 'I have stored it' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    expect(await traces()).not.toContain(regenerated.slice(11, 40));
+  });
+
+  it('suspends, resumes, deletes by the typed slug, and restores', async () => {
+    await page.goto(`${product.tenantApiUrl}/repositories/${slug}`);
+    await page.getByRole('button', { name: 'Suspend' }).click();
+    await page.getByRole('button', { name: 'Suspend it now' }).click();
+    await page.getByText('This repository is suspended').waitFor();
+    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByRole('button', { name: 'Suspend' }).waitFor();
+    await page.getByRole('button', { name: 'Delete' }).click();
+    expect(await page.getByRole('button', { name: 'Delete it now' }).isDisabled()).toBe(true);
+    await page.getByLabel(`Type ${slug}`).fill(slug);
+    await page.getByRole('button', { name: 'Delete it now' }).click();
+    await page.getByRole('button', { name: 'Restore it' }).click();
+    await page.getByRole('heading', { name: 'Configuration to paste' }).waitFor();
+  });
+
+  it('keeps its tokens out of the browser’s storage', async () => {
+    const stored = String(await page.evaluate('JSON.stringify([{ ...localStorage }, { ...sessionStorage }])'));
+    expect(stored).not.toMatch(/eyJ|access_token|refresh_token/);
+  });
+
+  it('signs out at the authority too', async () => {
+    await page.getByRole('button', { name: /Olga/ }).click();
+    await page.getByRole('menuitem', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByLabel('Password').waitFor();
+  });
+
+  it('gave the browser nothing to complain about but the answers that it was meant to show', () => {
+    expect(complaints.filter((text) => !/status of 409/.test(text))).toEqual([]);
+  });
+});
