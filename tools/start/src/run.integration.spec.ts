@@ -85,7 +85,9 @@ class Launched {
     if (this.process.exitCode === null && this.process.signalCode === null) {
       const exited = once(this.process, 'exit');
       if (signal) this.process.kill(signal);
+      const tooLong = setTimeout(() => this.process.kill('SIGKILL'), 30_000);
       await exited;
+      clearTimeout(tooLong);
     }
     return this.process.exitCode;
   }
@@ -173,6 +175,15 @@ describe('a start', () => {
     expect(existsSync(join(folder, 'data/first-start.json'))).toBe(false);
   });
 
+  it('shows the credential too if it was killed while the setup program was giving it', async () => {
+    await mkdir(join(folder, 'data'));
+    const credential = { tokenUrl: 'http://t', clientId: 'first-client', clientSecret: 'shown-late', tenantApiUrl: 'http://a' };
+    await writeFile(join(folder, 'data/setup-output.json'), JSON.stringify({ first: { ownerLink: 'http://owner', credential } }));
+    await writeFile(join(folder, 'data/set-up'), 'by the start that was killed');
+    const one = await ready([], noDatabase);
+    await one.says('shown-late');
+  });
+
   it('gives every app the same keys at every start, and the login that owns nothing', async () => {
     const first = await ready();
     const before = await environmentAt(portBase);
@@ -219,7 +230,9 @@ describe('a stop', () => {
     const one = await ready();
     const processes = await recorded();
     one.process.kill('SIGINT');
+    await one.says('Stopping');
     one.process.kill('SIGINT');
+    one.process.kill('SIGTERM');
     expect(await one.end()).toBe(0);
     expect(one.output.match(/Stopping/g)).toHaveLength(1);
     expect(one.output).not.toContain('got SIGINT');

@@ -1,0 +1,136 @@
+import type { CredentialKind, Issued, Span } from './history.js';
+import type { Random } from './random.js';
+
+/** A repository of the run. */
+export interface HeldRepository {
+  /** Its name in the history. */
+  thing: string;
+  slug: string;
+  issuer: string;
+  appClientId: string;
+  tools: Tool[];
+  people: Person[];
+  /** Asks about tokens. Nothing ever happens to its secret. */
+  inspector: Credential | undefined;
+  busy: boolean;
+  /** What is alive is not known any more: a call about it had no answer. Nothing further is done to it. */
+  lost: boolean;
+}
+
+/** A tool client. */
+export interface Tool {
+  thing: string;
+  repository: HeldRepository;
+  clientId: string;
+  /** Whom it acts as, if not the built-in user. */
+  person: Person | undefined;
+  secrets: Credential[];
+  busy: boolean;
+  lost: boolean;
+}
+
+/** A repository user. */
+export interface Person {
+  thing: string;
+  repository: HeldRepository;
+  id: number;
+  loginName: string;
+  password: string;
+  busy: boolean;
+  lost: boolean;
+}
+
+/** A credential in our hands. */
+export interface Credential {
+  /** Its name in the history. */
+  id: string;
+  kind: CredentialKind;
+  /** What is presented. */
+  value: string;
+  repository: HeldRepository;
+  tool?: Tool;
+  person?: Person;
+  /** The id by which the tenant API knows it. */
+  serverId?: string;
+  needs: string[];
+  boundTo: string[];
+  expires?: number;
+  /** Presented once and not to be again while it could be alive: a refresh token works once. */
+  spent?: boolean;
+}
+
+/** Dead credentials that are presented again and again; older ones only at the end. */
+const rememberedDead = 80;
+
+/** Everything that the run holds, and what of it to present next. */
+export class Holdings {
+  readonly repositories: HeldRepository[] = [];
+  readonly live = new Set<Credential>();
+  readonly graveyard: Credential[] = [];
+  /** What a call is about to end, is ending or has just ended. */
+  readonly hot = new Set<Credential>();
+  #named = 0;
+
+  constructor(
+    readonly random: Random,
+    readonly record: (issued: Issued) => void,
+  ) {}
+
+  /** A name for something in the history. */
+  name(kind: string): string {
+    return `${kind}-${++this.#named}`;
+  }
+
+  /** Takes a credential that was issued. */
+  take(credential: Omit<Credential, 'id'>, { begin, end }: Span): Credential {
+    const taken: Credential = { ...credential, id: this.name(credential.kind) };
+    const { id, kind, needs, boundTo, expires } = taken;
+    this.record({ type: 'issued', credential: id, kind, needs, boundTo, begin, end, ...(expires === undefined ? {} : { expires }) });
+    this.live.add(taken);
+    return taken;
+  }
+
+  /** The live credentials that end when this thing does. */
+  hangingOn(thing: string, how: 'either' | 'bound' = 'either'): Credential[] {
+    return [...this.live].filter(
+      (credential) => credential.boundTo.includes(thing) || (how === 'either' && credential.needs.includes(thing)),
+    );
+  }
+
+  /** They are dead, or may be: they are presented on, among the dead. */
+  bury(credentials: Iterable<Credential>): void {
+    for (const credential of credentials) {
+      if (this.live.delete(credential)) this.graveyard.push(credential);
+    }
+  }
+
+  /** They are good again. */
+  revive(credentials: Iterable<Credential>): void {
+    for (const credential of credentials) {
+      const at = this.graveyard.indexOf(credential);
+      if (at >= 0) this.graveyard.splice(at, 1);
+      this.live.add(credential);
+    }
+  }
+
+  /** Gives up a repository, a client or a person: what hangs on it is neither surely alive nor surely dead. */
+  lose(what: { thing: string; lost: boolean }): void {
+    what.lost = true;
+    this.bury(this.hangingOn(what.thing));
+  }
+
+  /** Something to present now: what is hot, before what has ended lately, before anything else. */
+  choose(suits: (credential: Credential) => boolean): Credential | undefined {
+    const recent = this.graveyard.slice(-rememberedDead);
+    const lists = this.random.weighted([
+      [5, [this.hot, recent, this.live]],
+      [3, [recent, this.live]],
+      [4, [this.live]],
+    ] as const);
+    for (const list of lists) {
+      const suitable = [...list].filter(suits);
+      if (suitable.length > 0) return this.random.pick(suitable);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,111 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { basic, Connections, form, type Call, type Reply } from './connections.js';
+import type { CallOutcome, Entry, Span } from './history.js';
+import type { Installation } from './installation.js';
+import type { Random } from './random.js';
+
+/** How a call to the tenant API ended. */
+export interface TenantReply extends Span {
+  outcome: CallOutcome;
+  status: number | undefined;
+  body: unknown;
+}
+
+/** The tenant API, called as a tenant's pipeline does. Its token is a credential like others, and so goes into the history. */
+export class TenantCalls {
+  readonly #tenantApi: Connections;
+  readonly #authorities: Connections[];
+  #token: { name: string; value: string; expires: number } | undefined;
+  #tokens = 0;
+
+  constructor(
+    readonly installation: Installation,
+    readonly random: Random,
+    readonly record: (entry: Entry) => void,
+  ) {
+    this.#tenantApi = new Connections(installation.of('tenant-api')[0]!.origin, 16);
+    this.#authorities = installation.of('authority').map(({ origin }) => new Connections(origin, 2));
+  }
+
+  /** Carries out one call, once: whether it took effect is for the checker to judge by the outcome. */
+  async call(method: Call['method'], path: string, body?: object): Promise<TenantReply> {
+    const token = await this.#currentToken();
+    const json = body === undefined ? {} : { 'content-type': 'application/json' };
+    const reply = await this.#tenantApi.call({
+      method,
+      path,
+      headers: { authorization: `Bearer ${token.value}`, ...json },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    this.#recordUse(token.name, reply);
+    if (reply.status === 401) this.#token = undefined;
+    const { begin, end, status } = reply;
+    return { begin, end, status, outcome: outcomeOf(status), body: parse(reply.text) };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#tenantApi, ...this.#authorities].map((connections) => connections.close()));
+  }
+
+  async #currentToken() {
+    if (this.#token && this.#token.expires > performance.now()) return this.#token;
+    const { clientId, clientSecret } = this.installation.credential;
+    const { headers, body } = form({ grant_type: 'client_credentials' });
+    for (;;) {
+      const call = {
+        method: 'POST' as const,
+        path: '/console/connect/token',
+        headers: { ...headers, authorization: basic(clientId, clientSecret) },
+        body,
+      };
+      const { begin, end, status, text } = await this.random.pick(this.#authorities).call(call);
+      if (status === 200) {
+        const { access_token: value, expires_in: seconds } = JSON.parse(text) as { access_token: string; expires_in: number };
+        const name = `tenant-token-${++this.#tokens}`;
+        const expires = begin + seconds * 1_000;
+        this.record({
+          type: 'issued',
+          credential: name,
+          kind: 'tenant-token',
+          needs: ['tenant credential'],
+          boundTo: [],
+          begin,
+          end,
+          expires,
+        });
+        this.#token = { name, value, expires: expires - 60_000 };
+        return this.#token;
+      }
+      if (status === 401) throw new Error(`the tenant's credential was refused: ${text}`);
+      await wait(100);
+    }
+  }
+
+  #recordUse(credential: string, { begin, end, status, fault }: Reply): void {
+    const outcome = status === 401 ? 'refused' : status !== undefined && status < 500 ? 'accepted' : 'unanswered';
+    this.record({
+      type: 'presentation',
+      credential,
+      node: 'tenant-api',
+      way: 'tenant API',
+      outcome,
+      answer: String(status ?? fault),
+      begin,
+      end,
+    });
+  }
+}
+
+/** A server's error may come after the commit, so it tells nothing. */
+function outcomeOf(status: number | undefined): CallOutcome {
+  if (status !== undefined && status >= 200 && status < 300) return 'done';
+  return status !== undefined && status >= 400 && status < 500 ? 'refused' : 'unknown';
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
