@@ -1,8 +1,11 @@
-import { CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier, type KeyRing } from '@latchkey/credentials';
+import type { IncomingMessage } from 'node:http';
+import proxyAddress from 'proxy-addr';
+import { CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier, UseRecorder, type KeyRing } from '@latchkey/credentials';
 import { connectForChecks, Database } from '@latchkey/database';
 import type { AddressTemplate, Logger } from '@latchkey/runtime';
 import { audienceOf, Invitations } from '@latchkey/tenancy';
 import type { Config } from './config.js';
+import { Guessing } from './guessing.js';
 
 /** What every issuer of this process shares. */
 export interface Authority {
@@ -12,12 +15,16 @@ export interface Authority {
   keys: SigningKeys;
   verifier: TokenVerifier;
   invitations: Invitations;
+  uses: UseRecorder;
+  guessing: Guessing;
   peppers: KeyRing;
   encryption: KeyRing;
   addresses: AddressTemplate;
   portalUrl: string;
   /** Whom a repository's access tokens are for. */
   audienceOf: (slug: string) => string;
+  /** The address that a request came from, behind the proxies that are trusted. */
+  addressOf: (request: IncomingMessage | undefined) => string;
   log: Logger;
   close: () => Promise<void>;
 }
@@ -30,6 +37,8 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
   const checks = connectForChecks({ url, applicationName });
   const check = new CredentialCheck(checks);
   const keys = new SigningKeys(database);
+  const uses = new UseRecorder(checks, (error) => log.error({ err: error }, 'uses could not be recorded'));
+  const trusted = proxyAddress.compile(config.TRUSTED_PROXIES?.split(',') ?? []);
   const audience = (slug: string) =>
     audienceOf(slug, { repositoryUrls: config.REPOSITORY_URL_TEMPLATE, tenantApiUrl: config.TENANT_API_URL });
   return {
@@ -39,6 +48,9 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
     keys,
     verifier: new TokenVerifier({ check, keys, issuerOf: (slug) => addresses.of(slug), audienceOf: audience }),
     invitations: new Invitations(database, peppers),
+    uses,
+    guessing: new Guessing(),
+    addressOf: (request) => (request ? proxyAddress(request, trusted) : ''),
     peppers,
     encryption,
     addresses,
@@ -46,6 +58,7 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
     audienceOf: audience,
     log,
     close: async () => {
+      await uses.close();
       await checks.end();
       await database.close();
     },

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { errors, type AdapterPayload } from 'oidc-provider';
+import Provider, { errors, type AdapterPayload } from 'oidc-provider';
 import { everythingScope } from '@latchkey/contracts';
-import { matchSecret, PlainSecret, type Answer, type CheckedSecret, type KnownRepository } from '@latchkey/credentials';
+import { consumerOf, matchSecret, PlainSecret, type Answer, type CheckedSecret, type KnownRepository } from '@latchkey/credentials';
 import type { Authority } from './authority.js';
 import { markPresentedToken } from './presented-token.js';
 import { currentState } from './request-state.js';
@@ -21,16 +21,20 @@ const nobodysSecret = PlainSecret.generate('production', 'cs').reveal();
 /** Asks the primary for a client and describes it as the library wants it (OpenID Connect Registration 1.0 §2). */
 export async function findClient(authority: Authority, repository: KnownRepository, clientId: string): Promise<AdapterPayload | undefined> {
   const answer = await authority.check.ask({ repositoryId: repository.id, clientId, withSecrets: true });
-  if (!answer?.client || !answer.repository.alive) {
+  const client = answer?.repository.alive ? answer.client : undefined;
+  const guesser = { repositoryId: repository.id, clientId: client?.id, address: authority.addressOf(Provider.ctx?.req) };
+  await authority.guessing.refuseGuesser(guesser);
+  if (!answer || !client) {
     // An unknown client takes as long as a wrong secret: a comparison is made all the same.
-    matchSecret(authority.peppers, 'production', [], nobodysSecret);
+    matchSecret(authority.peppers, repository.environment, [], nobodysSecret);
+    authority.guessing.failed(guesser);
     return undefined;
   }
   const state = currentState();
   // The first client that a request looks up is the one that makes it.
   if (state) state.client ??= answer;
   markPresentedToken();
-  return metadata(answer.client);
+  return metadata(client);
 }
 
 function metadata(client: NonNullable<Answer['client']>): AdapterPayload {
@@ -66,19 +70,25 @@ function metadata(client: NonNullable<Answer['client']>): AdapterPayload {
  *
  * @throws InvalidClientAuth that says when the secret was replaced, to whoever proves to have had it.
  */
-export function compareSecret(authority: Authority, clientId: string, presented: string): boolean {
+export function compareSecret(authority: Authority, repository: KnownRepository, clientId: string, presented: string): boolean {
   const state = currentState();
   const answer = state?.client?.client?.id === clientId ? state.client : undefined;
   const secrets: CheckedSecret[] = answer?.secrets ?? [];
-  const match = matchSecret(authority.peppers, answer?.repository.environment ?? 'production', secrets, presented);
-  if (match.outcome === 'live' && state) {
-    state.versionId = match.versionId;
-    return answer?.subject?.enabled === true;
+  const match = matchSecret(authority.peppers, repository.environment, secrets, presented);
+  const request = Provider.ctx?.req;
+  const address = authority.addressOf(request);
+  if (match.outcome === 'wrong') {
+    authority.guessing.failed({ repositoryId: repository.id, clientId, address });
+    return false;
   }
+  const outcome = match.outcome === 'live' ? 'accepted' : 'replaced';
+  const consumer = consumerOf(request?.headers ?? {});
+  authority.uses.record({ repositoryId: repository.id, credentialId: clientId, versionId: match.versionId, outcome, consumer, address });
   if (match.outcome === 'replaced') {
     const refusal = new errors.InvalidClientAuth('a replaced secret was presented');
     refusal.error_description = `this secret was replaced at ${new Date(match.endedAt ?? 0).toISOString()}`;
     throw refusal;
   }
-  return false;
+  if (state) state.versionId = match.versionId;
+  return answer?.subject?.enabled === true;
 }

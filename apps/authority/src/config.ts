@@ -9,6 +9,8 @@ export const configSchema = z.object({
   /** A port of this process alone, beside the shared one. */
   NODE_PORT: port.optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
+  /** Addresses or networks (CIDR) of the proxies in front, comma-separated: whose X-Forwarded-For is believed. */
+  TRUSTED_PROXIES: z.string().optional(),
   SECRET_PEPPERS: keyRingConfig,
   KEY_ENCRYPTION_KEYS: keyRingConfig,
   AUTHORITY_URL_TEMPLATE: addressTemplate,

@@ -11,6 +11,7 @@ import type { Issuer } from './issuer.js';
 import { errorPage, signedOutPage, signOutPage } from './pages/pages.js';
 import { Records } from './records.js';
 import { stateOf } from './request-state.js';
+import { ageHeaders } from './secret-age.js';
 
 const day = 86_400;
 
@@ -38,7 +39,7 @@ export async function createIssuer(authority: Authority, repository: KnownReposi
   // Our server has settled host and scheme before the library sees a request (see server.ts).
   provider.proxy = true;
   provider.Client.prototype.compareClientSecret = function (this: { clientId: string }, presented: string) {
-    return compareSecret(authority, this.clientId, presented);
+    return compareSecret(authority, repository, this.clientId, presented);
   };
   provider.on('server_error', (ctx: KoaContextWithOIDC, error: Error) => {
     authority.log.error({ err: error, repository: repository.slug }, 'the authority failed');
@@ -46,7 +47,9 @@ export async function createIssuer(authority: Authority, repository: KnownReposi
   });
   provider.use(async (ctx, next) => {
     await next();
-    if (stateOf(ctx as KoaContextWithOIDC).unavailable) answerUnavailable(ctx);
+    const state = stateOf(ctx as KoaContextWithOIDC);
+    if (state.unavailable) answerUnavailable(ctx);
+    else ctx.set(ageHeaders(state));
   });
   return issuer;
 }
@@ -110,7 +113,8 @@ function configuration(authority: Authority, issuer: Issuer, row: Repository, ke
       // A rotated refresh token ends when the first of its line would have (RFC 9700 §4.14.2).
       RefreshToken: (ctx) => ctx.oidc.entities.RotatedRefreshToken?.remainingTTL ?? lives.RefreshToken,
       AccessToken: () => row.settings.accessTokenSeconds,
-      ClientCredentials: () => row.settings.toolTokenSeconds,
+      // The tokens of a member's credential live as the tenant's policy says, which came with the check of the credential.
+      ClientCredentials: (ctx) => stateOf(ctx).client?.client?.tokenSeconds ?? row.settings.toolTokenSeconds,
     },
     features: {
       devInteractions: { enabled: false },

@@ -4,7 +4,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier } from '@latchkey/credentials';
+import { CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier, UseRecorder } from '@latchkey/credentials';
 import { connectForChecks, Database, type Pool } from '@latchkey/database';
 import type { Logger } from '@latchkey/runtime';
 import { answerTo } from './answer.js';
@@ -44,6 +44,11 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
       { provide: Database, useFactory: () => Database.connect(connection) },
       { provide: checksPool, useFactory: () => connectForChecks(connection) },
       { provide: CredentialCheck, inject: [checksPool], useFactory: (pool: Pool) => new CredentialCheck(pool) },
+      {
+        provide: UseRecorder,
+        inject: [checksPool],
+        useFactory: (pool: Pool) => new UseRecorder(pool, (error) => log.error({ err: error }, 'uses could not be recorded')),
+      },
       { provide: RepositoryDirectory, inject: [checksPool], useFactory: (pool: Pool) => new RepositoryDirectory(pool) },
       {
         provide: TokenVerifier,
@@ -59,15 +64,22 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
       },
       {
         provide: ContentService,
-        inject: [Database, RepositoryDirectory, CredentialCheck, TokenVerifier],
-        useFactory: (database: Database, directory: RepositoryDirectory, check: CredentialCheck, verifier: TokenVerifier) =>
+        inject: [Database, RepositoryDirectory, CredentialCheck, TokenVerifier, UseRecorder],
+        useFactory: (
+          database: Database,
+          directory: RepositoryDirectory,
+          check: CredentialCheck,
+          verifier: TokenVerifier,
+          uses: UseRecorder,
+        ) =>
           new ContentService({
             database,
             directory,
-            authentication: new Authentication(check, verifier),
+            authentication: new Authentication(check, verifier, config.SECRET_PEPPERS, uses),
             crossOrigin: new CrossOrigin(database),
             repositoryUrls,
             authorityUrls,
+            peppers: config.SECRET_PEPPERS,
             log,
           }),
       },
@@ -78,6 +90,7 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
 /** Builds the app and connects it to the database. */
 export async function createApp(config: Config, log: Logger): Promise<RepositoryApi> {
   const adapter = new FastifyAdapter({
+    trustProxy: config.TRUSTED_PROXIES?.split(',') ?? false,
     bodyLimit: bodyLimitBytes,
     genReqId: () => randomUUID(),
     forceCloseConnections: 'idle',
@@ -102,6 +115,7 @@ export async function createApp(config: Config, log: Logger): Promise<Repository
     },
     async close() {
       await Promise.all([app.close(), ownServer && closeServer(ownServer)]);
+      await app.get(UseRecorder).close();
       await app.get<Pool>(checksPool).end();
       await app.get(Database).close();
     },

@@ -1,12 +1,21 @@
 import type { FastifyRequest } from 'fastify';
 import { visitor, type Caller } from '@latchkey/content';
-import { CredentialRefused, type CredentialCheck, type KnownRepository, type TokenVerifier } from '@latchkey/credentials';
+import {
+  consumerOf,
+  CredentialRefused,
+  verifyApiKey,
+  type CredentialCheck,
+  type KeyRing,
+  type KnownRepository,
+  type TokenVerifier,
+  type UseRecorder,
+} from '@latchkey/credentials';
 import { ODataFault } from './odata/fault.js';
 
 /** Who is calling, and as which client. */
 export interface Identified {
   caller: Caller;
-  /** The client whose token it is; nothing for the Visitor. */
+  /** The client whose token it is, or the id of the API key; nothing for the Visitor. */
   clientId: string | undefined;
 }
 
@@ -14,10 +23,14 @@ export interface Identified {
 export class Authentication {
   readonly #check: CredentialCheck;
   readonly #verifier: TokenVerifier;
+  readonly #peppers: KeyRing;
+  readonly #uses: UseRecorder;
 
-  constructor(check: CredentialCheck, verifier: TokenVerifier) {
+  constructor(check: CredentialCheck, verifier: TokenVerifier, peppers: KeyRing, uses: UseRecorder) {
     this.#check = check;
     this.#verifier = verifier;
+    this.#peppers = peppers;
+    this.#uses = uses;
   }
 
   /**
@@ -31,7 +44,7 @@ export class Authentication {
     const { authorization } = request.headers;
     if (authorization !== undefined) return this.#byToken(repository, authorization);
     const apiKey = presentedApiKey(request, query);
-    if (apiKey !== undefined) return this.#byApiKey();
+    if (apiKey !== undefined) return this.#byApiKey(repository, apiKey, request);
     const answer = await this.#check.ask({ repositoryId: repository.id });
     if (!answer?.repository.alive) throw new ODataFault(403, 'Forbidden', 'This repository is not active.');
     return { caller: visitor({ tenantId: repository.tenantId, repositoryId: repository.id }), clientId: undefined };
@@ -50,9 +63,23 @@ export class Authentication {
     return { caller, clientId: verified.clientId };
   }
 
-  /** Repositories give out no API keys yet, so none can be good. */
-  #byApiKey(): never {
-    throw new CredentialRefused('there is no such API key');
+  async #byApiKey(repository: KnownRepository, presented: string, request: FastifyRequest): Promise<Identified> {
+    const key = await verifyApiKey(this.#check, this.#peppers, repository, presented);
+    this.#uses.record({
+      repositoryId: repository.id,
+      credentialId: key.keyId,
+      versionId: key.keyId,
+      outcome: 'accepted',
+      consumer: consumerOf(request.headers),
+      address: request.ip,
+    });
+    const caller = {
+      tenantId: repository.tenantId,
+      repositoryId: repository.id,
+      userId: key.userId,
+      permissions: new Set(key.permissions),
+    };
+    return { caller, clientId: key.keyId };
   }
 }
 

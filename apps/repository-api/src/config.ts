@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { keyRingConfig } from '@latchkey/credentials';
 import { addressTemplate, appConfig, flag, port } from '@latchkey/runtime';
 
 /** What the app reads from the environment. */
@@ -9,6 +10,10 @@ export const configSchema = z.object({
   /** A port of this process alone, beside the shared one. */
   NODE_PORT: port.optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
+  /** Under which API keys are hashed. */
+  SECRET_PEPPERS: keyRingConfig,
+  /** Addresses or networks (CIDR) of the proxies in front, comma-separated: whose X-Forwarded-For is believed. */
+  TRUSTED_PROXIES: z.string().optional(),
   REPOSITORY_URL_TEMPLATE: addressTemplate,
   AUTHORITY_URL_TEMPLATE: addressTemplate,
 });

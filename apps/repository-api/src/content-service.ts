@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { InsufficientScope, readablePart, readNode } from '@latchkey/content';
 import { Problem } from '@latchkey/contracts';
-import type { KnownRepository, RepositoryDirectory } from '@latchkey/credentials';
+import type { KeyRing, KnownRepository, RepositoryDirectory } from '@latchkey/credentials';
 import type { Database } from '@latchkey/database';
 import type { AddressTemplate, Logger } from '@latchkey/runtime';
 import { answerTo, json, unexpectedAnswer, type Answer } from './answer.js';
@@ -28,6 +28,8 @@ export interface ContentServiceOptions {
   crossOrigin: CrossOrigin;
   repositoryUrls: AddressTemplate;
   authorityUrls: AddressTemplate;
+  /** Under which API keys are hashed. */
+  peppers: KeyRing;
   log: Logger;
 }
 
@@ -74,6 +76,7 @@ export class ContentService {
     const content = new ContentRequest(this.#options.database, {
       repository,
       caller,
+      call: { requestId: request.id, address: request.ip },
       method: request.method === 'HEAD' ? 'GET' : request.method,
       query,
       body: () => parseBody(request.body as Buffer | undefined),
@@ -110,7 +113,7 @@ export class ContentService {
         throw new ODataFault(405, 'IllegalInvoke', `${operation.name} changes something: call it with POST.`, { allow: 'POST' });
       }
       requireMethod(request, 'GET', 'POST');
-      return operation.run({ request, address, authorityUrls: this.#options.authorityUrls });
+      return operation.run({ request, address, authorityUrls: this.#options.authorityUrls, peppers: this.#options.peppers });
     }
     if (request.method === 'GET') {
       const entity = await request.read((tx) => readNode(tx, request.caller, address));

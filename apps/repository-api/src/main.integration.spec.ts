@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
@@ -18,6 +19,7 @@ async function run(environment: Record<string, string>): Promise<{ child: ChildP
   const child = spawn(process.execPath, [fileURLToPath(new URL('main.js', import.meta.url))], {
     env: {
       DATABASE_URL: app.test.url,
+      SECRET_PEPPERS: `k1:${randomBytes(32).toString('base64')}`,
       REPOSITORY_URL_TEMPLATE: 'http://localhost:4200/{repository}',
       AUTHORITY_URL_TEMPLATE: 'http://localhost:4100/{repository}',
       ...environment,

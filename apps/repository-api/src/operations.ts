@@ -9,46 +9,13 @@ import {
   type PermittedEntity,
 } from '@latchkey/content';
 import { Client } from '@latchkey/database';
-import type { AddressTemplate } from '@latchkey/runtime';
-import { errorBody, faultOf, json, plain, type Answer } from './answer.js';
+import { apiKeyOperations } from './api-key-operations.js';
+import { errorBody, faultOf, json, plain } from './answer.js';
 import { present } from './entities.js';
 import { badRequest } from './odata/fault.js';
 import { parseOperationOptions } from './odata/options.js';
 import { presentSchema } from './odata/schema.js';
-import type { ContentRequest } from './request.js';
-
-/** A named operation on a content. */
-export interface Operation {
-  name: string;
-  /** Whether it only reads: then GET does too. */
-  isFunction: boolean;
-  run(call: OperationCall): Promise<Answer>;
-}
-
-/** One call of an operation. */
-export interface OperationCall {
-  request: ContentRequest;
-  /** What it was called on. Nobody has looked yet whether that is there. */
-  address: Address;
-  authorityUrls: AddressTemplate;
-}
-
-/** A parameter by its name in any case, from the body or else the query. */
-function parameter({ request }: OperationCall, name: string): unknown {
-  const named = (entries: Iterable<[string, unknown]>) => [...entries].find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
-  return named(Object.entries(request.body())) ?? named(request.query);
-}
-
-/**
- * A parameter that is a text; numbers and flags come as their text.
- *
- * @throws ODataFault 400 when it is a list or an object.
- */
-function textParameter(call: OperationCall, name: string): string {
-  const value = parameter(call, name) ?? '';
-  if (typeof value === 'object') throw badRequest(`${name} must be a text.`);
-  return String(value as string | number | boolean);
-}
+import { parameter, textParameter, type Operation, type OperationCall } from './operation.js';
 
 /** The caller's own user, or the Visitor. It is told whatever else the credential may be used for. One statement. */
 const getCurrentUser: Operation = {
@@ -204,10 +171,9 @@ function itemError(item: string | number, error: unknown) {
 }
 
 const operations = new Map<string, Operation>(
-  [getCurrentUser, getSchema, getRepositoryType, getClientRequestParameters, hasPermission, actions, deleteBatch].map((operation) => [
-    operation.name.toLowerCase(),
-    operation,
-  ]),
+  [getCurrentUser, getSchema, getRepositoryType, getClientRequestParameters, hasPermission, actions, deleteBatch, ...apiKeyOperations].map(
+    (operation) => [operation.name.toLowerCase(), operation],
+  ),
 );
 
 /** The operation of this name in any case. */

@@ -1,5 +1,6 @@
 import type { Caller } from '@latchkey/content';
-import type { KnownRepository } from '@latchkey/credentials';
+import { userActor, type Actor, type Call } from '@latchkey/access';
+import { confirmCutoff, type KnownRepository, type PendingCutoff } from '@latchkey/credentials';
 import type { Database, EntityManager } from '@latchkey/database';
 import type { Body } from './odata/body.js';
 
@@ -7,6 +8,8 @@ import type { Body } from './odata/body.js';
 export class ContentRequest {
   readonly repository: KnownRepository;
   readonly caller: Caller;
+  /** What the audit trail says of the call. */
+  readonly call: Call;
   /** In upper case; HEAD is GET. */
   readonly method: string;
   readonly query: URLSearchParams;
@@ -20,16 +23,27 @@ export class ContentRequest {
 
   constructor(
     database: Database,
-    parts: Pick<ContentRequest, 'repository' | 'caller' | 'method' | 'query' | 'body' | 'ifVersion' | 'basePath'>,
+    parts: Pick<ContentRequest, 'repository' | 'caller' | 'call' | 'method' | 'query' | 'body' | 'ifVersion' | 'basePath'>,
   ) {
     this.#database = database;
     this.repository = parts.repository;
     this.caller = parts.caller;
+    this.call = parts.call;
     this.method = parts.method;
     this.query = parts.query;
     this.body = parts.body;
     this.ifVersion = parts.ifVersion;
     this.basePath = parts.basePath;
+  }
+
+  /** The caller as whoever did something, for the audit trail. */
+  get actor(): Actor {
+    return userActor(this.repository.tenantId, this.caller.userId, this.call);
+  }
+
+  /** After the commit of a transaction that ended something: notes the time from which nothing accepts it. */
+  async confirm(cutoff: PendingCutoff | undefined): Promise<void> {
+    if (cutoff) await confirmCutoff(this.#database, this.#scope, cutoff);
   }
 
   /** A transaction of this repository that changes nothing. */

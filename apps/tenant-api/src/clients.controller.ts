@@ -3,6 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import {
   clientView,
+  consumerView,
   createClientBody,
   createdClientView,
   createSecretBody,
@@ -64,6 +65,15 @@ export class ClientsController {
   @Route({ does: 'Removes a client with its secrets and tokens', answers: revokedSecretView, changes: true })
   delete(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('clientId') clientId: string) {
     return this.clients.delete(actor, slug, clientId);
+  }
+
+  @Get(':clientId/consumers')
+  @Route({
+    does: 'Lists who used which secret, from where and when, and who still presents one that has ended',
+    answers: z.object({ items: z.array(consumerView), next: z.null() }),
+  })
+  async listConsumers(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('clientId') clientId: string) {
+    return { items: await this.secrets.consumers(actor, slug, clientId), next: null };
   }
 
   @Get(':clientId/secrets')

@@ -5,7 +5,6 @@ import {
   createUserBody,
   cutoffView,
   pageQuery,
-  Problem,
   updateUserBody,
   userView,
   type CreateUserBody,
@@ -16,6 +15,7 @@ import type { Actor } from '@latchkey/access';
 import { Users } from '@latchkey/tenancy';
 import { CurrentActor } from './authentication.js';
 import { Route } from './describe-route.js';
+import { userId } from './user-id.js';
 
 @ApiTags('Users of a repository')
 @Controller('v1/repositories/:slug/users')
@@ -60,10 +60,4 @@ export class UsersController {
   invite(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('id') id: string) {
     return this.users.invite(actor, slug, userId(id));
   }
-}
-
-/** Anything that is no user id is the id of nobody. */
-function userId(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new Problem('not-found', 'There is no such user in this repository.');
-  return Number(text);
 }

@@ -17,32 +17,50 @@ export interface Person {
   name: string;
 }
 
-/** Whoever performs a call in a tenant: a member, a machine (a tenant or member credential), or the system itself. */
+/** Whoever performs a call in a tenant: a member, a machine (a tenant credential), a repository user, or the system itself. */
 export interface Actor {
-  kind: 'member' | 'machine' | 'system';
+  kind: 'member' | 'machine' | 'user' | 'system';
   tenantId: string;
-  /** The member's id or the credential's client ID. */
+  /** The member's id, the credential's client ID, or the user's id. */
   id: string;
   permissions: ReadonlySet<TenantPermission>;
   /** Who the member is; a machine is nobody. */
   person?: Person;
+  /** The client ID of the member's own credential, when it and not the person is calling. */
+  credentialId?: string;
   call: Call;
 }
 
-/** A member may do what the role allows, as far as the token's own permissions go. */
+/**
+ * A member may do what the role allows, as far as the token's own permissions go.
+ *
+ * @param credentialId the member's credential, if the token is one of it.
+ */
 export function memberActor(
   member: { tenantId: string; id: string; role: Role; person: Person },
   tokenPermissions: readonly string[],
   call: Call,
+  credentialId?: string,
 ): Actor {
-  const permissions = permissionsOfRole[member.role].filter((permission) => tokenPermissions.includes(permission));
-  return { kind: 'member', tenantId: member.tenantId, id: member.id, person: member.person, permissions: new Set(permissions), call };
+  const { tenantId, id, person } = member;
+  const permissions = new Set(permissionsOfRole[member.role].filter((permission) => tokenPermissions.includes(permission)));
+  return { kind: 'member', tenantId, id, person, permissions, call, ...(credentialId === undefined ? {} : { credentialId }) };
+}
+
+/** A repository user who acts in the repository; nothing at the tenant API is permitted to it. */
+export function userActor(tenantId: string, userId: number, call: Call): Actor {
+  return { kind: 'user', tenantId, id: String(userId), permissions: new Set(), call };
 }
 
 /** A tenant credential may do what its token's permissions say. */
 export function machineActor(tenantId: string, clientId: string, tokenPermissions: readonly string[], call: Call): Actor {
   const permissions = tenantPermissions.filter((permission) => tokenPermissions.includes(permission));
   return { kind: 'machine', tenantId, id: clientId, permissions: new Set(permissions), call };
+}
+
+/** The system itself, for the audit trail: it authorises nothing. @param id which part of it. */
+export function systemActor(tenantId: string, id: string): Actor {
+  return { kind: 'system', tenantId, id, permissions: new Set(), call: { requestId: id } };
 }
 
 /** @throws Problem `forbidden` when the actor's role or credential does not hold the permission. */

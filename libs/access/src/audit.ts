@@ -24,6 +24,7 @@ export async function audit(tx: EntityManager, actor: Actor, deed: Deed): Promis
     targetId: deed.targetId,
     requestId: actor.call.requestId,
     address: actor.call.address ?? null,
-    details: (deed.details ?? {}) as object,
+    // A member's credential acts as the member; the trail tells the two apart.
+    details: { ...deed.details, ...(actor.credentialId === undefined ? {} : { credentialId: actor.credentialId }) } as object,
   });
 }

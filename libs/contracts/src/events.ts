@@ -17,6 +17,11 @@ const cutoff = {
     .describe('When a planned rotation takes effect; null when no node accepted what was cut off any more before this was sent'),
 };
 
+/** A credential of the tenant or of a member: a client of the console. */
+const tenantCredential = { clientId: z.string() };
+const memberCredential = { memberId: z.uuid(), clientId: z.string() };
+const secretId = z.uuid();
+
 /** Every event by its name, with the shape of its `data`. A name, once sent, keeps its meaning. */
 export const webhookEvents = {
   'repository.created': z.strictObject(repository).describe('A repository was provisioned and works'),
@@ -33,12 +38,38 @@ export const webhookEvents = {
     .strictObject({ ...client, secretId: z.uuid().describe('The new secret'), ...cutoff })
     .describe('A client has a new secret, and the earlier ones have ended or will at plannedFor'),
   'client.secret.revoked': z.strictObject({ ...client, secretId: z.uuid(), ...cutoff }).describe('A secret and the tokens it minted ended'),
+  'api-key.created': z.strictObject({ ...user, apiKeyId: z.uuid() }).describe('A user has one more API key'),
+  'api-key.deleted': z.strictObject({ repositoryId: z.uuid(), apiKeyId: z.uuid(), ...cutoff }).describe('An API key ended'),
   'user.created': z.strictObject(user).describe('A repository has a new user'),
   'user.disabled': z.strictObject({ ...user, ...cutoff }).describe('A user can no longer sign in; sessions, tokens and API keys ended'),
   'user.enabled': z.strictObject(user).describe('A disabled user can sign in again'),
   'user.password.changed': z.strictObject({ ...user, ...cutoff }).describe('A user has a new password; older sessions and tokens ended'),
   'user.deleted': z.strictObject({ ...user, ...cutoff }).describe('A user is gone; sessions, tokens and API keys ended'),
+  'tenant.credential.created': z.strictObject({ ...tenantCredential, secretId }).describe('The tenant has a new credential'),
+  'tenant.credential.regenerated': z
+    .strictObject({ ...tenantCredential, secretId: secretId.describe('The new secret'), ...cutoff })
+    .describe('A tenant credential has a new secret; the earlier ones ended'),
+  'tenant.credential.revoked': z.strictObject({ ...tenantCredential, ...cutoff }).describe('A tenant credential and its tokens ended'),
+  'member.credential.created': z.strictObject({ ...memberCredential, secretId }).describe('A member made a credential'),
+  'member.credential.revoked': z.strictObject({ ...memberCredential, ...cutoff }).describe('A member credential and its tokens ended'),
+  'credential.due': z
+    .strictObject({
+      kind: z.enum(['client-secret', 'api-key', 'tenant-credential', 'member-credential']),
+      repositoryId: z.uuid().optional().describe('Absent for a credential of the tenant or of a member'),
+      clientId: z.string().optional().describe('Absent for an API key'),
+      versionId: z.uuid().describe('The secret version, or the API key'),
+      because: z.enum(['expiry', 'age']).describe('It will expire, or it will be as old as a secret should get'),
+      dueAt: time,
+      daysLeft: z.int().min(0),
+    })
+    .describe('A credential should be replaced; sent 30 days, 7 days and a day before'),
+  'webhook.test': z
+    .strictObject({ repositoryId: z.uuid(), webhookId: z.uuid() })
+    .describe('Somebody asked for a test. It goes to the webhook that was named, whatever events that takes'),
 } as const;
+
+/** The names, for choosing among them. */
+export const webhookEventNames = Object.keys(webhookEvents) as WebhookEvent[];
 
 export type WebhookEvent = keyof typeof webhookEvents;
 export type WebhookEventData<E extends WebhookEvent> = z.infer<(typeof webhookEvents)[E]>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { memberCredentialPolicy } from './member-policy.js';
 import { repositoryPermissions } from './permissions.js';
 import { slugSchema } from './slug.js';
 
@@ -7,10 +8,12 @@ import { slugSchema } from './slug.js';
  * Times are RFC 3339 in UTC.
  */
 
-const time = z.iso.datetime({ precision: 3 }).describe('RFC 3339, UTC');
+/** A moment in an answer. */
+export const time = z.iso.datetime({ precision: 3 }).describe('RFC 3339, UTC');
 /** Text that PostgreSQL can store and every client can show: no control characters, no half of a surrogate pair. */
-const isPlainText = (value: string) => value.isWellFormed() && !/\p{Cc}/u.test(value);
-const displayName = z
+export const isPlainText = (value: string) => value.isWellFormed() && !/\p{Cc}/u.test(value);
+/** What people call something. */
+export const displayName = z
   .string()
   .trim()
   .min(1, 'must not be empty')
@@ -187,6 +190,40 @@ export type RegeneratedSecretView = z.infer<typeof regeneratedSecretView>;
 
 export const revokedSecretView = z.object({ cutoff: cutoffView });
 
+export const createApiKeyBody = z.strictObject({
+  name: displayName,
+  permissions: permissions.default([...repositoryPermissions]),
+  expiresAt: z.iso.datetime().optional().describe('A year from now if absent'),
+});
+export type CreateApiKeyBody = z.infer<typeof createApiKeyBody>;
+
+export const apiKeyView = z.object({
+  id: z.uuid(),
+  hint: z.string().describe('Prefix and last four characters'),
+  name: z.string(),
+  permissions: z.array(z.string()),
+  userId: z.int(),
+  createdAt: time,
+  expiresAt: time,
+  lastUsedAt: time.nullable(),
+});
+export type ApiKeyView = z.infer<typeof apiKeyView>;
+
+export const createdApiKeyView = apiKeyView.extend({ value: z.string().describe('The key itself. Shown in this one answer only') });
+export type CreatedApiKeyView = z.infer<typeof createdApiKeyView>;
+
+export const consumerView = z.object({
+  consumer: z.string().describe('The name that the caller declares, else its user agent'),
+  address: z.string(),
+  secretId: z.uuid(),
+  secretHint: z.string(),
+  outcome: z.enum(['accepted', 'replaced']).describe('replaced: it still presents a secret that has ended'),
+  uses: z.int(),
+  firstUsedAt: time,
+  lastUsedAt: time,
+});
+export type ConsumerView = z.infer<typeof consumerView>;
+
 /** NIST SP 800-63B-4 §3.1.1.2: 15 characters or more when the password stands alone, and no composition rules. */
 export const passwordSchema = z.string().min(15, 'must be at least 15 characters').max(256, 'must be at most 256 characters');
 
@@ -225,11 +262,21 @@ export const userView = z.object({
 });
 export type UserView = z.infer<typeof userView>;
 
-export const webhookSetting = z.strictObject({ url: z.url({ protocol: /^https?$/ }).max(2000) });
+/** Where events are sent. Without user info, which would be a password in a column that is shown. */
+export const webhookUrlSchema = z
+  .url({ protocol: /^https?$/ })
+  .max(2000)
+  .refine(
+    (value) => isPlainText(value) && !/[@#]/.test(value.replace(/^([^/]*\/\/[^/?#]*)[^#]*/, '$1')),
+    'must not have user info or a fragment',
+  );
+
+export const webhookSetting = z.strictObject({ url: webhookUrlSchema });
 
 export const updateTenantBody = z.strictObject({
   name: displayName.optional(),
   webhook: webhookSetting.nullable().optional().describe('Where signed events go; null ends them'),
+  memberCredentials: memberCredentialPolicy.partial().optional().describe('What is not named stays as it is'),
 });
 export type UpdateTenantBody = z.infer<typeof updateTenantBody>;
 
@@ -237,6 +284,8 @@ export const tenantView = z.object({
   id: z.uuid(),
   name: z.string(),
   webhook: z.object({ url: z.string() }).nullable(),
+  memberCredentials: memberCredentialPolicy,
+  mfaEnforced: z.boolean().describe('Multi-factor authentication is enforced for every member'),
   createdAt: time,
 });
 export type TenantView = z.infer<typeof tenantView>;

@@ -13,6 +13,8 @@ export interface Question {
   grantId?: string | undefined;
   /** The token's own id, which its client may have revoked. */
   tokenId?: string | undefined;
+  /** The keyed hash of a presented API key, under one of the peppers. */
+  keyHash?: Buffer | undefined;
   /** The client's latest secret versions, to compare a presented one with. */
   withSecrets?: boolean;
 }
@@ -24,6 +26,8 @@ export interface CheckedSecret {
   hash: string;
   pepperId: string;
   alive: boolean;
+  createdAt: string;
+  expiresAt: string | null;
   /** When it ended or will end by itself. */
   endedAt: string | null;
   /** A regeneration or revocation ended it or is about to, rather than its own expiry date. */
@@ -44,10 +48,14 @@ export interface Answer {
     userId: number | null;
     redirectUris: string[];
     postLogoutRedirectUris: string[];
+    /** Life of its tokens, where the tenant's policy for its kind says one. */
+    tokenSeconds: number | null;
   } | null;
   /** Null when there is no such user (any more). */
   subject: { id: number; loginName: string; enabled: boolean; generation: number } | null;
   secrets: CheckedSecret[] | null;
+  /** Null when no key has the hash. */
+  apiKey: { id: string; permissions: string[]; alive: boolean } | null;
   versionAlive: boolean | null;
   grantAlive: boolean | null;
   tokenRevoked: boolean | null;
@@ -64,9 +72,9 @@ const batchSize = 500;
 
 const statement = {
   name: 'check-credentials',
-  text: `SELECT ordinal, repository, client, subject, secrets, version_alive AS "versionAlive", grant_alive AS "grantAlive",
+  text: `SELECT ordinal, repository, client, subject, secrets, api_key AS "apiKey", version_alive AS "versionAlive", grant_alive AS "grantAlive",
            token_revoked AS "tokenRevoked"
-         FROM check_credentials($1::uuid[], $2::text[], $3::integer[], $4::uuid[], $5::text[], $6::text[], $7::boolean[])`,
+         FROM check_credentials($1::uuid[], $2::text[], $3::integer[], $4::uuid[], $5::text[], $6::text[], $7::bytea[], $8::boolean[])`,
 };
 
 /**
@@ -139,6 +147,7 @@ export class CredentialCheck {
         column((question) => question.versionId),
         column((question) => question.grantId),
         column((question) => question.tokenId),
+        column((question) => question.keyHash),
         column((question) => question.withSecrets ?? false),
       ],
     });

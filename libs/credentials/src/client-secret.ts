@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import {
   Problem,
+  type ConsumerView,
   type Environment,
   type NewSecretView,
   type RegeneratedSecretView,
@@ -8,10 +9,19 @@ import {
   type SecretView,
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
-import { Client, isId, newId, SecretVersion, type Database, type EntityManager, type Repository } from '@latchkey/database';
+import {
+  Client,
+  isId,
+  newId,
+  SecretVersion,
+  type CredentialUse,
+  type Database,
+  type EntityManager,
+  type Repository,
+} from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import type { CheckedSecret } from './check.js';
-import { announced, confirmCutoff, recordCutoff } from './cutoff.js';
+import { announced, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
 import type { KeyRing } from './key-ring.js';
 import { PlainSecret } from './plain-secret.js';
 
@@ -52,14 +62,31 @@ export function matchSecret(peppers: KeyRing, environment: Environment, secrets:
 
 /** What an unknown client's secret is compared with. No secret has this hash. */
 function nobodys(peppers: KeyRing): CheckedSecret {
-  return { id: '', hash: '0'.repeat(64), pepperId: peppers.currentId, alive: false, endedAt: null, replaced: false };
+  return {
+    id: '',
+    hash: '0'.repeat(64),
+    pepperId: peppers.currentId,
+    alive: false,
+    createdAt: '',
+    expiresAt: null,
+    endedAt: null,
+    replaced: false,
+  };
+}
+
+/** Whose secrets are meant: a client's, be it of a repository or, as the credential of a tenant or member, of the console. */
+export interface SecretOwner {
+  tenantId: string;
+  repositoryId: string;
+  clientId: string;
+  environment: Environment;
 }
 
 /** Stores a fresh secret of a client. The value is in the result and nowhere else. */
 export async function insertSecret(
   tx: EntityManager,
   peppers: KeyRing,
-  owner: { tenantId: string; repositoryId: string; clientId: string; environment: Environment },
+  owner: SecretOwner,
   expiresAt: Date | null = null,
 ): Promise<NewSecretView> {
   const secret = PlainSecret.generate(owner.environment, 'cs');
@@ -81,6 +108,27 @@ export async function insertSecret(
   };
 }
 
+/**
+ * Makes a new secret and ends the earlier ones, in a transaction that holds the client's row, with cut-off and audit. Every
+ * kind of client secret is regenerated here. The event is the caller's, since each kind has its own.
+ */
+export async function regenerateSecret(
+  tx: EntityManager,
+  peppers: KeyRing,
+  actor: Actor,
+  owner: SecretOwner,
+  { overlapSeconds, end }: { overlapSeconds: number; end: Date | null },
+): Promise<{ secret: NewSecretView; cutoff: PendingCutoff }> {
+  const { repositoryId, tenantId, clientId } = owner;
+  await endLiveVersions(tx, owner, overlapSeconds);
+  const secret = await insertSecret(tx, peppers, owner, end);
+  const repository = { id: repositoryId, tenantId };
+  const cutoff = await recordCutoff(tx, repository, { kind: 'secret.regenerated', clientId, afterSeconds: overlapSeconds });
+  const details = { clientId, overlapSeconds, cutoffId: cutoff.id };
+  await audit(tx, actor, { action: 'secret.regenerated', repositoryId, targetKind: 'secret', targetId: secret.id, details });
+  return { secret, cutoff };
+}
+
 /** The life of the secrets of a tenant's clients, from creation to end. */
 export class ClientSecrets {
   readonly #database: Database;
@@ -97,13 +145,32 @@ export class ClientSecrets {
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
       const repository = await enter(tx, slug);
       await findTool(tx, repository, clientId);
-      const rows = await tx.find(SecretVersion, {
-        where: { repositoryId: repository.id, clientId },
-        order: { createdAt: 'DESC', id: 'DESC' },
-        take: 100,
-      });
+      const rows = await listVersions(tx, repository, clientId);
       const now = new Date();
       return rows.map((row) => present(row, now));
+    });
+  }
+
+  /** Who used which secret of a client, from where, and who still presents one that has ended; the latest use first. */
+  async consumers(actor: Actor, slug: string, clientId: string): Promise<ConsumerView[]> {
+    authorize(actor, 'repositories:read');
+    return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
+      const repository = await enter(tx, slug);
+      await findTool(tx, repository, clientId);
+      const rows: (CredentialUse & { hint: string })[] = await tx.query(
+        `SELECT u.consumer, u.address, u.version_id AS "versionId", v.hint, u.outcome, u.uses, u.first_used_at AS "firstUsedAt", u.last_used_at AS "lastUsedAt"
+         FROM credential_uses u JOIN secret_versions v ON v.repository_id = u.repository_id AND v.client_id = u.credential_id AND v.id = u.version_id
+         WHERE u.repository_id = $1 AND u.credential_id = $2 ORDER BY u.last_used_at DESC LIMIT 500`,
+        [repository.id, clientId],
+      );
+      return rows.map(({ versionId, hint, uses, firstUsedAt, lastUsedAt, ...row }) => ({
+        ...row,
+        secretId: versionId,
+        secretHint: hint,
+        uses: Number(uses),
+        firstUsedAt: firstUsedAt.toISOString(),
+        lastUsedAt: lastUsedAt.toISOString(),
+      }));
     });
   }
 
@@ -154,26 +221,15 @@ export class ClientSecrets {
     { overlapSeconds, expiresAt }: RegenerateSecretBody,
   ): Promise<RegeneratedSecretView> {
     authorize(actor, 'clients:write');
-    const end = expiresAt === undefined ? null : new Date(expiresAt);
-    refusePast(end);
+    const end = futureDate(expiresAt);
     const { secret, repositoryId, cutoff } = await carryOut(
       this.#database,
       actor,
       async (tx) => {
         const repository = await enter(tx, slug);
         await lockTool(tx, repository, clientId);
-        await endLiveVersions(tx, repository, clientId, overlapSeconds);
-        const secret = await insertSecret(tx, this.#peppers, owner(repository, clientId), end);
-        const cutoff = await recordCutoff(tx, repository, { kind: 'secret.regenerated', clientId, afterSeconds: overlapSeconds });
-        const details = { clientId, overlapSeconds, cutoffId: cutoff.id };
+        const { secret, cutoff } = await regenerateSecret(tx, this.#peppers, actor, owner(repository, clientId), { overlapSeconds, end });
         const event = { repositoryId: repository.id, clientId, secretId: secret.id, ...announced(cutoff) };
-        await audit(tx, actor, {
-          action: 'secret.regenerated',
-          repositoryId: repository.id,
-          targetKind: 'secret',
-          targetId: secret.id,
-          details,
-        });
         await announce(tx, actor.tenantId, 'client.secret.regenerated', event);
         return { secret, repositoryId: repository.id, cutoff };
       },
@@ -209,6 +265,31 @@ export class ClientSecrets {
   }
 }
 
+type ListedVersion = Omit<SecretVersion, 'hash' | 'pepperId'> & { lastUsedAt: Date | null };
+
+const listed = `SELECT v.client_id AS "clientId", v.id, v.hint, v.created_at AS "createdAt", v.expires_at AS "expiresAt",
+  v.overlap_ends_at AS "overlapEndsAt", v.ended_at AS "endedAt",
+  (SELECT max(u.last_used_at) FROM credential_uses u WHERE u.repository_id = v.repository_id AND u.credential_id = v.client_id
+     AND u.version_id = v.id AND u.outcome = 'accepted') AS "lastUsedAt"
+  FROM secret_versions v`;
+
+async function listVersions(tx: EntityManager, repository: Repository, clientId: string): Promise<ListedVersion[]> {
+  return tx.query(`${listed} WHERE v.repository_id = $1 AND v.client_id = $2 ORDER BY v.created_at DESC, v.id DESC LIMIT 100`, [
+    repository.id,
+    clientId,
+  ]);
+}
+
+/** The secrets of some clients of one repository that work now, by client ID, the latest first, without their values. */
+export async function liveSecrets(tx: EntityManager, repositoryId: string, clientIds: string[]): Promise<Map<string, SecretView[]>> {
+  const rows: ListedVersion[] = await tx.query(
+    `${listed} WHERE v.repository_id = $1 AND v.client_id = ANY($2) AND ${aliveNow} ORDER BY v.created_at DESC, v.id DESC`,
+    [repositoryId, clientIds],
+  );
+  const now = new Date();
+  return new Map(clientIds.map((id) => [id, rows.filter((row) => row.clientId === id).map((row) => present(row, now))]));
+}
+
 const noTool = (clientId: string) => new Problem('not-found', `The repository has no tool client ${JSON.stringify(clientId)}.`);
 
 async function findTool(tx: EntityManager, repository: Repository, clientId: string): Promise<void> {
@@ -232,18 +313,25 @@ async function liveVersions(tx: EntityManager, repository: Repository, clientId:
 }
 
 /** With an overlap, the versions that an earlier rotation had already given an end keep at most one rotation alive: they end now. */
-async function endLiveVersions(tx: EntityManager, repository: Repository, clientId: string, overlapSeconds: number): Promise<void> {
+async function endLiveVersions(tx: EntityManager, { repositoryId, clientId }: SecretOwner, overlapSeconds: number): Promise<void> {
   await tx.query(
     `UPDATE secret_versions SET
        ended_at = CASE WHEN $3 = 0 OR overlap_ends_at IS NOT NULL THEN now() END,
        overlap_ends_at = CASE WHEN $3 > 0 THEN coalesce(overlap_ends_at, now() + make_interval(secs => $3)) ELSE overlap_ends_at END
      WHERE repository_id = $1 AND client_id = $2 AND ${aliveNow}`,
-    [repository.id, clientId, overlapSeconds],
+    [repositoryId, clientId, overlapSeconds],
   );
 }
 
-function owner(repository: Repository, clientId: string) {
+function owner(repository: Repository, clientId: string): SecretOwner {
   return { tenantId: repository.tenantId, repositoryId: repository.id, clientId, environment: repository.environment };
+}
+
+/** When a secret is to end by itself, as a body says it. @throws Problem `invalid-request` for a time that is past. */
+export function futureDate(expiresAt: string | undefined): Date | null {
+  const date = expiresAt === undefined ? null : new Date(expiresAt);
+  refusePast(date);
+  return date;
 }
 
 function refusePast(expiresAt: Date | null): void {
@@ -254,7 +342,7 @@ function refusePast(expiresAt: Date | null): void {
   }
 }
 
-function present(row: SecretVersion, now: Date): SecretView {
+function present(row: ListedVersion, now: Date): SecretView {
   const isPast = (date: Date | null) => date !== null && date <= now;
   const endedAt = row.endedAt ?? (isPast(row.overlapEndsAt) ? row.overlapEndsAt : null);
   return {

@@ -11,7 +11,7 @@ import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access'
 import { Client, RepositoryUser, type Database, type EntityManager, type Repository } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import { insertSecret } from './client-secret.js';
-import { announced, confirmCutoff, recordCutoff } from './cutoff.js';
+import { announced, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
 import type { KeyRing } from './key-ring.js';
 import { randomText } from './plain-secret.js';
 
@@ -42,6 +42,23 @@ export async function insertClient(
   };
   await tx.insert(Client, row);
   return row;
+}
+
+/**
+ * Ends a client with its secrets and tokens for good, in a transaction that holds its row, with cut-off and audit. Every kind
+ * of client ends here. The event is the caller's, since each kind has its own.
+ */
+export async function endClient(tx: EntityManager, actor: Actor, client: Client): Promise<PendingCutoff> {
+  const { repositoryId, tenantId, id: clientId, kind } = client;
+  await tx.update(Client, { repositoryId, id: clientId }, { deletedAt: new Date(), generation: client.generation + 1 });
+  await tx.query('UPDATE secret_versions SET ended_at = now() WHERE repository_id = $1 AND client_id = $2 AND ended_at IS NULL', [
+    repositoryId,
+    clientId,
+  ]);
+  const cutoff = await recordCutoff(tx, { id: repositoryId, tenantId }, { kind: 'client.deleted', clientId });
+  const details = { kind, cutoffId: cutoff.id };
+  await audit(tx, actor, { action: 'client.deleted', repositoryId, targetKind: 'client', targetId: clientId, details });
+  return cutoff;
 }
 
 /** The clients of a tenant's repositories. */
@@ -138,19 +155,7 @@ export class Clients {
       const repository = await enter(tx, slug);
       const client = await find(tx, repository, clientId, { lock: true });
       if (client.isDefault) throw new Problem('conflict', 'The clients that a repository was made with stay as long as it does.');
-      await tx.update(Client, { repositoryId: repository.id, id: clientId }, { deletedAt: new Date(), generation: client.generation + 1 });
-      await tx.query('UPDATE secret_versions SET ended_at = now() WHERE repository_id = $1 AND client_id = $2 AND ended_at IS NULL', [
-        repository.id,
-        clientId,
-      ]);
-      const cutoff = await recordCutoff(tx, repository, { kind: 'client.deleted', clientId });
-      await audit(tx, actor, {
-        action: 'client.deleted',
-        repositoryId: repository.id,
-        targetKind: 'client',
-        targetId: clientId,
-        details: { cutoffId: cutoff.id },
-      });
+      const cutoff = await endClient(tx, actor, client);
       await announce(tx, actor.tenantId, 'client.deleted', { repositoryId: repository.id, clientId, ...announced(cutoff) });
       return { repositoryId: repository.id, cutoff };
     });

@@ -6,13 +6,34 @@ export {
   type TokenVerifierOptions,
   type VerifiedToken,
 } from './access-token.js';
+export {
+  ApiKeys,
+  endApiKeys,
+  findApiKey,
+  insertApiKey,
+  listApiKeys,
+  verifyApiKey,
+  type KeysToEnd,
+  type VerifiedApiKey,
+} from './api-key.js';
 export { CredentialCheck, type Answer, type CheckedSecret, type Question } from './check.js';
-export { Clients, insertClient, newClientId } from './client.js';
-export { ClientSecrets, insertSecret, matchSecret, type SecretMatch } from './client-secret.js';
+export { Clients, endClient, insertClient, newClientId } from './client.js';
+export {
+  ClientSecrets,
+  futureDate,
+  insertSecret,
+  liveSecrets,
+  matchSecret,
+  regenerateSecret,
+  type SecretMatch,
+  type SecretOwner,
+} from './client-secret.js';
 export { announced, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
 export { KeyRing, keyRingConfig } from './key-ring.js';
 export { hashPassword, verifyPassword } from './password.js';
 export { PlainSecret, randomText } from './plain-secret.js';
 export { RepositoryDirectory, type KnownRepository } from './repository-directory.js';
+export { daysUntil, duesOf, noticeDays, recommendedAgeDays, type Due } from './secret-age.js';
 export { signIn, type SignedIn } from './sign-in.js';
 export { createSigningKey, SigningKeys, type PrivateJwk } from './signing-key.js';
+export { consumerOf, UseRecorder, type Use } from './uses.js';

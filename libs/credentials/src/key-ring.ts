@@ -40,6 +40,11 @@ export class KeyRing {
     return this.#current;
   }
 
+  /** The current key's id first. */
+  get ids(): string[] {
+    return [...this.#keys.keys()];
+  }
+
   /** HMAC-SHA-256 of a value under one key; under the current one if none is named. @throws if the key is not there. */
   mac(value: string, keyId = this.#current): Buffer {
     return createHmac('sha256', this.#key(keyId)).update(value).digest();

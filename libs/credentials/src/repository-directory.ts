@@ -1,3 +1,4 @@
+import type { Environment } from '@latchkey/contracts';
 import type { Pool } from '@latchkey/database';
 
 /** What identifies a repository. It never changes. */
@@ -5,6 +6,7 @@ export interface KnownRepository {
   tenantId: string;
   id: string;
   slug: string;
+  environment: Environment;
 }
 
 /** Repositories that a process remembers at most: about 20 MB. */
@@ -28,14 +30,14 @@ export class RepositoryDirectory {
   async find(slug: string): Promise<KnownRepository | undefined> {
     const known = this.#known.get(slug);
     if (known) return known;
-    const { rows } = await this.#pool.query<{ tenant_id: string; id: string }>({
+    const { rows } = await this.#pool.query<{ tenant_id: string; id: string; environment: Environment }>({
       name: 'find-repository',
-      text: 'SELECT tenant_id, id FROM find_repository($1)',
+      text: 'SELECT tenant_id, id, environment FROM find_repository($1)',
       values: [slug],
     });
     const [row] = rows;
     if (!row) return undefined;
-    const repository = { tenantId: row.tenant_id, id: row.id, slug };
+    const repository = { tenantId: row.tenant_id, id: row.id, slug, environment: row.environment };
     if (this.#known.size >= remembered) this.#known.delete(this.#known.keys().next().value as string);
     this.#known.set(slug, repository);
     return repository;

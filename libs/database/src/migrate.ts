@@ -2,8 +2,17 @@ import pg from 'pg';
 import { DataSource } from 'typeorm';
 import { CreateFirstTables1763690000000 } from './migrations/1763690000000-create-first-tables.js';
 import { CreateCheck1763690000001 } from './migrations/1763690000001-create-check.js';
+import { AddApiKeysAndUses1763700000000 } from './migrations/1763700000000-add-api-keys-and-uses.js';
+import { AllowSeveralWebhooks1763700001000 } from './migrations/1763700001000-allow-several-webhooks.js';
+import { AddMemberCredentialsAndReminders1763700002000 } from './migrations/1763700002000-add-member-credentials-and-reminders.js';
 
-const migrations = [CreateFirstTables1763690000000, CreateCheck1763690000001];
+const migrations = [
+  CreateFirstTables1763690000000,
+  CreateCheck1763690000001,
+  AddApiKeysAndUses1763700000000,
+  AllowSeveralWebhooks1763700001000,
+  AddMemberCredentialsAndReminders1763700002000,
+];
 
 /** One number for every migrator, so that two that start together take turns. */
 const migrationLock = 7_160_522_701;

@@ -1,3 +1,4 @@
+import JSON5 from 'json5';
 import { badRequest } from './fault.js';
 
 /** What a caller sent, by name. */
@@ -37,6 +38,15 @@ function parseModels(text: string): Body {
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
+  } catch {
+    return parseLooseJson(text);
+  }
+}
+
+/** Documentation of existing clients shows bodies with single quotes, and people paste them. */
+function parseLooseJson(text: string): unknown {
+  try {
+    return JSON5.parse(text);
   } catch {
     throw badRequest('The body is not valid JSON.');
   }

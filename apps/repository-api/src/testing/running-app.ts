@@ -1,8 +1,10 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { importJWK, SignJWT } from 'jose';
+import { userActor } from '@latchkey/access';
 import { createUser, wellKnown } from '@latchkey/content';
-import { boundClaims, CredentialCheck, KeyRing, SigningKeys } from '@latchkey/credentials';
+import { repositoryPermissions, type RepositoryPermission } from '@latchkey/contracts';
+import { boundClaims, CredentialCheck, insertApiKey, KeyRing, SigningKeys, type KnownRepository } from '@latchkey/credentials';
 import { connectForChecks, newId, type Database, type Pool } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { AddressTemplate, createLogger } from '@latchkey/runtime';
@@ -10,10 +12,7 @@ import { provision } from '@latchkey/tenancy';
 import { createApp, type RepositoryApi } from '../app.js';
 
 /** A provisioned repository as its tests know it. */
-export interface ProvisionedForTest {
-  tenantId: string;
-  id: string;
-  slug: string;
+export interface ProvisionedForTest extends KnownRepository {
   appClientId: string;
   toolClientId: string;
   secretId: string;
@@ -49,6 +48,7 @@ export class RunningApp {
   /** @param options another way to the database, or a database that others use too. */
   static async start(options: { databaseUrl?: string; test?: TestDatabase } = {}): Promise<RunningApp> {
     const test = options.test ?? (await createTestDatabase());
+    const keys = KeyRing.parse(`test:${randomBytes(32).toString('base64')}`);
     const app = await createApp(
       {
         HOST: '127.0.0.1',
@@ -58,19 +58,14 @@ export class RunningApp {
         REUSE_PORT: false,
         NODE_PORT: 0,
         DATABASE_URL: options.databaseUrl ?? test.url,
+        SECRET_PEPPERS: keys,
         REPOSITORY_URL_TEMPLATE: new AddressTemplate('http://localhost:4200/{repository}'),
         AUTHORITY_URL_TEMPLATE: new AddressTemplate('http://localhost:4100/{repository}'),
       },
       createLogger('test', 'silent'),
     );
     const { port } = await app.listen();
-    return new RunningApp(
-      test,
-      app,
-      port,
-      connectForChecks({ url: test.url }),
-      KeyRing.parse(`test:${randomBytes(32).toString('base64')}`),
-    );
+    return new RunningApp(test, app, port, connectForChecks({ url: test.url }), keys);
   }
 
   get database(): Database {
@@ -88,6 +83,7 @@ export class RunningApp {
         tenantId,
         id: made.repository.id,
         slug,
+        environment: made.repository.environment,
         appClientId: made.appClient.id,
         toolClientId: made.toolClient.id,
         secretId: made.secret.id,
@@ -100,6 +96,15 @@ export class RunningApp {
   async person(repository: ProvisionedForTest, loginName: string, administrator = false): Promise<number> {
     const scope = { tenantId: repository.tenantId, repositoryId: repository.id };
     return (await this.database.transaction(scope, (tx) => createUser(tx, wellKnown.admin, { ...scope, loginName, administrator }))).id;
+  }
+
+  /** An API key of a user, as the tenant API would make it. */
+  async apiKey(repository: ProvisionedForTest, userId: number, permissions: RepositoryPermission[] = [...repositoryPermissions]) {
+    const scope = { tenantId: repository.tenantId, repositoryId: repository.id };
+    const owner = { ...scope, userId, environment: repository.environment };
+    return this.database.transaction(scope, (tx) =>
+      insertApiKey(tx, this.#keys, userActor(repository.tenantId, userId, { requestId: 'test' }), owner, { name: 'test', permissions }),
+    );
   }
 
   /** An access token as the authority signs them; the default tool's, with every scope, unless asked for otherwise. */

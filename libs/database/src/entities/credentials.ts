@@ -61,7 +61,43 @@ export class SecretVersion {
   @Column('timestamptz', { nullable: true }) overlapEndsAt!: Date | null;
   /** Set by the act that ended it; dead from then on, whatever any clock says. */
   @Column('timestamptz', { nullable: true }) endedAt!: Date | null;
-  @Column('timestamptz', { nullable: true }) lastUsedAt!: Date | null;
+}
+
+/** A key that represents a repository user in a header or a URL. */
+@Entity('api_keys')
+export class ApiKey {
+  @PrimaryColumn('uuid') repositoryId!: string;
+  @PrimaryColumn('uuid') id!: string;
+  @Column('uuid') tenantId!: string;
+  @Column('integer') userId!: number;
+  @Column('text') name!: string;
+  /** HMAC-SHA-256 of the whole key under the pepper `pepperId`; by it the key is found. */
+  @Column('bytea') hash!: Buffer;
+  @Column('text') pepperId!: string;
+  @Column('text') hint!: string;
+  @Column('text', { array: true }) permissions!: string[];
+  @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+  @Column('timestamptz') expiresAt!: Date;
+  @Column('timestamptz', { nullable: true }) endedAt!: Date | null;
+}
+
+/** From where a credential is used, how often, and when last. */
+@Entity('credential_uses')
+export class CredentialUse {
+  @PrimaryColumn('uuid') repositoryId!: string;
+  /** A client ID, or the id of an API key. */
+  @PrimaryColumn('text') credentialId!: string;
+  /** The secret version; of an API key its id again. */
+  @PrimaryColumn('uuid') versionId!: string;
+  /** `replaced`: somebody still presents a secret that has ended. */
+  @PrimaryColumn('text') outcome!: 'accepted' | 'replaced';
+  /** The name that the caller declares, else its user agent. */
+  @PrimaryColumn('text') consumer!: string;
+  @PrimaryColumn('text') address!: string;
+  @Column('uuid') tenantId!: string;
+  @Column('bigint') uses!: string;
+  @Column('timestamptz') firstUsedAt!: Date;
+  @Column('timestamptz') lastUsedAt!: Date;
 }
 
 @Entity('signing_keys')

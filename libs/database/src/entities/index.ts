@@ -1,7 +1,17 @@
 import { ContentCounter, ContentGroupMember, ContentNode, ContentPermission } from './content.js';
-import { Client, Cutoff, OidcRecord, RepositoryUser, RevokedToken, SecretVersion, SigningKey } from './credentials.js';
-import { OutboxRow, Webhook, WebhookDelivery } from './propagation.js';
-import { AuditEvent, IdempotencyKey, Invitation, Member, Repository, RepositorySlug, Tenant } from './tenancy.js';
+import {
+  ApiKey,
+  Client,
+  CredentialUse,
+  Cutoff,
+  OidcRecord,
+  RepositoryUser,
+  RevokedToken,
+  SecretVersion,
+  SigningKey,
+} from './credentials.js';
+import { Mail, OutboxRow, Webhook, WebhookDelivery } from './propagation.js';
+import { AuditEvent, IdempotencyKey, Invitation, Member, Reminder, Repository, RepositorySlug, Tenant } from './tenancy.js';
 
 export * from './content.js';
 export * from './credentials.js';
@@ -10,18 +20,22 @@ export * from './tenancy.js';
 
 /** Every table, for the data source and for the test that compares them with the migrations. */
 export const entities = [
+  ApiKey,
   AuditEvent,
   Client,
   ContentCounter,
   ContentGroupMember,
   ContentNode,
   ContentPermission,
+  CredentialUse,
   Cutoff,
   IdempotencyKey,
   Invitation,
+  Mail,
   Member,
   OidcRecord,
   OutboxRow,
+  Reminder,
   Repository,
   RepositorySlug,
   RepositoryUser,
