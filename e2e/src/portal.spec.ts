@@ -142,7 +142,7 @@ describe('the portal', () => {
   });
 
   it('signs out at the authority too', async () => {
-    await page.getByRole('button', { name: /Olga/ }).click();
+    await page.getByRole('banner').getByRole('button', { name: /Olga/ }).click();
     await page.getByRole('menuitem', { name: 'Sign out' }).click();
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByLabel('Password').waitFor();

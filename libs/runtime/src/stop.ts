@@ -25,7 +25,10 @@ export function stopGracefully(log: Logger, close: () => Promise<void>): void {
       },
     );
   };
-  process.once('SIGTERM', () => stop('SIGTERM'));
-  process.once('SIGINT', () => stop('SIGINT'));
+  // Not once: without a listener a second signal would end the process in the middle of stopping.
+  process.on('SIGTERM', () => stop('SIGTERM'));
+  process.on('SIGINT', () => stop('SIGINT'));
   process.once('disconnect', () => stop('parent gone'));
+  // The parent may have ended while this process was starting, before anyone listened.
+  if (process.connected === false) stop('parent gone');
 }
