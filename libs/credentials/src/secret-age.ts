@@ -19,7 +19,10 @@ export interface Due {
 export function duesOf({ createdAt, endsAt }: { createdAt: Date; endsAt: Date | null }): Due[] {
   const agedAt = new Date(createdAt.getTime() + recommendedAgeDays * dayMillis);
   const ages = !endsAt || endsAt > agedAt;
-  return [...(ages ? [{ because: 'age' as const, dueAt: agedAt }] : []), ...(endsAt ? [{ because: 'expiry' as const, dueAt: endsAt }] : [])];
+  return [
+    ...(ages ? [{ because: 'age' as const, dueAt: agedAt }] : []),
+    ...(endsAt ? [{ because: 'expiry' as const, dueAt: endsAt }] : []),
+  ];
 }
 
 /** Days that are left until then, rounded up; 0 when it is past. */

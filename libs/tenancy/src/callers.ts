@@ -5,7 +5,7 @@ import type { Database } from '@latchkey/database';
 
 /**
  * Turns a live token of the console into whoever is acting: a machine for a tenant's credential, else the member that the
- * person is.
+ * person or their credential is.
  *
  * @param tenantId which of a person's tenants is meant; the one that they joined first if absent.
  * @throws Problem `forbidden` when the person is a member of no tenant, or not of that one.
@@ -17,10 +17,11 @@ export async function resolveActor(
   call: Call,
   tenantId?: string,
 ): Promise<Actor> {
-  if (token.clientKind !== 'app') {
-    if (tenantId !== undefined && tenantId !== token.tenantId) throw new Problem('forbidden', 'The credential belongs to another tenant.');
-    return machineActor(token.tenantId, token.clientId, token.permissions, call);
-  }
+  const isPerson = token.clientKind === 'app';
+  if (!isPerson && tenantId !== undefined && tenantId !== token.tenantId)
+    throw new Problem('forbidden', 'The credential belongs to another tenant.');
+  if (!isPerson && token.clientKind !== 'member') return machineActor(token.tenantId, token.clientId, token.permissions, call);
+  const meant = isPerson ? tenantId : token.tenantId;
   // A person's memberships span tenants, so no tenant's scope can hold them all.
   const memberships: Membership[] = await database.read('system', (tx) =>
     tx.query(
@@ -30,11 +31,12 @@ export async function resolveActor(
       [consoleRepository.id, token.userId],
     ),
   );
-  const membership = tenantId === undefined ? memberships[0] : memberships.find((each) => each.tenantId === tenantId);
+  const membership = meant === undefined ? memberships[0] : memberships.find((each) => each.tenantId === meant);
   if (!membership || !roles.includes(membership.role))
     throw new Problem('forbidden', 'You are not a member of such a tenant. Ask its owner to invite you.');
   const { loginName, email, name } = membership;
-  return memberActor({ ...membership, person: { loginName, email, name } }, token.permissions, call);
+  const member = { ...membership, person: { loginName, email, name } };
+  return memberActor(member, token.permissions, call, isPerson ? undefined : token.clientId);
 }
 
 interface Membership {

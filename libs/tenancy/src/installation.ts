@@ -1,6 +1,7 @@
 import { Problem, repositoryPermissions, tenantPermissions, type ConsoleView, type NewSecretView } from '@latchkey/contracts';
+import { audit, systemActor } from '@latchkey/access';
 import { wellKnown } from '@latchkey/content';
-import { insertClient, insertSecret, type KeyRing, type RepositoryDirectory } from '@latchkey/credentials';
+import { insertClient, insertSecret, type KeyRing, type KnownRepository, type RepositoryDirectory } from '@latchkey/credentials';
 import { Client, newId, Repository, Tenant, type Database, type EntityManager } from '@latchkey/database';
 import type { AddressTemplate } from '@latchkey/runtime';
 import { createInvitation } from './invitations.js';
@@ -87,6 +88,10 @@ async function makeTenant(
     permissions: [...tenantPermissions],
   });
   const secret = await insertSecret(tx, options.peppers, { ...owner, clientId: client.id, environment: consoleRepository.environment });
+  const operator = systemActor(tenantId, 'setup');
+  await audit(tx, operator, { action: 'tenant.created', targetKind: 'tenant', targetId: tenantId });
+  const made = { action: 'client.created', repositoryId: owner.repositoryId, targetKind: 'client', targetId: client.id };
+  await audit(tx, operator, { ...made, details: { kind: client.kind } });
   const token = await createInvitation(tx, options.peppers, { ...owner, userId: null, role: 'owner' });
   return { ownerLink: `${options.authorityUrls.of(consoleSlug)}/invitation/${token}`, credential: { clientId: client.id, secret } };
 }
@@ -99,6 +104,13 @@ async function pointPortalClient(tx: EntityManager, repositoryId: string, portal
     redirectUris: [`${portalUrl}/signed-in`],
     postLogoutRedirectUris: [`${portalUrl}/`],
   });
+}
+
+/** Finds the console. @throws Problem `unavailable` before the installation was set up. */
+export async function findConsole(directory: RepositoryDirectory): Promise<KnownRepository> {
+  const repository = await directory.find(consoleSlug);
+  if (!repository) throw new Problem('unavailable', 'The installation is not set up yet.', { retryAfterSeconds: 1 });
+  return repository;
 }
 
 /** Where members sign in, and as which client the portal does it. Nothing of it is secret. */
@@ -115,8 +127,7 @@ export class Console {
 
   /** @throws Problem `unavailable` before the installation was set up. */
   async describe(): Promise<ConsoleView> {
-    const repository = await this.#directory.find(consoleSlug);
-    if (!repository) throw new Problem('unavailable', 'The installation is not set up yet.', { retryAfterSeconds: 1 });
+    const repository = await findConsole(this.#directory);
     const where = { repositoryId: repository.id, kind: 'app' as const, isDefault: true };
     const client = await this.#database.read({ repositoryId: repository.id }, (tx) => tx.findOneByOrFail(Client, where));
     return { authority: this.#authorityUrls.of(consoleSlug), clientId: client.id };

@@ -30,7 +30,7 @@ export interface Acceptance {
 export async function createInvitation(
   tx: EntityManager,
   peppers: KeyRing,
-  invitation: { repositoryId: string; tenantId: string; userId: number | null; role: Role | null },
+  invitation: { repositoryId: string; tenantId: string; userId: number | null; role: Role | null; id?: string; email?: string | null },
 ): Promise<string> {
   const token = randomText(tokenLength);
   const expiresAt = new Date(Date.now() + lifeDays * 86_400_000);

@@ -1,10 +1,16 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { Environment, Role } from '@latchkey/contracts';
+import type { Environment, MemberCredentialPolicy, Role } from '@latchkey/contracts';
 
 /** Settings of a tenant that are not columns of their own. */
 export interface TenantSettings {
   /** Repositories a tenant may have; the installation's default if absent. */
   maxRepositories?: number;
+  /** Tenant credentials a tenant may have; the installation's default if absent. */
+  maxCredentials?: number;
+  /** What the tenant has changed of the policy for its members' credentials. */
+  memberCredentials?: Partial<MemberCredentialPolicy>;
+  /** Multi-factor authentication is enforced for every member. */
+  mfaEnforced?: boolean;
 }
 
 @Entity('tenants')
@@ -56,6 +62,8 @@ export class Member {
   @Column('uuid') repositoryId!: string;
   @Column('integer') userId!: number;
   @Column('text') role!: Role;
+  /** Signs in by federation. */
+  @Column('boolean', { default: false }) federated!: boolean;
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
 }
 
@@ -67,6 +75,10 @@ export class Invitation {
   @Column('uuid') tenantId!: string;
   @Column('integer', { nullable: true }) userId!: number | null;
   @Column('text', { nullable: true }) role!: Role | null;
+  /** By which it is listed and withdrawn. */
+  @Column('uuid', { default: () => 'gen_random_uuid()' }) id!: string;
+  /** Whom it is for, as whoever made it noted. */
+  @Column('text', { nullable: true }) email!: string | null;
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
   @Column('timestamptz') expiresAt!: Date;
   @Column('timestamptz', { nullable: true }) usedAt!: Date | null;
@@ -99,4 +111,15 @@ export class IdempotencyKey {
   /** What the call answered; null when that held a secret. */
   @Column('jsonb', { nullable: true }) answer!: unknown;
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+}
+
+/** That somebody was reminded of a secret's or API key's age or end. */
+@Entity('reminders')
+export class Reminder {
+  @PrimaryColumn('uuid') tenantId!: string;
+  /** A secret version or an API key. */
+  @PrimaryColumn('uuid') credentialId!: string;
+  /** Such as `expiry-30`. */
+  @PrimaryColumn('text') reminder!: string;
+  @Column('timestamptz', { default: () => 'now()' }) sentAt!: Date;
 }

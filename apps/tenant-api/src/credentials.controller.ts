@@ -1,0 +1,63 @@
+import { Body, Controller, Delete, Get, Param, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { z } from 'zod';
+import {
+  createdTenantCredentialView,
+  createTenantCredentialBody,
+  regeneratedSecretView,
+  regenerateSecretBody,
+  revokedSecretView,
+  tenantCredentialView,
+  type CreateTenantCredentialBody,
+  type RegenerateSecretBody,
+} from '@latchkey/contracts';
+import type { Actor } from '@latchkey/access';
+import { TenantCredentials } from '@latchkey/tenancy';
+import { CurrentActor } from './authentication.js';
+import { Route } from './describe-route.js';
+
+@ApiTags('Tenant credentials')
+@Controller('v1/credentials')
+export class CredentialsController {
+  constructor(readonly credentials: TenantCredentials) {}
+
+  @Get()
+  @Route({
+    does: "Lists the tenant's credentials for this API, with their client IDs and without their secrets",
+    answers: z.object({ items: z.array(tenantCredentialView), next: z.null() }),
+  })
+  async list(@CurrentActor() actor: Actor) {
+    return { items: await this.credentials.list(actor), next: null };
+  }
+
+  @Post()
+  @Route({
+    does: 'Makes a credential that may do no more than whoever makes it; its secret is in this answer only',
+    status: 201,
+    answers: createdTenantCredentialView,
+    changes: true,
+  })
+  create(@CurrentActor() actor: Actor, @Body({ schema: createTenantCredentialBody }) body: CreateTenantCredentialBody) {
+    return this.credentials.create(actor, body);
+  }
+
+  @Post(':clientId/regenerate')
+  @Route({
+    does: 'Makes a new secret; the earlier ones and their tokens are lost when this answers, or after the overlap',
+    answers: regeneratedSecretView,
+    changes: true,
+  })
+  regenerate(
+    @CurrentActor() actor: Actor,
+    @Param('clientId') clientId: string,
+    @Body({ schema: regenerateSecretBody }) body: RegenerateSecretBody,
+  ) {
+    return this.credentials.regenerate(actor, clientId, body);
+  }
+
+  @Delete(':clientId')
+  @Route({ does: 'Removes a credential with its secrets and tokens', answers: revokedSecretView, changes: true })
+  delete(@CurrentActor() actor: Actor, @Param('clientId') clientId: string) {
+    return this.credentials.delete(actor, clientId);
+  }
+}

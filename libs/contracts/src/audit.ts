@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { pageQuery, time } from './tenant-api.js';
+
+/* Bodies of the route about what was done in a tenant, and by whom. */
+
+const text = z.string().min(1).max(200);
+
+/** Which events are asked for; those that match everything that is named. `from` is included, `to` is not. */
+export const auditQuery = pageQuery.extend({
+  action: text.optional().describe('Such as secret.regenerated; secret.* for everything about secrets'),
+  actor: text.optional().describe("A member's id, a client ID or a user's id"),
+  repository: text.optional().describe('A slug'),
+  target: text.optional().describe('The id of what it was done to'),
+  from: z.iso.datetime().optional(),
+  to: z.iso.datetime().optional(),
+});
+export type AuditQuery = z.infer<typeof auditQuery>;
+
+export const auditEventView = z.object({
+  id: z.uuid(),
+  at: time,
+  actor: z.object({ kind: z.string(), id: z.string().nullable() }),
+  action: z.string(),
+  repositoryId: z.string().nullable(),
+  target: z.object({ kind: z.string(), id: z.string() }),
+  requestId: z.string().nullable(),
+  address: z.string().nullable(),
+  details: z.record(z.string(), z.unknown()),
+});
+export type AuditEventView = z.infer<typeof auditEventView>;

@@ -1,0 +1,197 @@
+import {
+  permissionsOfRole,
+  Problem,
+  roles,
+  type CutoffView,
+  type MemberView,
+  type Page,
+  type PageQuery,
+  type Role,
+  type UpdateMemberBody,
+} from '@latchkey/contracts';
+import { audit, authorize, carryOut, type Actor } from '@latchkey/access';
+import { confirmCutoff, type PendingCutoff, type RepositoryDirectory } from '@latchkey/credentials';
+import { isId, Member, type Database, type EntityManager, type TenantSettings } from '@latchkey/database';
+import { cursor } from './cursor.js';
+import { findConsole } from './installation.js';
+import { endMemberCredential, policyOf } from './member-credentials.js';
+
+/** The people of a tenant and their roles. A tenant that has an owner keeps one who can sign in. */
+export class Members {
+  readonly #database: Database;
+  readonly #directory: RepositoryDirectory;
+
+  constructor(database: Database, directory: RepositoryDirectory) {
+    this.#database = database;
+    this.#directory = directory;
+  }
+
+  async list(actor: Actor, { limit, after }: PageQuery): Promise<Page<MemberView>> {
+    authorize(actor, 'members:read');
+    const start = after === undefined ? null : cursor(after);
+    return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
+      const rows: MemberRow[] = await tx.query(`${listed} WHERE $1::uuid IS NULL OR m.id > $1 ORDER BY m.id LIMIT $2`, [start, limit + 1]);
+      const page = rows.slice(0, limit);
+      return { items: page.map(present), next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
+    });
+  }
+
+  async get(actor: Actor, id: string): Promise<MemberView> {
+    authorize(actor, 'members:read');
+    return this.#database.read({ tenantId: actor.tenantId }, async (tx) => present(await find(tx, id)));
+  }
+
+  /**
+   * Changes a member's role: their next call has it. A role that may have no credential ends theirs, and the answer says so
+   * with a cut-off.
+   *
+   * @throws Problem `forbidden` for a role, old or new, above the actor's own; `conflict` for the last owner.
+   */
+  async update(actor: Actor, id: string, { role }: UpdateMemberBody): Promise<MemberView & { cutoff?: CutoffView }> {
+    authorize(actor, 'members:write');
+    const { view, cutoff } = await this.#change(actor, id, async (tx, member, consoleId) => {
+      await refuseRole(tx, actor, role);
+      if (role !== 'owner') await refuseLastOwner(tx, member);
+      await tx.update(Member, { tenantId: actor.tenantId, id }, { role });
+      const cutoff = (await mayHaveCredential(tx, actor.tenantId, role))
+        ? undefined
+        : await endMemberCredential(tx, actor, consoleId, member);
+      const details = { from: member.role, to: role, ...(cutoff ? { cutoffId: cutoff.id } : {}) };
+      await audit(tx, actor, { action: 'member.role-changed', targetKind: 'member', targetId: id, details });
+      return { view: present(await find(tx, id)), cutoff };
+    });
+    return cutoff ? { ...view, cutoff } : view;
+  }
+
+  /**
+   * Removes a member, who is nobody to the tenant from then on; the answer has the end of their credential, if they had one.
+   * Members may leave by themselves.
+   *
+   * @throws Problem `forbidden` for someone above the actor, `conflict` for the last owner.
+   */
+  async remove(actor: Actor, id: string): Promise<{ cutoff: CutoffView | null }> {
+    authorize(actor, isSelf(actor, id) ? 'members:read' : 'members:write');
+    const { cutoff } = await this.#change(actor, id, async (tx, member, consoleId) => {
+      await refuseLastOwner(tx, member);
+      const cutoff = await endMemberCredential(tx, actor, consoleId, member);
+      await tx.delete(Member, { tenantId: actor.tenantId, id });
+      const details = { role: member.role, userId: member.userId, ...(cutoff ? { cutoffId: cutoff.id } : {}) };
+      await audit(tx, actor, { action: 'member.removed', targetKind: 'member', targetId: id, details });
+      return { cutoff };
+    });
+    return { cutoff: cutoff ?? null };
+  }
+
+  /**
+   * Ends the credential of another member, where the tenant's policy lets others than the member do that.
+   *
+   * @throws Problem `forbidden` where it does not, as by default; `not-found` when there is none.
+   */
+  async revokeCredential(actor: Actor, id: string): Promise<{ cutoff: CutoffView }> {
+    authorize(actor, 'members:write');
+    const { cutoff } = await this.#change(actor, id, async (tx, member, consoleId) => {
+      const { revocation } = policyOf(await settingsOf(tx, actor.tenantId));
+      if (!isSelf(actor, id) && revocation === 'own')
+        throw new Problem('forbidden', 'A credential is revoked by its own member and nobody else, says the policy of the tenant.');
+      const cutoff = await endMemberCredential(tx, actor, consoleId, member);
+      if (!cutoff) throw new Problem('not-found', 'The member has no credential.');
+      return { cutoff };
+    });
+    if (!cutoff) throw new Error('a credential that ended has a cut-off');
+    return { cutoff };
+  }
+
+  /** Changes of a tenant's members take turns, and each is decided on what is true in its turn. */
+  async #change<T extends { cutoff: PendingCutoff | undefined }>(
+    actor: Actor,
+    id: string,
+    work: (tx: EntityManager, member: MemberRow, consoleId: string) => Promise<T>,
+  ): Promise<Omit<T, 'cutoff'> & { cutoff: CutoffView | undefined }> {
+    const { id: consoleId } = await findConsole(this.#directory);
+    const { cutoff, ...answer } = await carryOut(this.#database, actor, async (tx) => {
+      await holdTenant(tx, actor.tenantId);
+      const member = await find(tx, id);
+      if (!isSelf(actor, id)) await refuseRole(tx, actor, member.role);
+      return work(tx, member, consoleId);
+    });
+    const scope = { tenantId: actor.tenantId, repositoryId: consoleId };
+    return { ...answer, cutoff: cutoff && (await confirmCutoff(this.#database, scope, cutoff)) };
+  }
+}
+
+/** Holds the tenant's row until the transaction ends: whoever decides on its members or credentials as a whole takes turns. */
+export async function holdTenant(tx: EntityManager, tenantId: string): Promise<TenantSettings> {
+  const [row] = await tx.query<{ settings: TenantSettings }[]>('SELECT settings FROM tenants WHERE id = $1 FOR NO KEY UPDATE', [tenantId]);
+  if (!row) throw new Problem('not-found', 'There is no such tenant.');
+  return row.settings;
+}
+
+/**
+ * Nobody gives, changes or takes away a role that can do more than they can themselves. A member's own role is read anew,
+ * because it may have changed since the call began. A machine cannot make owners, except the first: without that, a tenant
+ * whose first invitation ran out unused would never have one.
+ *
+ * @throws Problem `forbidden`.
+ */
+export async function refuseRole(tx: EntityManager, actor: Actor, role: Role): Promise<void> {
+  const holdsAll = permissionsOfRole[role].every((permission) => actor.permissions.has(permission));
+  const isWithin = actor.kind === 'member' ? isAtMost(role, await roleOf(tx, actor)) : role !== 'owner' || !(await hasOwner(tx));
+  if (holdsAll && isWithin) return;
+  throw new Problem('forbidden', `The role ${role} is above your own. Ask someone who has it.`);
+}
+
+const isSelf = (actor: Actor, memberId: string) => actor.kind === 'member' && actor.id === memberId;
+
+const isAtMost = (role: Role, limit: Role) => roles.indexOf(role) >= roles.indexOf(limit);
+
+async function roleOf(tx: EntityManager, actor: Actor): Promise<Role> {
+  const member = await tx.findOneBy(Member, { tenantId: actor.tenantId, id: actor.id });
+  if (!member || !roles.includes(member.role)) throw new Problem('forbidden', 'You are not a member of this tenant any more.');
+  return member.role;
+}
+
+/** Whether the tenant has an owner who can sign in. */
+async function hasOwner(tx: EntityManager, exceptMember: string | null = null): Promise<boolean> {
+  const [owner] = await tx.query<unknown[]>(
+    `SELECT FROM tenant_members() m WHERE m.role = 'owner' AND m.enabled AND m.id IS DISTINCT FROM $1::uuid LIMIT 1`,
+    [exceptMember],
+  );
+  return owner !== undefined;
+}
+
+async function refuseLastOwner(tx: EntityManager, member: MemberRow): Promise<void> {
+  if (member.role !== 'owner' || (await hasOwner(tx, member.id))) return;
+  throw new Problem('conflict', 'This is the last owner of the tenant who can sign in. Make another member an owner first.');
+}
+
+async function settingsOf(tx: EntityManager, tenantId: string): Promise<TenantSettings> {
+  const [row] = await tx.query<{ settings: TenantSettings }[]>('SELECT settings FROM tenants WHERE id = $1', [tenantId]);
+  return row?.settings ?? {};
+}
+
+/** Only the role counts here: how a member signs in and what the tenant enforces may change back. */
+async function mayHaveCredential(tx: EntityManager, tenantId: string, role: Role): Promise<boolean> {
+  const [row] = await tx.query<{ refusal: string | null }[]>(
+    `SELECT member_credential_refusal($2, false, settings - 'mfaEnforced') AS refusal FROM tenants WHERE id = $1`,
+    [tenantId, role],
+  );
+  return row?.refusal === null;
+}
+
+type MemberRow = Omit<MemberView, 'createdAt'> & { userId: number; createdAt: Date };
+
+const listed = `SELECT m.id, m.role, m.login_name AS "loginName", m.name, m.email, m.enabled, m.federated, m.user_id AS "userId", m.created_at AS "createdAt",
+    EXISTS (SELECT FROM clients c JOIN secret_versions v ON v.repository_id = c.repository_id AND v.client_id = c.id
+      WHERE c.repository_id = m.repository_id AND c.tenant_id = m.tenant_id AND c.user_id = m.user_id AND c.kind = 'member'
+        AND c.deleted_at IS NULL AND v.ended_at IS NULL AND v.expires_at > now()) AS "hasCredential"
+  FROM tenant_members() m`;
+
+async function find(tx: EntityManager, id: string): Promise<MemberRow> {
+  const [row] = isId(id) ? await tx.query<MemberRow[]>(`${listed} WHERE m.id = $1`, [id]) : [];
+  if (!row) throw new Problem('not-found', 'The tenant has no such member.');
+  return row;
+}
+
+function present({ userId: _, createdAt, ...member }: MemberRow): MemberView {
+  return { ...member, createdAt: createdAt.toISOString() };
+}
