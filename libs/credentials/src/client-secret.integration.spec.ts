@@ -138,6 +138,20 @@ describe('a secret', () => {
     await expect(secrets.create(acme.actor, acme.slug, acme.toolId, null)).rejects.toEqual(problem('secret-limit'));
   });
 
+  it('is its client’s alone: a repository may have many tool clients, each with a secret of its own', async () => {
+    const acme = await freshRepository();
+    const clients = new Clients(fixture.database, fixture.peppers);
+    const create = (name: string) => clients.create(acme.actor, acme.slug, { kind: 'tool', name, permissions: [] }, toolUserId);
+    const [first, second] = [await create('Importer'), await create('Exporter')];
+    expect((await clients.list(acme.actor, acme.slug)).map(({ name }) => name)).toEqual(['Tool', 'Importer', 'Exporter']);
+    const outcomeAt = async (clientId: string, value: string) => {
+      const answer = await fixture.check.ask({ repositoryId: acme.id, clientId, withSecrets: true });
+      return matchSecret(fixture.peppers, 'production', answer?.secrets ?? [], value).outcome;
+    };
+    expect(await outcomeAt(first.clientId, first.secret?.value ?? '')).toBe('live');
+    expect(await outcomeAt(second.clientId, first.secret?.value ?? '')).toBe('wrong');
+  });
+
   it('ends with its client', async () => {
     const acme = await freshRepository();
     const clients = new Clients(fixture.database, fixture.peppers);
