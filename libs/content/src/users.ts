@@ -46,6 +46,8 @@ export interface ChangedUser {
   user: KnownUser;
   /** Names of what is different now; empty when the change changed nothing. */
   changed: (keyof UserChange)[];
+  /** The user's generation now. */
+  generation: number;
   /** Whether every token and session of the user ended with it. */
   endedTokens: boolean;
 }
@@ -128,7 +130,7 @@ export async function updateUser(
   for (const key of changed) Object.assign(row, { [key]: change[key] });
   if (endedTokens) row.generation += 1;
   if (changed.length > 0) await writeUser(tx, actorUserId, row);
-  return { user: known(row), changed, endedTokens };
+  return { user: known(row), changed, generation: row.generation, endedTokens };
 }
 
 /** Writes the row and the fields of its node together. */

@@ -1,3 +1,4 @@
+export * from './cutoffs.js';
 export * from './events.js';
 export * from './permissions.js';
 export * from './problems.js';

@@ -142,7 +142,11 @@ export async function endApiKeys(
     [repositoryId, userId ?? null, keyId ?? null],
   );
   if (ended.length === 0) return undefined;
-  const cutoff = await recordCutoff(tx, { id: repositoryId, tenantId }, { kind: 'api-key.deleted', userId: userId ?? null });
+  const cutoff = await recordCutoff(
+    tx,
+    { id: repositoryId, tenantId },
+    { kind: 'api-key.deleted', userId, ended: { apiKeyIds: ended.map(({ id }) => id) } },
+  );
   for (const { id } of ended) {
     await audit(tx, actor, {
       action: 'api-key.deleted',

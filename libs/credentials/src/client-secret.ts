@@ -120,10 +120,15 @@ export async function regenerateSecret(
   { overlapSeconds, end }: { overlapSeconds: number; end: Date | null },
 ): Promise<{ secret: NewSecretView; cutoff: PendingCutoff }> {
   const { repositoryId, tenantId, clientId } = owner;
-  await endLiveVersions(tx, owner, overlapSeconds);
+  const secretVersionIds = await endLiveVersions(tx, owner, overlapSeconds);
   const secret = await insertSecret(tx, peppers, owner, end);
   const repository = { id: repositoryId, tenantId };
-  const cutoff = await recordCutoff(tx, repository, { kind: 'secret.regenerated', clientId, afterSeconds: overlapSeconds });
+  const cutoff = await recordCutoff(tx, repository, {
+    kind: 'secret.regenerated',
+    clientId,
+    ended: { secretVersionIds },
+    afterSeconds: overlapSeconds,
+  });
   const details = { clientId, overlapSeconds, cutoffId: cutoff.id };
   await audit(tx, actor, { action: 'secret.regenerated', repositoryId, targetKind: 'secret', targetId: secret.id, details });
   return { secret, cutoff };
@@ -250,7 +255,7 @@ export class ClientSecrets {
         [repository.id, clientId, secretId],
       )) as [unknown, number];
       if (ended === 0) throw new Problem('not-found', 'The client has no such secret.');
-      const cutoff = await recordCutoff(tx, repository, { kind: 'secret.revoked', clientId });
+      const cutoff = await recordCutoff(tx, repository, { kind: 'secret.revoked', clientId, ended: { secretVersionIds: [secretId] } });
       const details = { clientId, cutoffId: cutoff.id };
       await audit(tx, actor, { action: 'secret.revoked', repositoryId: repository.id, targetKind: 'secret', targetId: secretId, details });
       await announce(tx, actor.tenantId, 'client.secret.revoked', {
@@ -312,15 +317,21 @@ async function liveVersions(tx: EntityManager, repository: Repository, clientId:
   return tx.query(`SELECT FROM secret_versions WHERE repository_id = $1 AND client_id = $2 AND ${aliveNow}`, [repository.id, clientId]);
 }
 
-/** With an overlap, the versions that an earlier rotation had already given an end keep at most one rotation alive: they end now. */
-async function endLiveVersions(tx: EntityManager, { repositoryId, clientId }: SecretOwner, overlapSeconds: number): Promise<void> {
-  await tx.query(
+/**
+ * With an overlap, the versions that an earlier rotation had already given an end keep at most one rotation alive: they end
+ * now.
+ *
+ * @returns what it ended, or gave an end.
+ */
+async function endLiveVersions(tx: EntityManager, { repositoryId, clientId }: SecretOwner, overlapSeconds: number): Promise<string[]> {
+  const [ended]: [{ id: string }[], number] = await tx.query(
     `UPDATE secret_versions SET
        ended_at = CASE WHEN $3 = 0 OR overlap_ends_at IS NOT NULL THEN now() END,
        overlap_ends_at = CASE WHEN $3 > 0 THEN coalesce(overlap_ends_at, now() + make_interval(secs => $3)) ELSE overlap_ends_at END
-     WHERE repository_id = $1 AND client_id = $2 AND ${aliveNow}`,
+     WHERE repository_id = $1 AND client_id = $2 AND ${aliveNow} RETURNING id`,
     [repositoryId, clientId, overlapSeconds],
   );
+  return ended.map(({ id }) => id);
 }
 
 function owner(repository: Repository, clientId: string): SecretOwner {

@@ -50,12 +50,17 @@ export async function insertClient(
  */
 export async function endClient(tx: EntityManager, actor: Actor, client: Client): Promise<PendingCutoff> {
   const { repositoryId, tenantId, id: clientId, kind } = client;
-  await tx.update(Client, { repositoryId, id: clientId }, { deletedAt: new Date(), generation: client.generation + 1 });
+  const generation = client.generation + 1;
+  await tx.update(Client, { repositoryId, id: clientId }, { deletedAt: new Date(), generation });
   await tx.query('UPDATE secret_versions SET ended_at = now() WHERE repository_id = $1 AND client_id = $2 AND ended_at IS NULL', [
     repositoryId,
     clientId,
   ]);
-  const cutoff = await recordCutoff(tx, { id: repositoryId, tenantId }, { kind: 'client.deleted', clientId });
+  const cutoff = await recordCutoff(
+    tx,
+    { id: repositoryId, tenantId },
+    { kind: 'client.deleted', clientId, ended: { belowGeneration: generation } },
+  );
   const details = { kind, cutoffId: cutoff.id };
   await audit(tx, actor, { action: 'client.deleted', repositoryId, targetKind: 'client', targetId: clientId, details });
   return cutoff;

@@ -1,5 +1,25 @@
 import type { CutoffView } from '@latchkey/contracts';
-import { Cutoff, newId, type Database, type EntityManager, type Scope } from '@latchkey/database';
+import { newId, type Database, type EntityManager, type Scope } from '@latchkey/database';
+
+/** The channel on which every node is told of a cut-off: `<repository id> <cut-off id>`. */
+export const cutoffChannel = 'cutoff';
+
+/**
+ * What a cut-off ends, as exactly as a check can ask for it: versions of the client's secret, API keys, or everything that
+ * is bound to a generation below this one (the user's if one is named, else the client's if one is, else the repository's).
+ */
+export type Ended = { secretVersionIds: string[] } | { apiKeyIds: string[] } | { belowGeneration: number };
+
+/** A cut-off to be written down. */
+export interface CutoffRecord {
+  /** Noun and verb, such as `secret.regenerated`. */
+  kind: string;
+  clientId?: string | undefined;
+  userId?: number | undefined;
+  ended: Ended;
+  /** How long from the start of the transaction what is ended goes on working, in a planned rotation. */
+  afterSeconds?: number;
+}
 
 /** A cut-off that is part of a transaction that has not committed yet. */
 export interface PendingCutoff {
@@ -8,29 +28,34 @@ export interface PendingCutoff {
   plannedFor: Date | null;
 }
 
-/** Writes down, in the transaction that ends a credential, that it does. */
+/** Writes down, in the transaction that ends a credential, that it does, and what it ends. */
 export async function recordCutoff(
   tx: EntityManager,
   repository: { id: string; tenantId: string },
-  {
-    kind,
-    clientId = null,
-    userId = null,
-    afterSeconds = 0,
-  }: { kind: string; clientId?: string | null; userId?: number | null; afterSeconds?: number },
+  { kind, clientId, userId, ended, afterSeconds = 0 }: CutoffRecord,
 ): Promise<PendingCutoff> {
-  const plannedFor = afterSeconds > 0 ? new Date(Date.now() + afterSeconds * 1000) : null;
   const id = newId();
-  await tx.insert(Cutoff, {
-    repositoryId: repository.id,
-    id,
-    tenantId: repository.tenantId,
-    kind,
-    clientId,
-    userId,
-    effectiveAt: plannedFor,
-  });
-  return { id, plannedFor };
+  // The time comes from the clock by which the secret itself will end.
+  const [row] = await tx.query<{ effective_at: Date | null }[]>(
+    `WITH recorded AS (
+       INSERT INTO cutoffs (repository_id, id, tenant_id, kind, client_id, user_id, secret_version_ids, api_key_ids, below_generation, effective_at)
+       VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6, $7, $8, $9, CASE WHEN $10::integer > 0 THEN now() + make_interval(secs => $10::integer) END)
+       RETURNING effective_at)
+     SELECT effective_at, CASE WHEN effective_at IS NOT NULL THEN pg_notify('${cutoffChannel}', $1::text || ' ' || $2::text) END FROM recorded`,
+    [
+      repository.id,
+      id,
+      repository.tenantId,
+      kind,
+      clientId ?? null,
+      userId ?? null,
+      'secretVersionIds' in ended ? ended.secretVersionIds : null,
+      'apiKeyIds' in ended ? ended.apiKeyIds : null,
+      'belowGeneration' in ended ? ended.belowGeneration : null,
+      afterSeconds,
+    ],
+  );
+  return { id, plannedFor: row?.effective_at ?? null };
 }
 
 /** How an event names the cut-off that goes with it. */
@@ -39,10 +64,13 @@ export function announced(cutoff: PendingCutoff): { cutoffId: string; plannedFor
 }
 
 /**
- * After the commit: notes the time from which no node accepts what was ended. It is taken after the transaction was
- * durable, so it is never earlier than the truth; a cut-off without one was cut short before its caller was answered.
+ * After the commit: notes the time from which no node accepts what was ended, and tells the nodes, so that each reports
+ * (see `proof.ts`). The time is taken after the transaction was durable, so it is never earlier than the truth; a cut-off
+ * without one was cut short before its caller was answered.
  *
- * This write does not wait for the disk: losing it loses a time, not a cut-off.
+ * This write does not wait for the disk: losing it loses a time, not a cut-off. The nodes are told here and not in the
+ * transaction itself, because PostgreSQL lets one transaction at a time commit that announces something, and that one would
+ * be waiting for the disk. Of planned rotations, which are few, they are told there.
  */
 export async function confirmCutoff(database: Database, scope: Scope & object, cutoff: PendingCutoff): Promise<CutoffView> {
   if (cutoff.plannedFor) return { id: cutoff.id, effectiveAt: cutoff.plannedFor.toISOString() };
@@ -50,7 +78,8 @@ export async function confirmCutoff(database: Database, scope: Scope & object, c
     const [[row]] = (await tx.query(
       `WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
        UPDATE cutoffs SET effective_at = coalesce(effective_at, clock_timestamp()) FROM quick
-       WHERE id = $1 AND repository_id = current_repository() RETURNING effective_at`,
+       WHERE id = $1 AND repository_id = current_repository()
+       RETURNING effective_at, pg_notify('${cutoffChannel}', repository_id || ' ' || id)`,
       [cutoff.id],
     )) as [[{ effective_at: Date }]];
     return { id: cutoff.id, effectiveAt: row.effective_at.toISOString() };

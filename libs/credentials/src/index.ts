@@ -28,10 +28,11 @@ export {
   type SecretMatch,
   type SecretOwner,
 } from './client-secret.js';
-export { announced, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
+export { announced, confirmCutoff, recordCutoff, type CutoffRecord, type Ended, type PendingCutoff } from './cutoff.js';
 export { KeyRing, keyRingConfig } from './key-ring.js';
 export { hashPassword, verifyPassword } from './password.js';
 export { PlainSecret, randomText } from './plain-secret.js';
+export { NodeReporter, type NodeReporterOptions } from './proof.js';
 export { RepositoryDirectory, type KnownRepository } from './repository-directory.js';
 export { daysUntil, duesOf, noticeDays, recommendedAgeDays, type Due } from './secret-age.js';
 export { signIn, type SignedIn } from './sign-in.js';

@@ -47,7 +47,8 @@ export class Listener {
 
   /** Runs a statement on the connection that listens. @throws when there is none now, or it does not answer in time. */
   async query<Row extends object>(text: string, values: unknown[]): Promise<Row[]> {
-    if (!this.#client) throw new Error(`There is no connection that listens to ${this.#options.channel}`);
+    // The SQLSTATE says that it is a matter of the connection (see `isUnavailable`).
+    if (!this.#client) throw Object.assign(new Error(`There is no connection that listens to ${this.#options.channel}`), { code: '08003' });
     const { rows } = await this.#client.query<Row>(text, values);
     return rows;
   }

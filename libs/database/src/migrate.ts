@@ -5,6 +5,7 @@ import { CreateCheck1763690000001 } from './migrations/1763690000001-create-chec
 import { AddApiKeysAndUses1763700000000 } from './migrations/1763700000000-add-api-keys-and-uses.js';
 import { AllowSeveralWebhooks1763700001000 } from './migrations/1763700001000-allow-several-webhooks.js';
 import { AddMemberCredentialsAndReminders1763700002000 } from './migrations/1763700002000-add-member-credentials-and-reminders.js';
+import { AddProof1763700003000 } from './migrations/1763700003000-add-proof.js';
 
 const migrations = [
   CreateFirstTables1763690000000,
@@ -12,6 +13,7 @@ const migrations = [
   AddApiKeysAndUses1763700000000,
   AllowSeveralWebhooks1763700001000,
   AddMemberCredentialsAndReminders1763700002000,
+  AddProof1763700003000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

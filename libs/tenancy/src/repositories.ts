@@ -238,7 +238,7 @@ export class Repositories {
     const { view, cutoff } = await carryOut(database, actor, async (tx) => {
       const repository = await enter(tx, slug, { lock: true });
       const changed = { ...change(repository), generation: repository.generation + 1 };
-      const cutoff = await recordCutoff(tx, repository, { kind: event });
+      const cutoff = await recordCutoff(tx, repository, { kind: event, ended: { belowGeneration: changed.generation } });
       await write(tx, actor, repository, event, changed, { cutoffId: cutoff.id });
       await announce(tx, actor.tenantId, event, { repositoryId: repository.id, slug, ...announced(cutoff) });
       return { view: await this.#view(tx, { ...repository, ...changed }), cutoff };

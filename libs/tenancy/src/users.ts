@@ -77,13 +77,15 @@ export class Users {
     const passwordHash = password === undefined ? undefined : await hashPassword(password);
     const { view, repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
-      const { user, changed, endedTokens } = await updateUser(tx, wellKnown.admin, {
+      const { user, changed, generation, endedTokens } = await updateUser(tx, wellKnown.admin, {
         repositoryId: repository.id,
         id,
         ...change,
         passwordHash,
       });
-      const cutoff = endedTokens ? await recordCutoff(tx, repository, { kind: 'user.changed', userId: id }) : undefined;
+      const cutoff = endedTokens
+        ? await recordCutoff(tx, repository, { kind: 'user.changed', userId: id, ended: { belowGeneration: generation } })
+        : undefined;
       const target = { repositoryId: repository.id, userId: id };
       const details = {
         changed: changed.map((member) => (member === 'passwordHash' ? 'password' : member)),

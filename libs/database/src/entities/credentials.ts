@@ -124,6 +124,13 @@ export class Cutoff {
   @Column('text') kind!: string;
   @Column('text', { nullable: true }) clientId!: string | null;
   @Column('integer', { nullable: true }) userId!: number | null;
+  /** What it ended is one of these three: versions of the client's secret, */
+  @Column('uuid', { array: true, nullable: true }) secretVersionIds!: string[] | null;
+  /** API keys, */
+  @Column('uuid', { array: true, nullable: true }) apiKeyIds!: string[] | null;
+  /** or what is bound to a lower generation of the user, else of the client, else of the repository. */
+  @Column('integer', { nullable: true }) belowGeneration!: number | null;
+  @Column('timestamptz', { default: () => 'now()' }) recordedAt!: Date;
   /** From then on nothing accepts it; null until the call that made it knew that it was durable. */
   @Column('timestamptz', { nullable: true }) effectiveAt!: Date | null;
 }

@@ -10,11 +10,13 @@ import {
   SecretVersion,
   SigningKey,
 } from './credentials.js';
+import { CanaryRun, CutoffReport, Node } from './proof.js';
 import { Mail, OutboxRow, Webhook, WebhookDelivery } from './propagation.js';
 import { AuditEvent, IdempotencyKey, Invitation, Member, Reminder, Repository, RepositorySlug, Tenant } from './tenancy.js';
 
 export * from './content.js';
 export * from './credentials.js';
+export * from './proof.js';
 export * from './propagation.js';
 export * from './tenancy.js';
 
@@ -22,6 +24,7 @@ export * from './tenancy.js';
 export const entities = [
   ApiKey,
   AuditEvent,
+  CanaryRun,
   Client,
   ContentCounter,
   ContentGroupMember,
@@ -29,10 +32,12 @@ export const entities = [
   ContentPermission,
   CredentialUse,
   Cutoff,
+  CutoffReport,
   IdempotencyKey,
   Invitation,
   Mail,
   Member,
+  Node,
   OidcRecord,
   OutboxRow,
   Reminder,
