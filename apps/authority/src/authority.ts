@@ -3,7 +3,7 @@ import proxyAddress from 'proxy-addr';
 import { CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier, UseRecorder, type KeyRing } from '@latchkey/credentials';
 import { connectForChecks, Database } from '@latchkey/database';
 import type { AddressTemplate, Logger } from '@latchkey/runtime';
-import { audienceOf, Invitations } from '@latchkey/tenancy';
+import { audienceOf, Invitations, Refusals } from '@latchkey/tenancy';
 import type { Config } from './config.js';
 import { Guessing } from './guessing.js';
 
@@ -17,6 +17,8 @@ export interface Authority {
   invitations: Invitations;
   uses: UseRecorder;
   guessing: Guessing;
+  /** Who was not let in, for the audit trail. */
+  refusals: Refusals;
   peppers: KeyRing;
   encryption: KeyRing;
   addresses: AddressTemplate;
@@ -38,6 +40,7 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
   const check = new CredentialCheck(checks);
   const keys = new SigningKeys(database);
   const uses = new UseRecorder(checks, (error) => log.error({ err: error }, 'uses could not be recorded'));
+  const refusals = new Refusals(database, (error) => log.error({ err: error }, 'refusals could not be written to the audit trail'));
   const trusted = proxyAddress.compile(config.TRUSTED_PROXIES?.split(',') ?? []);
   const audience = (slug: string) =>
     audienceOf(slug, { repositoryUrls: config.REPOSITORY_URL_TEMPLATE, tenantApiUrl: config.TENANT_API_URL });
@@ -50,6 +53,7 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
     invitations: new Invitations(database, peppers),
     uses,
     guessing: new Guessing(),
+    refusals,
     addressOf: (request) => (request ? proxyAddress(request, trusted) : ''),
     peppers,
     encryption,
@@ -58,7 +62,7 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
     audienceOf: audience,
     log,
     close: async () => {
-      await uses.close();
+      await Promise.all([uses.close(), refusals.close()]);
       await checks.end();
       await database.close();
     },

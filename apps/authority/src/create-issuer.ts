@@ -10,6 +10,7 @@ import { compareSecret, openidScopes } from './clients.js';
 import type { Issuer } from './issuer.js';
 import { errorPage, signedOutPage, signOutPage } from './pages/pages.js';
 import { Records } from './records.js';
+import { recordRefusedCall } from './refused.js';
 import { stateOf } from './request-state.js';
 import { ageHeaders } from './secret-age.js';
 
@@ -45,6 +46,8 @@ export async function createIssuer(authority: Authority, repository: KnownReposi
     authority.log.error({ err: error, repository: repository.slug }, 'the authority failed');
     stateOf(ctx).unavailable = isUnavailable(error);
   });
+  const refused = (ctx: KoaContextWithOIDC, error: Error) => recordRefusedCall(authority, repository, ctx, error);
+  provider.on('grant.error', refused).on('introspection.error', refused).on('revocation.error', refused).on('userinfo.error', refused);
   provider.use(async (ctx, next) => {
     await next();
     const state = stateOf(ctx as KoaContextWithOIDC);

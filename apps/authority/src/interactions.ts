@@ -2,10 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createUserBody, passwordSchema, Problem } from '@latchkey/contracts';
 import { signIn } from '@latchkey/credentials';
 import { errors } from 'oidc-provider';
+import { recordSignIn } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
+import { callOf } from './call.js';
 import type { Issuer } from './issuer.js';
 import { formTarget, invitationPage, messagePage, pageHeaders, signInPage } from './pages/pages.js';
 import { readForm } from './read-form.js';
+import { refusedSignIn } from './refused.js';
 
 /** Where people are while an app waits for them: `/interaction/<uid>` and `/invitation/<token>` below the issuer. */
 const interactionPath = /^\/interaction\/([\w-]{1,64})$/;
@@ -89,7 +92,12 @@ async function serveSignIn(
     return provider.interactionFinished(request, response, { error: 'access_denied', error_description: 'The person cancelled' });
   const name = form.get('login')?.trim() ?? '';
   const person = await signIn(authority.database, repository, name, form.get('password') ?? '');
-  if (!person) return show(401, { name, fault: 'User name or password is wrong.' });
+  const call = callOf(authority, request);
+  if ('refused' in person) {
+    authority.refusals.record(refusedSignIn(repository, person, call));
+    return show(401, { name, fault: 'User name or password is wrong.' });
+  }
+  await recordSignIn(authority.database, repository, person.userId, call);
   const login = { accountId: String(person.userId), amr: ['pwd'] };
   // The session will be bound to the generation that the password belonged to (see records.ts).
   return provider.interactionFinished(request, response, { login, generation: person.generation } as never);
@@ -135,12 +143,17 @@ async function serveInvitation(
   if (!strong.success) return refuse('password', `The password ${strong.error.issues[0]?.message ?? 'is not right'}.`);
   if (password !== again) return refuse('again', 'The two passwords are not the same.');
   try {
-    await authority.invitations.accept(issuer.repository, token, {
-      loginName: person.loginName,
-      name: person.name,
-      email: person.email,
-      password,
-    });
+    await authority.invitations.accept(
+      issuer.repository,
+      token,
+      {
+        loginName: person.loginName,
+        name: person.name,
+        email: person.email,
+        password,
+      },
+      callOf(authority, request),
+    );
   } catch (error) {
     if (error instanceof Problem) return refuse('login', error.message);
     throw error;

@@ -3,6 +3,7 @@ import { Problem } from '@latchkey/contracts';
 import { isUnavailable } from '@latchkey/database';
 import { readiness } from '@latchkey/runtime';
 import type { Authority } from './authority.js';
+import { callOf } from './call.js';
 import { IssuerPool } from './issuer-pool.js';
 import type { Issuer } from './issuer.js';
 import { servePages } from './interactions.js';
@@ -14,11 +15,13 @@ export function createListener(authority: Authority): RequestListener {
   return (request, response) => {
     const began = performance.now();
     const [path] = (request.url ?? '/').split('?');
+    const { requestId } = callOf(authority, request);
+    response.setHeader('x-request-id', requestId);
     response.on('finish', () => {
       // The query may hold codes and hints, and an invitation's path its token.
       const shown = path?.replace(/\/invitation\/.*/, '/invitation/[secret]');
       authority.log.info(
-        { method: request.method, path: shown, status: response.statusCode, ms: Math.round(performance.now() - began) },
+        { requestId, method: request.method, path: shown, status: response.statusCode, ms: Math.round(performance.now() - began) },
         'request',
       );
     });

@@ -31,36 +31,36 @@ export class MembersController {
     return this.members.list(actor, page);
   }
 
-  @Get(':id')
+  @Get(':memberId')
   @Route({ does: 'Reads one member', answers: memberView })
-  get(@CurrentActor() actor: Actor, @Param('id') id: string) {
-    return this.members.get(actor, id);
+  get(@CurrentActor() actor: Actor, @Param('memberId') memberId: string) {
+    return this.members.get(actor, memberId);
   }
 
-  @Patch(':id')
+  @Patch(':memberId')
   @Route({ does: "Changes a member's role; nobody gives a role above their own", answers: updatedMemberView, changes: true })
-  update(@CurrentActor() actor: Actor, @Param('id') id: string, @Body({ schema: updateMemberBody }) body: UpdateMemberBody) {
-    return this.members.update(actor, id, body);
+  update(@CurrentActor() actor: Actor, @Param('memberId') memberId: string, @Body({ schema: updateMemberBody }) body: UpdateMemberBody) {
+    return this.members.update(actor, memberId, body);
   }
 
-  @Delete(':id')
+  @Delete(':memberId')
   @Route({
     does: 'Removes a member with their credential; members may remove themselves',
     answers: z.object({ cutoff: cutoffView.nullable().describe("The end of the member's credential; null if they had none") }),
     changes: true,
   })
-  remove(@CurrentActor() actor: Actor, @Param('id') id: string) {
-    return this.members.remove(actor, id);
+  remove(@CurrentActor() actor: Actor, @Param('memberId') memberId: string) {
+    return this.members.remove(actor, memberId);
   }
 
-  @Delete(':id/credential')
+  @Delete(':memberId/credential')
   @Route({
     does: "Revokes another member's credential, where the tenant's policy lets others do that",
     answers: revokedSecretView,
     changes: true,
   })
-  revokeCredential(@CurrentActor() actor: Actor, @Param('id') id: string) {
-    return this.members.revokeCredential(actor, id);
+  revokeCredential(@CurrentActor() actor: Actor, @Param('memberId') memberId: string) {
+    return this.members.revokeCredential(actor, memberId);
   }
 }
 
@@ -84,9 +84,9 @@ export class InvitationsController {
     return this.invitations.create(actor, body);
   }
 
-  @Delete(':id')
+  @Delete(':invitationId')
   @Route({ does: 'Withdraws an open invitation', status: 204, changes: true })
-  withdraw(@CurrentActor() actor: Actor, @Param('id') id: string) {
-    return this.invitations.withdraw(actor, id);
+  withdraw(@CurrentActor() actor: Actor, @Param('invitationId') invitationId: string) {
+    return this.invitations.withdraw(actor, invitationId);
   }
 }

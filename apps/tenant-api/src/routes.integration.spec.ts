@@ -1,6 +1,14 @@
-import type { CreatedApiKeyView, CreatedWebhookView, DeliveryView, ProvisionedRepositoryView, UserView } from '@latchkey/contracts';
+import type {
+  CreatedApiKeyView,
+  CreatedInvitationView,
+  CreatedTenantCredentialView,
+  CreatedWebhookView,
+  DeliveryView,
+  ProvisionedRepositoryView,
+  UserView,
+} from '@latchkey/contracts';
 import { describeApi } from './openapi.js';
-import { startApi, type RunningApi } from './testing/running-api.js';
+import { startApi, type RunningApi, type TestMember } from './testing/running-api.js';
 
 let api: RunningApi;
 let acme: ProvisionedRepositoryView;
@@ -8,6 +16,9 @@ let user: UserView;
 let webhook: CreatedWebhookView;
 let delivery: DeliveryView;
 let apiKey: CreatedApiKeyView;
+let credential: CreatedTenantCredentialView;
+let invitation: CreatedInvitationView;
+let member: TestMember;
 let routes: Route[];
 
 interface Route {
@@ -29,6 +40,10 @@ beforeAll(async () => {
   const hook = { url: 'https://example.com/hook' };
   webhook = (await (await api.tenant.call('POST', '/v1/repositories/acme/webhooks', hook)).json()) as CreatedWebhookView;
   delivery = (await (await api.tenant.call('POST', `/v1/repositories/acme/webhooks/${webhook.id}/test`)).json()) as DeliveryView;
+  const pipeline = { name: 'Pipeline', permissions: ['repositories:read'] };
+  credential = (await (await api.tenant.call('POST', '/v1/credentials', pipeline)).json()) as CreatedTenantCredentialView;
+  invitation = (await (await api.tenant.call('POST', '/v1/invitations', { role: 'viewer' })).json()) as CreatedInvitationView;
+  member = await api.addMember('viewer');
   routes = allRoutes();
 });
 afterAll(() => api.close());
@@ -52,6 +67,9 @@ const named = (route: Route) => `${route.method} ${route.path}`;
 const fill = (route: Route) =>
   route.path
     .replace('{slug}', acme.slug)
+    .replace('/credentials/{clientId}', `/credentials/${credential.clientId}`)
+    .replace('{memberId}', member.id)
+    .replace('{invitationId}', invitation.id)
     .replace('{clientId}', acme.toolClient.clientId)
     .replace('{secretId}', acme.toolClient.secret.id)
     .replace('{keyId}', apiKey.id)
@@ -74,6 +92,10 @@ const goodBodies: Record<string, unknown> = {
   'PATCH /v1/repositories/{slug}/webhooks/{webhookId}': { url: 'https://evil.example.com/' },
   'POST /v1/repositories/{slug}/webhooks/{webhookId}/rotate': {},
   'PATCH /v1/tenant': { name: 'Mine' },
+  'PATCH /v1/members/{memberId}': { role: 'admin' },
+  'POST /v1/invitations': { role: 'viewer' },
+  'POST /v1/credentials': { name: 'Mine', permissions: ['tenant:read'] },
+  'POST /v1/credentials/{clientId}/regenerate': {},
 };
 
 async function problemOf(response: Response) {
@@ -114,6 +136,24 @@ describe('every route', () => {
     expect(await list.json()).toEqual({ items: [], next: null });
     const own = await api.tenant.call('GET', '/v1/repositories/acme');
     expect(await own.json()).toMatchObject({ name: 'Acme', status: 'active' });
+  });
+
+  it('about one thing of a tenant is nothing to another tenant: 404, the same as for a thing that does not exist', async () => {
+    const things = routes.filter(({ path, ofRepository }) => !ofRepository && path.includes('{') && path !== '/v1/repositories/{slug}');
+    expect(things.length).toBeGreaterThan(0);
+    for (const route of things) {
+      const absent = (path: string) =>
+        path.replace(member.id, invitation.id.replace(/.{4}$/, '0000')).replace(credential.clientId, 'tenant_nobody');
+      const foreign = await api.stranger.call(route.method, fill(route), goodBodies[named(route)]);
+      const nothing = await api.stranger.call(route.method, absent(fill(route)), goodBodies[named(route)]);
+      expect([named(route), foreign.status, nothing.status]).toEqual([named(route), 404, 404]);
+      const [a, b] = [await problemOf(foreign), await problemOf(nothing)];
+      expect(a.detail.replace(credential.clientId, 'tenant_nobody')).toBe(b.detail);
+    }
+    for (const path of ['/v1/members', '/v1/invitations', '/v1/credentials', '/v1/audit?limit=200']) {
+      const text = await (await api.stranger.call('GET', path)).text();
+      for (const own of [member.id, invitation.id, credential.clientId, acme.id]) expect(text).not.toContain(own);
+    }
   });
 
   it('answers a malformed body with 4xx and a problem, never with 5xx', async () => {
@@ -230,6 +270,7 @@ describe('the repositories of a tenant', () => {
       '/v1/repositories/acme',
       '/v1/repositories/acme/clients',
       `/v1/repositories/acme/clients/${acme.toolClient.clientId}/secrets`,
+      '/v1/audit?limit=200',
     ]) {
       expect(await (await api.tenant.call('GET', path)).text()).not.toContain(secret.value.slice(11, 40));
     }

@@ -1,5 +1,5 @@
 import { AuditEvent, newId, type EntityManager } from '@latchkey/database';
-import type { Actor } from './actor.js';
+import type { Actor, Call } from './actor.js';
 
 /** Something that was done to something. Never holds a secret. */
 export interface Deed {
@@ -11,8 +11,17 @@ export interface Deed {
   details?: Record<string, unknown>;
 }
 
+/** Who did it: whoever performs a call, or somebody at an authority, who may be nobody that is known. */
+export interface Doer {
+  kind: Actor['kind'] | 'user' | 'unknown';
+  tenantId: string;
+  id: string | null;
+  credentialId?: string;
+  call: Call;
+}
+
 /** Writes down who did what, in the transaction in which it was done. Nobody can change or remove it afterwards. */
-export async function audit(tx: EntityManager, actor: Actor, deed: Deed): Promise<void> {
+export async function audit(tx: EntityManager, actor: Doer, deed: Deed): Promise<void> {
   await tx.insert(AuditEvent, {
     tenantId: actor.tenantId,
     id: newId(),

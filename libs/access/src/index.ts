@@ -1,4 +1,4 @@
 export { authorize, machineActor, memberActor, userActor, systemActor, type Actor, type Call, type Person } from './actor.js';
-export { audit, type Deed } from './audit.js';
+export { audit, type Deed, type Doer } from './audit.js';
 export { carryOut } from './carry-out.js';
 export { enter } from './enter.js';

@@ -35,6 +35,6 @@ export { PlainSecret, randomText } from './plain-secret.js';
 export { NodeReporter, type NodeReporterOptions } from './proof.js';
 export { RepositoryDirectory, type KnownRepository } from './repository-directory.js';
 export { daysUntil, duesOf, noticeDays, recommendedAgeDays, type Due } from './secret-age.js';
-export { signIn, type SignedIn } from './sign-in.js';
+export { signIn, type RefusedSignIn, type SignedIn } from './sign-in.js';
 export { createSigningKey, SigningKeys, type PrivateJwk } from './signing-key.js';
 export { consumerOf, UseRecorder, type Use } from './uses.js';

@@ -9,6 +9,13 @@ export interface SignedIn {
   generation: number;
 }
 
+/** Somebody who has not. Whom they named is for the audit trail and must not show in the answer. */
+export interface RefusedSignIn {
+  refused: true;
+  /** Null when there is no such user. */
+  userId: number | null;
+}
+
 /**
  * Whether the password belongs to the repository user with this login name or e-mail address. Unknown, disabled and
  * technical users, and users without a password, take as long as a wrong password and are told apart by nothing.
@@ -18,7 +25,7 @@ export async function signIn(
   repository: KnownRepository,
   nameOrEmail: string,
   password: string,
-): Promise<SignedIn | undefined> {
+): Promise<SignedIn | RefusedSignIn> {
   const user = await database.read({ repositoryId: repository.id }, (tx) =>
     tx
       .createQueryBuilder(RepositoryUser, 'u')
@@ -31,6 +38,6 @@ export async function signIn(
       .getOne(),
   );
   const right = await verifyPassword(password, user?.passwordHash);
-  if (!right || !user?.enabled || user.technical) return undefined;
+  if (!right || !user?.enabled || user.technical) return { refused: true, userId: user?.id ?? null };
   return { userId: user.id, generation: user.generation };
 }

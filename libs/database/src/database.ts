@@ -98,6 +98,11 @@ export async function enterRepository(tx: EntityManager, repositoryId: string): 
   await tx.query(`SELECT set_config('app.repository_id', $1, true)`, [repositoryId]);
 }
 
+/** Narrows the running transaction of one repository to what belongs to one tenant as well. */
+export async function enterTenant(tx: EntityManager, tenantId: string): Promise<void> {
+  await tx.query(`SELECT set_config('app.tenant_id', $1, true)`, [tenantId]);
+}
+
 async function enterScope(tx: EntityManager, scope: Exclude<Scope, 'system'>): Promise<void> {
   const tenantId = 'tenantId' in scope ? scope.tenantId : '';
   await tx.query(`SELECT set_config('app.tenant_id', $1, true), set_config('app.repository_id', $2, true)`, [

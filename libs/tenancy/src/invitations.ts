@@ -1,7 +1,8 @@
 import { Problem, type Role } from '@latchkey/contracts';
+import { audit, type Call } from '@latchkey/access';
 import { createUser, updateUser, wellKnown } from '@latchkey/content';
 import { hashPassword, randomText, type KeyRing, type KnownRepository } from '@latchkey/credentials';
-import { Invitation, Member, newId, RepositoryUser, type Database, type EntityManager } from '@latchkey/database';
+import { enterTenant, Invitation, Member, newId, RepositoryUser, type Database, type EntityManager } from '@latchkey/database';
 
 /** 43 characters of 62 hold 256 bits. */
 const tokenLength = 43;
@@ -62,9 +63,10 @@ export class Invitations {
   /**
    * Takes an invitation up, once.
    *
+   * @param call the request that does it, for the audit trail.
    * @throws Problem `not-found` when it is not open (any more), `already-exists` when the login name or address is taken.
    */
-  async accept(repository: KnownRepository, token: string, { password, ...person }: Acceptance): Promise<void> {
+  async accept(repository: KnownRepository, token: string, { password, ...person }: Acceptance, call: Call): Promise<void> {
     // Before the transaction: hashing takes long, and the row is locked meanwhile.
     const passwordHash = await hashPassword(password);
     // The invitation's row and the membership belong to the inviting tenant, the account to the repository's.
@@ -76,16 +78,13 @@ export class Invitations {
         invitation.userId === null
           ? await createUser(tx, wellKnown.admin, { ...owner, ...person, passwordHash })
           : (await updateUser(tx, wellKnown.admin, { repositoryId: repository.id, id: invitation.userId, passwordHash })).user;
-      if (invitation.role) {
-        await tx.insert(Member, {
-          tenantId: invitation.tenantId,
-          id: newId(),
-          repositoryId: repository.id,
-          userId: user.id,
-          role: invitation.role,
-        });
+      const memberId = invitation.role ? newId() : undefined;
+      if (invitation.role && memberId) {
+        const { tenantId, role } = invitation;
+        await tx.insert(Member, { tenantId, id: memberId, repositoryId: repository.id, userId: user.id, role });
       }
       await tx.update(Invitation, { repositoryId: repository.id, hash: invitation.hash }, { usedAt: new Date() });
+      await recordAcceptance(tx, invitation, { memberId, userId: String(user.id), call });
     });
   }
 
@@ -98,4 +97,16 @@ export class Invitations {
       });
     return (lock ? query.setLock('pessimistic_write') : query).getOne();
   }
+}
+
+/** The last thing of its transaction, which sees only what is the inviting tenant's from here on. */
+async function recordAcceptance(
+  tx: EntityManager,
+  { id: invitationId, tenantId, repositoryId, role }: Invitation,
+  { memberId, userId, call }: { memberId: string | undefined; userId: string; call: Call },
+): Promise<void> {
+  await enterTenant(tx, tenantId);
+  const doer = memberId ? { kind: 'member' as const, id: memberId } : { kind: 'user' as const, id: userId };
+  const deed = memberId ? { action: 'member.joined', details: { invitationId, role, userId } } : { action: 'user.activated', repositoryId };
+  await audit(tx, { ...doer, tenantId, call }, { ...deed, targetKind: doer.kind, targetId: doer.id });
 }

@@ -2,18 +2,28 @@ import { randomBytes } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { importJWK, SignJWT } from 'jose';
+import { tenantPermissions, type Role } from '@latchkey/contracts';
+import { memberActor } from '@latchkey/access';
+import { createUser, wellKnown } from '@latchkey/content';
 import { boundClaims, CredentialCheck, RepositoryDirectory, SigningKeys } from '@latchkey/credentials';
-import { connectForChecks } from '@latchkey/database';
+import { connectForChecks, Member, newId } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { createLogger } from '@latchkey/runtime';
-import { addTenant, consoleSlug, install, type NewTenant } from '@latchkey/tenancy';
+import { addTenant, consoleSlug, install, MemberCredentials, type NewTenant } from '@latchkey/tenancy';
 import { createApp } from '../app.js';
 import { configSchema, type Config } from '../config.js';
 
 /** A tenant's pipeline, with a token as the console's authority would make it. */
 export interface TestTenant {
+  tenantId: string;
   token: string;
   call: (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Response>;
+}
+
+/** A member of the first tenant, as their credential acts. */
+export interface TestMember extends TestTenant {
+  id: string;
+  clientId: string;
 }
 
 /** The app on a database of its own, with two tenants that know nothing of each other. */
@@ -24,6 +34,8 @@ export interface RunningApi {
   test: TestDatabase;
   tenant: TestTenant;
   stranger: TestTenant;
+  /** Makes a member of the first tenant with a credential, and calls as it. */
+  addMember: (role: Role) => Promise<TestMember>;
   close: () => Promise<void>;
 }
 
@@ -55,9 +67,9 @@ export async function startApi(): Promise<RunningApi> {
   const app = await createApp(config, createLogger('test', 'silent'));
   await app.listen({ host: '127.0.0.1', port: 0 });
   const url = `http://127.0.0.1:${(app.getHttpServer().address() as AddressInfo).port}`;
-  const asTenant = async (tenant: NewTenant): Promise<TestTenant> => {
-    const token = await mint(test, config, tenant);
-    return { token, call: (method, path, body, headers) => call(url, token, method, path, body, headers) };
+  const asTenant = async ({ credential }: NewTenant): Promise<TestTenant> => {
+    const { token, tenantId } = await mint(test, config, { clientId: credential.clientId, secretId: credential.secret.id });
+    return { tenantId, token, call: (method, path, body, headers) => call(url, token, method, path, body, headers) };
   };
   const [tenant, stranger] = [await asTenant(first), await asTenant(second)];
   return {
@@ -67,6 +79,12 @@ export async function startApi(): Promise<RunningApi> {
     test,
     tenant,
     stranger,
+    addMember: async (role) => {
+      const { id, clientId, secretId } = await makeMember(test, app.get(MemberCredentials), tenant.tenantId, role);
+      const { token } = await mint(test, config, { clientId, secretId });
+      const as = { id, clientId, tenantId: tenant.tenantId, token };
+      return { ...as, call: (method, path, body, headers) => call(url, token, method, path, body, headers) };
+    },
     close: async () => {
       await app.close();
       await test.drop();
@@ -90,22 +108,47 @@ async function call(
   });
 }
 
-/** Signs a token of the tenant's credential with the console's key, bound to what the primary says of it. */
-async function mint(test: TestDatabase, config: Config, { credential }: NewTenant): Promise<string> {
+/** Makes a person, their membership and, whatever the policy says of their role, their credential. */
+async function makeMember(test: TestDatabase, credentials: MemberCredentials, tenantId: string, role: Role) {
+  const pool = connectForChecks({ url: test.url });
+  const consoleRepository = await new RepositoryDirectory(pool).find(consoleSlug);
+  await pool.end();
+  if (!consoleRepository) throw new Error('there is no console');
+  const { id: repositoryId, tenantId: operator } = consoleRepository;
+  const loginName = `person-${randomBytes(6).toString('hex')}`;
+  const person = { loginName, name: loginName, email: null };
+  const account = { tenantId: operator, repositoryId, loginName, name: loginName, passwordHash: null };
+  const user = await test.database.transaction({ repositoryId }, (tx) => createUser(tx, wellKnown.admin, account));
+  const id = newId();
+  const as = (held: Role) => memberActor({ tenantId, id, role: held, person }, tenantPermissions, { requestId: newId() });
+  await test.database.transaction({ tenantId }, (tx) =>
+    tx.insert(Member, { tenantId, id, repositoryId, userId: user.id, role: 'super-admin' }),
+  );
+  const { clientId, secret } = await credentials.create(as('super-admin'));
+  await test.owner.query('UPDATE members SET role = $2 WHERE id = $1', [id, role]);
+  await test.owner.query(
+    `UPDATE tenants SET settings = jsonb_set(settings, '{memberCredentials}', '{"minimumRole": "viewer"}') WHERE id = $1`,
+    [tenantId],
+  );
+  return { id, clientId, secretId: secret.id };
+}
+
+/** Signs a token of a credential with the console's key, bound to what the primary says of it. */
+async function mint(test: TestDatabase, config: Config, { clientId, secretId }: { clientId: string; secretId: string }) {
   const pool = connectForChecks({ url: test.url });
   try {
     const repository = await new RepositoryDirectory(pool).find(consoleSlug);
     if (!repository) throw new Error('there is no console');
     const [jwk] = await new SigningKeys(test.database).privateJwks(repository, config.KEY_ENCRYPTION_KEYS);
-    const answer = await new CredentialCheck(pool).ask({ repositoryId: repository.id, clientId: credential.clientId });
-    if (!jwk || !answer) throw new Error('the console has no key');
+    const answer = await new CredentialCheck(pool).ask({ repositoryId: repository.id, clientId });
+    if (!jwk || !answer?.client) throw new Error('the console has no key, or no such client');
     const claims = {
-      client_id: credential.clientId,
+      client_id: clientId,
       scope: 'sensenet',
       jti: randomBytes(8).toString('hex'),
-      ...boundClaims(answer, { versionId: credential.secret.id }),
+      ...boundClaims(answer, { versionId: secretId }),
     };
-    return await new SignJWT({ ...claims })
+    const token = await new SignJWT({ ...claims })
       .setProtectedHeader({ alg: 'ES256', kid: jwk.kid, typ: 'at+jwt' })
       .setIssuer(config.AUTHORITY_URL_TEMPLATE.of(consoleSlug))
       .setAudience(config.TENANT_API_URL)
@@ -113,6 +156,7 @@ async function mint(test: TestDatabase, config: Config, { credential }: NewTenan
       .setIssuedAt()
       .setExpirationTime('5m')
       .sign(await importJWK(jwk as never));
+    return { token, tenantId: answer.client.tenantId };
   } finally {
     await pool.end();
   }

@@ -1,0 +1,48 @@
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { Call } from '@latchkey/access';
+import type { KnownRepository, RefusedSignIn } from '@latchkey/credentials';
+import { consoleSlug, type Refusal } from '@latchkey/tenancy';
+import type { Authority } from './authority.js';
+import { callOf } from './call.js';
+import { stateOf } from './request-state.js';
+
+/** OAuth errors (RFC 6749 §5.2, RFC 6750 §3.1) that say that somebody was not let in; the others say that a request was put wrongly. */
+const refusals = new Set([
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'access_denied',
+  'invalid_token',
+  'temporarily_unavailable',
+]);
+
+/** A wrong user name or password. What was typed is not in it: people type passwords into the wrong field. */
+export function refusedSignIn(repository: KnownRepository, { userId }: RefusedSignIn, call: Call): Refusal {
+  const isConsole = repository.slug === consoleSlug;
+  return {
+    action: 'sign-in.refused',
+    tenantId: isConsole && userId !== null ? { consoleId: repository.id, userId, otherwise: repository.tenantId } : repository.tenantId,
+    repositoryId: repository.id,
+    by: { kind: 'unknown', id: null },
+    target: { kind: 'user', id: userId === null ? 'unknown' : String(userId) },
+    reason: 'wrong user name or password',
+    call,
+  };
+}
+
+/** Notes that a client got no token, or was not told about one. A client that does not exist is not named. */
+export function recordRefusedCall(authority: Authority, repository: KnownRepository, ctx: KoaContextWithOIDC, error: Error): void {
+  const { error: code = '', error_detail: detail } = error as { error?: string; error_detail?: string };
+  const { client, unavailable } = stateOf(ctx);
+  if (unavailable || !refusals.has(code)) return;
+  const known = client?.client;
+  authority.refusals.record({
+    action: 'token.refused',
+    tenantId: known?.tenantId ?? repository.tenantId,
+    repositoryId: repository.id,
+    by: { kind: 'unknown', id: null },
+    target: { kind: 'client', id: known?.id ?? 'unknown' },
+    reason: detail === 'a replaced secret was presented' ? 'replaced secret' : code,
+    call: callOf(authority, ctx.req),
+  });
+}

@@ -1,0 +1,86 @@
+import { Problem, type AuditEventView, type AuditQuery, type Page } from '@latchkey/contracts';
+import { authorize, type Actor } from '@latchkey/access';
+import { AuditEvent, Repository, type Database, type EntityManager } from '@latchkey/database';
+import { cursor } from './cursor.js';
+
+/** Events that one statement of an export reads. */
+const exportBatch = 500;
+
+type Filter = Omit<AuditQuery, 'limit' | 'after'>;
+
+/** What was done in a tenant, by whom and from where. Rows are added by whoever does it, and nobody can change or remove one. */
+export class AuditTrail {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** The latest events first. @throws Problem `not-found` for a repository that the tenant never had. */
+  async list(actor: Actor, { limit, after, ...filter }: AuditQuery): Promise<Page<AuditEventView>> {
+    authorize(actor, 'audit:read');
+    const start = after === undefined ? undefined : cursor(after);
+    return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
+      const query = await matching(tx, actor.tenantId, filter, start);
+      const rows = await query.take(limit + 1).getMany();
+      const page = rows.slice(0, limit);
+      return { items: page.map(present), next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
+    });
+  }
+
+  /**
+   * All that match, the latest first, in batches that are read as they are asked for: however many there are, one batch is in
+   * memory, and no transaction stays open between two.
+   *
+   * @throws Problem `forbidden`, `not-found`, before there is anything.
+   */
+  async export(actor: Actor, { limit: _, after, ...filter }: AuditQuery): Promise<AsyncIterable<AuditEventView[]>> {
+    const first = await this.list(actor, { limit: exportBatch, after, ...filter });
+    return this.#batches(actor, filter, first);
+  }
+
+  async *#batches(actor: Actor, filter: Filter, first: Page<AuditEventView>): AsyncIterable<AuditEventView[]> {
+    let page = first;
+    yield page.items;
+    while (page.next !== null) {
+      page = await this.list(actor, { limit: exportBatch, after: page.next, ...filter });
+      yield page.items;
+    }
+  }
+}
+
+async function matching(tx: EntityManager, tenantId: string, filter: Filter, after: string | undefined) {
+  const { action, actor, repository, target, from, to } = filter;
+  const query = tx.createQueryBuilder(AuditEvent, 'a').where('a.tenantId = :tenantId', { tenantId }).orderBy('a.id', 'DESC');
+  const narrow = (condition: string, values: Record<string, unknown>) => void query.andWhere(condition, values);
+  if (after !== undefined) narrow('a.id < :after', { after });
+  if (action?.endsWith('.*')) narrow('starts_with(a.action, :prefix)', { prefix: action.slice(0, -1) });
+  else if (action !== undefined) narrow('a.action = :action', { action });
+  if (actor !== undefined) narrow('a.actorId = :actor', { actor });
+  if (target !== undefined) narrow('a.targetId = :target', { target });
+  if (from !== undefined) narrow('a.at >= :from', { from });
+  if (to !== undefined) narrow('a.at < :to', { to });
+  if (repository !== undefined) narrow('a.repositoryId = :repositoryId', { repositoryId: await idOf(tx, repository) });
+  return query;
+}
+
+/** Also of a repository that was deleted: its trail outlives it. */
+async function idOf(tx: EntityManager, slug: string): Promise<string> {
+  const repository = await tx.findOneBy(Repository, { slug });
+  if (!repository) throw new Problem('not-found', `There is no repository ${JSON.stringify(slug)}.`);
+  return repository.id;
+}
+
+function present(row: AuditEvent): AuditEventView {
+  return {
+    id: row.id,
+    at: row.at.toISOString(),
+    actor: { kind: row.actorKind, id: row.actorId },
+    action: row.action,
+    repositoryId: row.repositoryId,
+    target: { kind: row.targetKind, id: row.targetId },
+    requestId: row.requestId,
+    address: row.address,
+    details: row.details,
+  };
+}
