@@ -6,22 +6,40 @@ import { Module, StandardSchemaValidationPipe, type DynamicModule } from '@nestj
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Problem } from '@latchkey/contracts';
-import { Clients, ClientSecrets, CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier } from '@latchkey/credentials';
+import { ApiKeys, Clients, ClientSecrets, CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier } from '@latchkey/credentials';
 import type { FastifyReply } from 'fastify';
 import { connectForChecks, Database } from '@latchkey/database';
 import type { Logger } from '@latchkey/runtime';
-import { audienceOf, Console, Repositories, Tenants, Users } from '@latchkey/tenancy';
+import {
+  audienceOf,
+  Console,
+  MemberCredentials,
+  MemberInvitations,
+  Members,
+  Refusals,
+  Repositories,
+  TenantCredentials,
+  Tenants,
+  Users,
+  WebhookDeliveries,
+  Webhooks,
+} from '@latchkey/tenancy';
+import { ApiKeysController } from './api-keys.controller.js';
 import { Authentication } from './authentication.js';
 import { ClientsController } from './clients.controller.js';
 import type { Config } from './config.js';
 import { ConsoleController } from './console.controller.js';
+import { CredentialsController } from './credentials.controller.js';
 import { HealthController } from './health.controller.js';
+import { MeController } from './me.controller.js';
+import { InvitationsController, MembersController } from './members.controller.js';
 import { serveOpenApi } from './openapi.js';
 import { ProblemPagesController } from './problem-pages.js';
 import { ProblemFilter, validationProblem } from './problem-filter.js';
 import { RepositoriesController } from './repositories.controller.js';
 import { TenantController } from './tenant.controller.js';
 import { UsersController } from './users.controller.js';
+import { WebhooksController } from './webhooks.controller.js';
 
 const bodyLimitBytes = 256 * 1024;
 
@@ -29,11 +47,12 @@ const bodyLimitBytes = 256 * 1024;
 interface Services {
   database: Database;
   authentication: Authentication;
+  refusals: Refusals;
   close: () => Promise<void>;
   providers: { provide: unknown; useValue: unknown }[];
 }
 
-async function connect(config: Config): Promise<Services> {
+async function connect(config: Config, log: Logger): Promise<Services> {
   const { DATABASE_URL: url, SECRET_PEPPERS: peppers, KEY_ENCRYPTION_KEYS: encryption } = config;
   const applicationName = config.NODE_NAME ?? 'tenant-api';
   const database = await Database.connect({ url, applicationName });
@@ -50,10 +69,14 @@ async function connect(config: Config): Promise<Services> {
     audienceOf: (slug) => audienceOf(slug, urls),
   });
   const directory = new RepositoryDirectory(checks);
+  const refusals = new Refusals(database, (error) => log.error({ err: error }, 'refusals could not be written to the audit trail'));
+  const webhooks = new Webhooks(database, encryption);
   return {
     database,
     authentication: new Authentication(database, directory, verifier),
+    refusals,
     close: async () => {
+      await refusals.close();
       await checks.end();
       await database.close();
     },
@@ -61,10 +84,18 @@ async function connect(config: Config): Promise<Services> {
       { provide: Database, useValue: database },
       { provide: Console, useValue: new Console(database, directory, urls.authorityUrls) },
       { provide: Repositories, useValue: new Repositories({ database, peppers, encryption, ...urls }) },
+      { provide: ApiKeys, useValue: new ApiKeys(database, peppers) },
       { provide: Clients, useValue: new Clients(database, peppers) },
       { provide: ClientSecrets, useValue: new ClientSecrets(database, peppers) },
       { provide: Users, useValue: new Users(database, peppers, urls.authorityUrls) },
-      { provide: Tenants, useValue: new Tenants(database, encryption) },
+      { provide: Refusals, useValue: refusals },
+      { provide: Members, useValue: new Members(database, directory) },
+      { provide: MemberInvitations, useValue: new MemberInvitations(database, peppers, directory, urls.authorityUrls) },
+      { provide: MemberCredentials, useValue: new MemberCredentials(database, peppers, directory) },
+      { provide: TenantCredentials, useValue: new TenantCredentials(database, peppers, directory) },
+      { provide: Tenants, useValue: new Tenants(database, webhooks) },
+      { provide: Webhooks, useValue: webhooks },
+      { provide: WebhookDeliveries, useValue: new WebhookDeliveries(database) },
     ],
   };
 }
@@ -75,17 +106,23 @@ class TenantApi {}
 /** Every route of the app. */
 export const controllers = [
   HealthController,
+  ApiKeysController,
   ProblemPagesController,
   ConsoleController,
   RepositoriesController,
   ClientsController,
   UsersController,
+  WebhooksController,
   TenantController,
+  MembersController,
+  InvitationsController,
+  MeController,
+  CredentialsController,
 ];
 
 /** Builds the app, ready to listen. Closing it closes its connections too. */
 export async function createApp(config: Config, log: Logger): Promise<NestFastifyApplication> {
-  const services = await connect(config);
+  const services = await connect(config, log);
   const module: DynamicModule = {
     module: TenantApi,
     controllers,
@@ -103,6 +140,7 @@ export async function createApp(config: Config, log: Logger): Promise<NestFastif
   app.useGlobalGuards(services.authentication);
   app.useGlobalPipes(new StandardSchemaValidationPipe({ exceptionFactory: validationProblem }));
   describeEveryAnswer(app, config, log);
+  recordForbiddenCalls(app, services.refusals);
   serveOpenApi(app, config);
   if (config.PORTAL_DIR && existsSync(join(config.PORTAL_DIR, 'index.html'))) await servePortal(app, config.PORTAL_DIR);
   app.getHttpAdapter().getInstance().addHook('onClose', services.close);
@@ -140,6 +178,19 @@ function describeEveryAnswer(app: NestFastifyApplication, config: Config, log: L
       'call',
     );
   });
+}
+
+/** Whoever tries what their role or credential does not allow is in the audit trail, once a minute for each route. */
+function recordForbiddenCalls(app: NestFastifyApplication, refusals: Refusals): void {
+  app
+    .getHttpAdapter()
+    .getInstance()
+    .addHook('onResponse', async ({ actor, method, routeOptions }, reply) => {
+      if (reply.statusCode !== 403 || !actor) return;
+      const { tenantId, kind, id, call } = actor;
+      const target = { kind: 'route', id: `${method} ${routeOptions.url ?? ''}` };
+      refusals.record({ action: 'call.refused', tenantId, repositoryId: null, by: { kind, id }, target, reason: 'forbidden', call });
+    });
 }
 
 /** The portal's files; every address that is no file is a page of the portal, which finds its own way. */

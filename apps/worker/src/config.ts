@@ -1,19 +1,34 @@
 import { z } from 'zod';
 import { keyRingConfig } from '@latchkey/credentials';
-import { appConfig, flag } from '@latchkey/runtime';
+import { appConfig, baseUrl, flag } from '@latchkey/runtime';
 
-export const configSchema = z.object({
-  ...appConfig,
-  DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
-  /** Where the queue is: Redis or PostgreSQL. The PostgreSQL of DATABASE_URL if absent. */
-  QUEUE_URL: z.url({ protocol: /^(?:rediss?|postgres(?:ql)?)$/ }).optional(),
-  /** What the queue's keys begin with on Redis, for installations that share one. */
-  QUEUE_PREFIX: z
-    .string()
-    .regex(/^[\w-]{1,40}$/, 'must be letters, digits, hyphens and underscores')
-    .default('latchkey'),
-  KEY_ENCRYPTION_KEYS: keyRingConfig,
-  /** Lets webhooks reach loopback and private addresses: for trying on one machine, never where tenants are strangers. */
-  WEBHOOK_ALLOW_PRIVATE_ADDRESSES: flag.default(false),
-});
+export const configSchema = z
+  .object({
+    ...appConfig,
+    DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
+    /** Where the queue is: Redis or PostgreSQL. The PostgreSQL of DATABASE_URL if absent. */
+    QUEUE_URL: z.url({ protocol: /^(?:rediss?|postgres(?:ql)?)$/ }).optional(),
+    /** What the queue's keys begin with on Redis, for installations that share one. */
+    QUEUE_PREFIX: z
+      .string()
+      .regex(/^[\w-]{1,40}$/, 'must be letters, digits, hyphens and underscores')
+      .default('latchkey'),
+    KEY_ENCRYPTION_KEYS: keyRingConfig,
+    /** Lets webhooks reach loopback and private addresses: for trying on one machine, never where tenants are strangers. */
+    WEBHOOK_ALLOW_PRIVATE_ADDRESSES: flag.default(false),
+    /** After how many days of nothing but failures a webhook is disabled. */
+    WEBHOOK_DISABLE_AFTER_DAYS: z.coerce.number().positive().max(365).default(5),
+    /** Where mail is handed on: smtp:// or smtps://, with user and password if it takes them. */
+    SMTP_URL: z.url({ protocol: /^smtps?$/ }).optional(),
+    /** Without SMTP_URL: a folder in which mail is put as .eml files. */
+    MAIL_DIR: z.string().optional(),
+    /** The sender of mail, as `Latchkey <latchkey@example.com>`. */
+    MAIL_FROM: z
+      .string()
+      .regex(/^(?:[^<>@\r\n]*<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+)$/, 'must be an address, or a name and an address in <>')
+      .optional(),
+    /** Where the portal is, for the links in mails. */
+    PORTAL_URL: baseUrl.optional(),
+  })
+  .refine((config) => !config.SMTP_URL || config.MAIL_FROM, { path: ['MAIL_FROM'], message: 'is required with SMTP_URL' });
 export type Config = z.infer<typeof configSchema>;

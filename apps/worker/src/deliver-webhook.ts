@@ -1,8 +1,10 @@
 import { Webhook as Signer } from 'standardwebhooks';
 import type { KeyRing } from '@latchkey/credentials';
-import { Webhook, WebhookDelivery, type Database } from '@latchkey/database';
+import { Webhook, WebhookDelivery, type Database, type DeliveryAttempt } from '@latchkey/database';
+import type { JobData } from '@latchkey/jobs';
 import type { Handlers } from '@latchkey/jobs/worker';
 import { describeFault, post } from './post.js';
+import { giveUp, recordAttempt } from './record-attempt.js';
 
 export interface DeliveryOptions {
   database: Database;
@@ -11,75 +13,80 @@ export interface DeliveryOptions {
   allowPrivateAddresses: boolean;
   /** How long a receiver may take. */
   timeoutMillis?: number;
+  /** After how many days of nothing but failures a webhook is disabled. */
+  disableAfterDays?: number;
 }
 
 interface Due {
   delivery: WebhookDelivery;
-  webhook: Webhook | null;
+  webhook: Webhook;
 }
 
-/** Sends one event to a tenant's webhook, signed as Standard Webhooks says, and writes down how that went. */
+/** Sends one event to one webhook, signed as Standard Webhooks says, and writes down how that went. */
 export function deliverWebhook(options: DeliveryOptions): Handlers['webhook.deliver'] {
-  return async ({ tenantId, deliveryId }, run) => {
-    const due = await findDue(options.database, tenantId, deliveryId);
+  const { database, disableAfterDays = 5 } = options;
+  return async (job, run) => {
+    const due = await findDue(database, job);
     if (!due) return;
-    const fault = due.webhook ? await send(options, due.webhook, due.delivery, run.signal) : 'The tenant has no webhook any more';
-    const giveUp = run.lastAttempt || !due.webhook;
-    await record(options.database, { tenantId, deliveryId, fault, giveUp });
-    if (fault && due.webhook) throw new Error(fault);
+    const { delivery, webhook } = due;
+    const refusal = webhook.deletedAt ? 'The webhook was removed' : webhook.disabledAt ? 'The webhook is disabled' : undefined;
+    if (refusal) return giveUp(database, delivery, refusal);
+    const attempt = await send(options, due, run.signal);
+    // What the worker cut short says nothing about the receiver.
+    const cutShort = run.signal.aborted && attempt.error !== null;
+    const { settled } = await recordAttempt(database, delivery, attempt, { lastAttempt: run.lastAttempt, cutShort, disableAfterDays });
+    if (attempt.error && (!settled || run.lastAttempt)) throw new Error(attempt.error);
   };
 }
 
-/** The delivery, unless it has reached its receiver or was given up: a job may run more than once. */
-async function findDue(database: Database, tenantId: string, deliveryId: string): Promise<Due | undefined> {
+/** The delivery, unless it has reached its receiver, was given up or was begun anew: a job may run more than once. */
+async function findDue(
+  database: Database,
+  { tenantId, webhookId, deliveryId, round }: JobData<'webhook.deliver'>,
+): Promise<Due | undefined> {
   return database.read({ tenantId }, async (tx) => {
-    const delivery = await tx.findOneBy(WebhookDelivery, { tenantId, id: deliveryId });
-    if (!delivery || delivery.deliveredAt || delivery.failedAt) return undefined;
-    return { delivery, webhook: await tx.findOneBy(Webhook, { tenantId }) };
+    const delivery = await tx.findOneBy(WebhookDelivery, { tenantId, webhookId, id: deliveryId });
+    if (!delivery || delivery.status !== 'pending' || delivery.round !== round) return undefined;
+    return { delivery, webhook: await tx.findOneByOrFail(Webhook, { tenantId, id: webhookId }) };
   });
 }
 
-/** @returns what went wrong, or undefined when the receiver took it. */
-async function send(
-  options: DeliveryOptions,
-  webhook: Webhook,
-  delivery: WebhookDelivery,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+async function send(options: DeliveryOptions, { webhook, delivery }: Due, signal: AbortSignal): Promise<DeliveryAttempt> {
   const { type, timestamp, data } = delivery.payload;
   const body = JSON.stringify({ type, timestamp, data });
   const now = new Date();
-  const secret = options.encryption.open(webhook.encryptionKeyId, webhook.signingSecret).toString('utf8');
   const headers = {
     'content-type': 'application/json',
     'user-agent': 'Latchkey',
     // The same for every attempt, so that a receiver can tell a repetition; the time is that of the attempt.
     'webhook-id': delivery.id,
     'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
-    'webhook-signature': new Signer(secret).sign(delivery.id, now, body),
+    'webhook-signature': secretsOf(options.encryption, webhook, now)
+      .map((secret) => new Signer(secret).sign(delivery.id, now, body))
+      .join(' '),
   };
   const { allowPrivateAddresses, timeoutMillis = 15_000 } = options;
+  const begun = performance.now();
+  const finish = (statusCode: number | null, error: string | null): DeliveryAttempt => ({
+    at: now.toISOString(),
+    statusCode,
+    durationMillis: Math.round(performance.now() - begun),
+    error,
+  });
   try {
     const status = await post({ url: webhook.url, headers, body, timeoutMillis, signal, allowPrivateAddresses });
-    return status >= 200 && status < 300 ? undefined : `The receiver answered ${status}`;
+    return finish(status, status >= 200 && status < 300 ? null : `The receiver answered ${status}`);
   } catch (error) {
-    return describeFault(error);
+    return finish(null, describeFault(error));
   }
 }
 
-async function record(
-  database: Database,
-  outcome: { tenantId: string; deliveryId: string; fault: string | undefined; giveUp: boolean },
-): Promise<void> {
-  const { tenantId, deliveryId, fault, giveUp } = outcome;
-  await database.transaction({ tenantId }, (tx) =>
-    tx.query(
-      // One that reached its receiver stays so, whatever a second run of the same job saw.
-      `UPDATE webhook_deliveries SET attempts = attempts + 1, last_error = $3::text,
-         delivered_at = CASE WHEN $3::text IS NULL THEN now() END,
-         failed_at = CASE WHEN $3::text IS NOT NULL AND $4 THEN now() END
-       WHERE tenant_id = $1 AND id = $2 AND delivered_at IS NULL`,
-      [tenantId, deliveryId, fault ?? null, giveUp],
-    ),
-  );
+/** The signing secret, and beside it the earlier one while a rotation overlaps: the header takes several signatures. */
+function secretsOf(encryption: KeyRing, webhook: Webhook, now: Date): string[] {
+  const open = (keyId: string, sealed: Buffer) => encryption.open(keyId, sealed).toString('utf8');
+  const secrets = [open(webhook.encryptionKeyId, webhook.signingSecret)];
+  const { previousSigningSecret, previousEncryptionKeyId, previousSecretEndsAt } = webhook;
+  if (previousSigningSecret && previousEncryptionKeyId && previousSecretEndsAt && previousSecretEndsAt > now)
+    secrets.push(open(previousEncryptionKeyId, previousSigningSecret));
+  return secrets;
 }

@@ -1,10 +1,12 @@
 import { Database } from '@latchkey/database';
 import { startWorker } from '@latchkey/jobs/worker';
 import { ConfigError, createLogger, loadConfig, measureProcess, stopGracefully } from '@latchkey/runtime';
-import { configSchema } from './config.js';
+import { configSchema, type Config } from './config.js';
 import { deliverWebhook } from './deliver-webhook.js';
 import { createHealthServer, listen } from './health.js';
-import { recoverDeliveries } from './recover-deliveries.js';
+import { folderMailer, smtpMailer, type Mailer } from './mailer.js';
+import { recoverJobs } from './recover-jobs.js';
+import { sendMails } from './send-mail.js';
 import { sweepRecords } from './sweep-records.js';
 
 /** Started once per process; see `config.ts` for what it reads from the environment. */
@@ -17,6 +19,8 @@ async function main(): Promise<void> {
     poolSize: 4,
     applicationName: config.NODE_NAME ?? 'latchkey-worker',
   });
+  const mailer = await makeMailer(config);
+  if (!mailer) log.warn('no mail is sent: neither SMTP_URL nor MAIL_DIR is set');
   const worker = await startWorker({
     database,
     databaseUrl: config.DATABASE_URL,
@@ -26,8 +30,10 @@ async function main(): Promise<void> {
         database,
         encryption: config.KEY_ENCRYPTION_KEYS,
         allowPrivateAddresses: config.WEBHOOK_ALLOW_PRIVATE_ADDRESSES,
+        disableAfterDays: config.WEBHOOK_DISABLE_AFTER_DAYS,
       }),
-      'webhook.recover': recoverDeliveries({ database, queue, log }),
+      'mail.send': sendMails({ database, mailer, portalUrl: config.PORTAL_URL }),
+      'webhook.recover': recoverJobs({ database, queue, log }),
       'records.sweep': sweepRecords({ database, queue, log }),
     }),
     log,
@@ -42,6 +48,11 @@ async function main(): Promise<void> {
   });
   await listen(health, config.HOST, config.PORT);
   log.info({ port: config.PORT }, 'working');
+}
+
+async function makeMailer({ SMTP_URL, MAIL_DIR, MAIL_FROM = 'Latchkey <latchkey@localhost>' }: Config): Promise<Mailer | undefined> {
+  if (SMTP_URL) return smtpMailer(SMTP_URL, MAIL_FROM);
+  return MAIL_DIR === undefined ? undefined : folderMailer(MAIL_DIR, MAIL_FROM);
 }
 
 main().catch((error: unknown) => {

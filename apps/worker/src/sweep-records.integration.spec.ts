@@ -55,6 +55,35 @@ describe('the sweep', () => {
     expect(await count('outbox')).toBe(2);
   });
 
+  it('forgets deliveries and mails after 90 days, and a removed webhook after the last of its deliveries', async () => {
+    const tenantId = newId();
+    await test.owner.query(`INSERT INTO tenants (id, name) VALUES ($1, 'Acme')`, [tenantId]);
+    const webhooks = { live: newId(), removed: newId(), removedWithDeliveries: newId() };
+    for (const [name, id] of Object.entries(webhooks))
+      await test.owner.query(
+        `INSERT INTO webhooks (tenant_id, id, repository_id, url, signing_secret, encryption_key_id, deleted_at)
+         VALUES ($1, $2, $1, 'https://example.com', '', 'k', CASE WHEN $3 THEN now() - interval '91 days' END)`,
+        [tenantId, id, name !== 'live'],
+      );
+    const deliver = (webhookId: string, days: number) =>
+      test.owner.query(
+        `INSERT INTO webhook_deliveries (tenant_id, webhook_id, id, event, payload, created_at)
+         VALUES ($1, $2, gen_random_uuid(), 'x', '{}', now() - make_interval(days => $3))`,
+        [tenantId, webhookId, days],
+      );
+    for (const id of [webhooks.live, webhooks.removed, webhooks.removedWithDeliveries]) await deliver(id, 91);
+    for (const id of [webhooks.live, webhooks.removedWithDeliveries]) await deliver(id, 89);
+    for (const days of [89, 91])
+      await test.owner.query(
+        `INSERT INTO mails (tenant_id, id, template, data, created_at) VALUES ($1, gen_random_uuid(), 'x', '{}', now() - make_interval(days => $2))`,
+        [tenantId, days],
+      );
+    await sweep();
+    expect([await count('webhook_deliveries'), await count('mails')]).toEqual([2, 1]);
+    const { rows } = await test.owner.query<{ id: string }>('SELECT id FROM webhooks');
+    expect(rows.map(({ id }) => id).toSorted()).toEqual([webhooks.live, webhooks.removedWithDeliveries].toSorted());
+  });
+
   it('passes over what somebody has in hand', async () => {
     await test.owner.query('DELETE FROM revoked_tokens');
     await test.owner.query(

@@ -15,6 +15,14 @@ const sweeps: Sweep[] = [
   { table: 'revoked_tokens', key: 'repository_id, id', gone: 'expires_at < now()' },
   { table: 'idempotency_keys', key: 'tenant_id, actor_id, key', gone: `created_at < now() - interval '24 hours'` },
   { table: 'outbox', key: 'id', gone: `relayed_at < now() - interval '1 day'` },
+  { table: 'webhook_deliveries', key: 'tenant_id, webhook_id, id', gone: `created_at < now() - interval '90 days'` },
+  {
+    table: 'webhooks',
+    key: 'tenant_id, id',
+    gone: `deleted_at < now() - interval '90 days' AND NOT EXISTS (
+      SELECT FROM webhook_deliveries d WHERE d.tenant_id = webhooks.tenant_id AND d.webhook_id = webhooks.id)`,
+  },
+  { table: 'mails', key: 'tenant_id, id', gone: `created_at < now() - interval '90 days'` },
 ];
 
 /** Rows that one transaction removes, so that none holds locks for long. */

@@ -19,6 +19,7 @@ export const tenantPermissions = [
   'repositories:write',
   'clients:write',
   'users:write',
+  'webhooks:write',
   'credentials:write',
   'audit:read',
 ] as const;
@@ -29,7 +30,7 @@ export const roles = ['owner', 'super-admin', 'admin', 'developer', 'viewer'] as
 export type Role = (typeof roles)[number];
 
 const read: TenantPermission[] = ['tenant:read', 'members:read', 'repositories:read'];
-const develop: TenantPermission[] = [...read, 'clients:write', 'users:write'];
+const develop: TenantPermission[] = [...read, 'clients:write', 'users:write', 'webhooks:write'];
 const administer: TenantPermission[] = [...develop, 'repositories:write', 'audit:read'];
 
 /** What each role allows. The API enforces this table; the portal only shows it. */

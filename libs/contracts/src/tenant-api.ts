@@ -266,10 +266,10 @@ export type UserView = z.infer<typeof userView>;
 export const webhookUrlSchema = z
   .url({ protocol: /^https?$/ })
   .max(2000)
-  .refine(
-    (value) => isPlainText(value) && !/[@#]/.test(value.replace(/^([^/]*\/\/[^/?#]*)[^#]*/, '$1')),
-    'must not have user info or a fragment',
-  );
+  .refine((value) => {
+    const url = URL.parse(value);
+    return isPlainText(value) && !url?.username && !url?.password && !value.includes('#');
+  }, 'must not have user info or a fragment');
 
 export const webhookSetting = z.strictObject({ url: webhookUrlSchema });
 

@@ -1,33 +1,42 @@
 import { webhookEvents, type WebhookEvent, type WebhookEventData } from '@latchkey/contracts';
 import { newId, type EntityManager } from '@latchkey/database';
-import { enqueue } from './outbox.js';
+import { enqueueAll } from './outbox.js';
 
 /**
- * Tells the tenant's webhook, if it has one, that something happened, once the transaction commits. The transaction must
- * be in the scope of that tenant, or `system`.
+ * Tells every enabled webhook that wants it, of the tenant and of the repository that the data names, that something
+ * happened, once the transaction commits. The transaction must be in a scope that holds both, or `system`.
  *
- * @returns the id of the delivery, or undefined when the tenant has no webhook.
- * @throws ZodError when the data is not what the event carries; Error when the tenant is outside the scope.
+ * @param options.onlyTo the one webhook to be told, whatever events it takes.
+ * @returns the id of the event, or undefined when no webhook wants it.
+ * @throws ZodError when the data is not what the event carries; Error when the tenant or the repository is outside the scope.
  */
 export async function announce<E extends WebhookEvent>(
   tx: EntityManager,
   tenantId: string,
   event: E,
   data: WebhookEventData<E>,
+  { onlyTo = null }: { onlyTo?: string | null } = {},
 ): Promise<string | undefined> {
+  const id = newId();
   const payload = { type: event, timestamp: new Date().toISOString(), data: webhookEvents[event].parse(data) };
+  const repositoryId = 'repositoryId' in data ? (data.repositoryId ?? null) : null;
   // Out of scope, row-level security would show no webhook and the event would be lost without a sound. So the scope is
   // asked for in the same statement.
-  const [row] = await tx.query<{ id: string | null; in_scope: boolean }[]>(
+  const [row] = await tx.query<{ webhook_ids: string[]; in_scope: boolean }[]>(
     `WITH delivery AS (
-       INSERT INTO webhook_deliveries (tenant_id, id, event, payload)
-       SELECT tenant_id, $2, $3, $4 FROM webhooks WHERE tenant_id = $1
-       RETURNING id)
-     SELECT (SELECT id FROM delivery), current_user = 'latchkey_system' OR current_tenant() IS NOT DISTINCT FROM $1 AS in_scope`,
-    [tenantId, newId(), event, payload],
+       INSERT INTO webhook_deliveries (tenant_id, webhook_id, id, repository_id, event, payload)
+       SELECT tenant_id, id, $2, $3, $4, $5 FROM webhooks
+       WHERE tenant_id = $1 AND (repository_id IS NULL OR repository_id = $3) AND disabled_at IS NULL AND deleted_at IS NULL
+         AND CASE WHEN $6::uuid IS NULL THEN events IS NULL OR $4 = ANY(events) ELSE id = $6 END
+       RETURNING webhook_id)
+     SELECT ARRAY(SELECT webhook_id FROM delivery) AS webhook_ids,
+       current_user = 'latchkey_system' OR (current_tenant() IS NOT DISTINCT FROM $1
+         AND (current_repository() IS NULL OR $3::uuid IS NULL OR current_repository() = $3)) AS in_scope`,
+    [tenantId, id, repositoryId, event, payload, onlyTo],
   );
-  if (!row?.in_scope) throw new Error(`Cannot announce ${event}: the transaction is not in the scope of the tenant`);
-  if (row.id === null) return undefined;
-  await enqueue(tx, tenantId, 'webhook.deliver', { tenantId, deliveryId: row.id });
-  return row.id;
+  if (!row?.in_scope) throw new Error(`Cannot announce ${event}: the transaction is not in the scope of the tenant and the repository`);
+  if (row.webhook_ids.length === 0) return undefined;
+  const jobs = row.webhook_ids.map((webhookId) => ({ tenantId, webhookId, deliveryId: id, round: 0 }));
+  await enqueueAll(tx, tenantId, 'webhook.deliver', jobs);
+  return id;
 }

@@ -1,6 +1,11 @@
 import { catalogue, parseJobData } from './catalogue.js';
 
-const ids = { tenantId: '0198c2f0-0000-7000-8000-000000000001', deliveryId: '0198c2f0-0000-7000-8000-000000000002' };
+const ids = {
+  tenantId: '0198c2f0-0000-7000-8000-000000000001',
+  webhookId: '0198c2f0-0000-7000-8000-000000000002',
+  deliveryId: '0198c2f0-0000-7000-8000-000000000003',
+  round: 0,
+};
 
 describe('the job catalogue', () => {
   it('takes data that is what the job takes', () => {

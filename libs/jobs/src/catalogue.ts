@@ -10,6 +10,11 @@ export interface JobDefinition {
   firstRetrySeconds: number;
   /** For a job that nobody asks for: how often it runs, once for all workers together. */
   everySeconds?: number;
+  /**
+   * How many of one tenant a worker runs at once at most, and fewer while they fail; for a job that waits for somebody
+   * else's server. Its data must name the tenant.
+   */
+  runsPerTenant?: number;
 }
 
 /**
@@ -17,18 +22,25 @@ export interface JobDefinition {
  * looks at the state of things and does what is left to do.
  */
 export const catalogue = {
-  /** Sends one event to a tenant's webhook. 15 attempts, the last 18 to 23 hours after the first. */
+  /** Sends one event to one webhook. 15 attempts, the last 18 to 23 hours after the first. */
   'webhook.deliver': {
-    data: z.strictObject({ tenantId: z.uuid(), deliveryId: z.uuid() }),
+    data: z.strictObject({ tenantId: z.uuid(), webhookId: z.uuid(), deliveryId: z.uuid(), round: z.int().min(0) }),
     attempts: 15,
     firstRetrySeconds: 5,
+    runsPerTenant: 16,
   },
-  /** Finds deliveries that the queue has lost, as a Redis that does not keep its data may, and puts them back. */
+  /** Finds deliveries, of events and of mail, that the queue has lost, as a Redis that does not keep its data may, and puts them back. */
   'webhook.recover': {
     data: z.strictObject({}),
     attempts: 1,
     firstRetrySeconds: 1,
     everySeconds: 300,
+  },
+  /** Sends one mail to the owners and super admins of a tenant. 10 attempts within nine hours. */
+  'mail.send': {
+    data: z.strictObject({ tenantId: z.uuid(), mailId: z.uuid() }),
+    attempts: 10,
+    firstRetrySeconds: 60,
   },
   /** Removes what has expired or served its purpose. */
   'records.sweep': {

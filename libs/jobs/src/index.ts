@@ -1,3 +1,4 @@
 export { announce } from './announce.js';
 export { catalogue, parseJobData, type EnqueuedJobName, type JobData, type JobName } from './catalogue.js';
-export { enqueue } from './outbox.js';
+export { mailTemplates, sendMail, type MailData, type MailTemplate } from './mail.js';
+export { enqueue, enqueueAll } from './outbox.js';

@@ -12,11 +12,23 @@ export const outboxChannel = 'outbox';
  * @throws ZodError when the data is not what the job takes.
  */
 export async function enqueue<N extends EnqueuedJobName>(tx: EntityManager, tenantId: string, name: N, data: JobData<N>): Promise<string> {
-  const id = newId();
+  const [id] = await enqueueAll(tx, tenantId, name, [data]);
+  return id!;
+}
+
+/** Like `enqueue`, for several jobs of one kind, in one statement. @returns their ids in the same order. */
+export async function enqueueAll<N extends EnqueuedJobName>(
+  tx: EntityManager,
+  tenantId: string,
+  name: N,
+  each: JobData<N>[],
+): Promise<string[]> {
+  const ids = each.map(() => newId());
   await tx.query(
-    `WITH waiting AS (INSERT INTO outbox (id, tenant_id, name, data) VALUES ($1, $2, $3, $4))
+    `WITH waiting AS (
+       INSERT INTO outbox (id, tenant_id, name, data) SELECT job.id, $1, $2, job.data FROM unnest($3::uuid[], $4::jsonb[]) AS job (id, data))
      SELECT pg_notify('${outboxChannel}', '')`,
-    [id, tenantId, name, parseJobData(name, data)],
+    [tenantId, name, ids, each.map((data) => parseJobData(name, data))],
   );
-  return id;
+  return ids;
 }

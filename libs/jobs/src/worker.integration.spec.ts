@@ -29,7 +29,9 @@ beforeEach(async () => {
 
 /** A job is asked for and forgotten; what it is about need not exist here. */
 async function ask(deliveryId = newId()): Promise<string> {
-  await test.database.transaction({ tenantId }, (tx) => enqueue(tx, tenantId, 'webhook.deliver', { tenantId, deliveryId }));
+  await test.database.transaction({ tenantId }, (tx) =>
+    enqueue(tx, tenantId, 'webhook.deliver', { tenantId, webhookId: newId(), deliveryId, round: 0 }),
+  );
   return deliveryId;
 }
 
@@ -70,6 +72,7 @@ describe.each(redisUrl ? ['PostgreSQL', 'Redis'] : ['PostgreSQL'])('the queue on
         delivered.push(data.deliveryId);
       },
       'webhook.recover': async () => undefined,
+      'mail.send': async () => undefined,
       'records.sweep': async () => void (sweeps += 1),
     };
     running.push(await startWorker({ database: test.database, databaseUrl: test.url, queue: address, handlers: () => handlers, log }));
@@ -154,6 +157,48 @@ describe.each(redisUrl ? ['PostgreSQL', 'Redis'] : ['PostgreSQL'])('the queue on
     expect(last).toEqual([false, false]);
   });
 
+  it('lets no tenant hold up the others: its jobs wait while its receivers hang, and are all done in the end', async () => {
+    const [slow, quick] = [newId(), newId()];
+    const hang = Promise.withResolvers<void>();
+    let hanging = 0;
+    deliver = async (data) => {
+      if (data.tenantId !== slow) return;
+      hanging += 1;
+      await hang.promise;
+    };
+    const askFor = (id: string) => {
+      tenantId = id;
+      return ask();
+    };
+    const slowOnes: string[] = [];
+    for (let job = 0; job < 40; job += 1) slowOnes.push(await askFor(slow));
+    await start();
+    await until(() => hanging > 0);
+    const quickOnes = [await askFor(quick), await askFor(quick)];
+    await until(() => quickOnes.every((id) => delivered.includes(id)));
+    expect(hanging).toBeLessThanOrEqual(4);
+    hang.resolve();
+    await until(() => delivered.length >= 42);
+    expect(delivered.toSorted()).toEqual([...slowOnes, ...quickOnes].toSorted());
+  });
+
+  it('does not count it as an attempt when a job has to wait for its turn', async () => {
+    const hang = Promise.withResolvers<void>();
+    const last: boolean[] = [];
+    deliver = async (_, run) => {
+      last.push(run.lastAttempt);
+      await hang.promise;
+    };
+    await start();
+    for (let job = 0; job < 8; job += 1) await ask();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    expect(last).toHaveLength(4);
+    hang.resolve();
+    await until(() => delivered.length === 8);
+    expect(last).toEqual(Array.from({ length: 8 }, () => false));
+    expect(new Set(delivered).size).toBe(8);
+  });
+
   it('gives no handler data that the job does not take, and goes on with the next', async () => {
     await start();
     await test.owner.query(`INSERT INTO outbox (id, tenant_id, name, data) VALUES ($1, $2, 'webhook.deliver', '{"deliveryId": 7}')`, [
@@ -170,7 +215,7 @@ describe.each(redisUrl ? ['PostgreSQL', 'Redis'] : ['PostgreSQL'])('the queue on
 
   it('leaves a job that this release does not know to a newer one, and is not held up by it', async () => {
     await test.owner.query(
-      `INSERT INTO outbox (id, tenant_id, name, data) SELECT gen_random_uuid(), $1, 'mail.send', '{}' FROM generate_series(1, 300)`,
+      `INSERT INTO outbox (id, tenant_id, name, data) SELECT gen_random_uuid(), $1, 'from.another.release', '{}' FROM generate_series(1, 300)`,
       [tenantId],
     );
     await start();

@@ -1,10 +1,11 @@
 import type { Database } from '@latchkey/database';
 import type { Logger } from '@latchkey/runtime';
-import { UnrecoverableError, Worker, type IQueueBackend, type Job, type JobProgress } from 'bullmq';
+import { DelayedError, UnrecoverableError, Worker, type IQueueBackend, type Job, type JobProgress } from 'bullmq';
 import { z } from 'zod';
 import { catalogue, jobNames, parseJobData, type JobData, type JobName } from './catalogue.js';
 import { createBackend, JobQueue, queueName, type QueueAddress, type QueueConnection } from './queue.js';
 import { Relay } from './relay.js';
+import { Turns } from './turns.js';
 
 /** One run of a job. */
 export interface Run {
@@ -78,9 +79,15 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
 }
 
 function startBullWorker({ queue, name, log }: WorkerOptions, handlers: Handlers) {
+  const turns = new Map<JobName, Turns>(
+    jobNames.flatMap((job) => {
+      const definition = catalogue[job];
+      return 'runsPerTenant' in definition ? [[job, new Turns(definition.runsPerTenant)]] : [];
+    }),
+  );
   const worker = new Worker<object, void, string, IQueueBackend, JobProgress, QueueConnection>(
     queueName,
-    (job, _token, signal) => handle(handlers, job, signal ?? new AbortController().signal),
+    (job, token, signal) => takeTurn(turns, job, token, () => handle(handlers, job, signal ?? new AbortController().signal)),
     {
       connection: { url: queue.url, poolSize: 4 },
       prefix: queue.prefix,
@@ -98,6 +105,34 @@ function startBullWorker({ queue, name, log }: WorkerOptions, handlers: Handlers
     log.warn({ job: job?.name, id: job?.id, attempt: job?.attemptsMade, reason: error.message }, 'a job failed'),
   );
   return worker;
+}
+
+/**
+ * Runs the job, or puts it off when its tenant has as many runs as it may have. Putting it off is no attempt: `skipAttempt`
+ * is what BullMQ does for `moveToDelayed` on both backends.
+ */
+async function takeTurn(
+  turnsOf: Map<JobName, Turns>,
+  job: Job<object, void>,
+  token: string | undefined,
+  run: () => Promise<void>,
+): Promise<void> {
+  const turns = turnsOf.get(job.name as JobName);
+  const tenantId = 'tenantId' in job.data ? String(job.data.tenantId) : '';
+  if (!turns) return run();
+  const startedAt = Date.now();
+  const waitMillis = turns.begin(tenantId, startedAt);
+  if (waitMillis !== undefined) {
+    await job.moveToDelayed(startedAt + waitMillis, token);
+    throw new DelayedError();
+  }
+  try {
+    await run();
+    turns.end(tenantId, 'succeeded', startedAt);
+  } catch (error) {
+    turns.end(tenantId, 'failed', startedAt);
+    throw error;
+  }
 }
 
 async function handle(handlers: Handlers, job: Job<object, void>, signal: AbortSignal): Promise<void> {

@@ -16,7 +16,6 @@ import { announced, confirmCutoff, createSigningKey, insertClient, insertSecret,
 import {
   Client,
   enterRepository,
-  isId,
   newId,
   Repository,
   Tenant,
@@ -26,6 +25,7 @@ import {
 } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import type { AddressTemplate } from '@latchkey/runtime';
+import { cursor } from './cursor.js';
 
 export interface RepositoriesOptions {
   database: Database;
@@ -297,12 +297,4 @@ function clientsOf(clients: Client[], repository: Repository): [appClient: Clien
   const [app, tool] = [find('app'), find('tool')];
   if (!app || !tool) throw new Error(`the repository ${repository.id} lacks a default client`);
   return [app, tool];
-}
-
-/** @throws Problem `invalid-request` when the cursor is not one that a list gave. */
-function cursor(after: string): string {
-  if (isId(after)) return after;
-  throw new Problem('invalid-request', 'The cursor is not one that a list gave.', {
-    errors: [{ pointer: '/after', detail: 'must be the `next` of an earlier page' }],
-  });
 }

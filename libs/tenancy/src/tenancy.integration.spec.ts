@@ -5,7 +5,7 @@ import { CredentialCheck, KeyRing, RepositoryDirectory, signIn, type KnownReposi
 import { connectForChecks, newId, type Pool } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { AddressTemplate } from '@latchkey/runtime';
-import { addTenant, consoleSlug, install, Invitations, Repositories, resolveActor, Tenants, Users, type NewTenant } from './index.js';
+import { addTenant, consoleSlug, install, Invitations, Repositories, resolveActor, Tenants, Users, Webhooks, type NewTenant } from './index.js';
 
 let test: TestDatabase;
 let pool: Pool;
@@ -223,7 +223,7 @@ describe('signing in', () => {
 
 describe('a tenant', () => {
   it('gets the signing secret of its webhook once, and only sealed is it kept', async () => {
-    const tenants = new Tenants(test.database, encryption);
+    const tenants = new Tenants(test.database, new Webhooks(test.database, encryption));
     const { webhookSigningSecret } = await tenants.update(actor, { webhook: { url: 'https://example.com/hook' } });
     expect(webhookSigningSecret).toMatch(/^whsec_/);
     expect(await tenants.get(actor)).toMatchObject({ webhook: { url: 'https://example.com/hook' } });

@@ -52,6 +52,7 @@ describe('the plan', () => {
       TENANT_API_URL: 'http://localhost:4000',
       PORTAL_URL: 'http://localhost:4000',
       DATA_DIR: '/data',
+      MAIL_DIR: '/data/mail',
       WEBHOOK_ALLOW_PRIVATE_ADDRESSES: 'true',
     });
   });

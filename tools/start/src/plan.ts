@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Complaint } from './complaint.js';
 import type { KeptSecrets } from './kept-secrets.js';
 import type { Options } from './options.js';
@@ -93,6 +94,8 @@ export function commonEnvironment(
     TENANT_API_URL: urls.tenantApi,
     PORTAL_URL: urls.portal,
     DATA_DIR: options.dataDir,
+    // Mail is written beside the data unless there is a mail server.
+    MAIL_DIR: outer['MAIL_DIR'] || (outer['SMTP_URL'] ? undefined : join(options.dataDir, 'mail')),
     // On one's own machine the webhooks that one tries are on it too.
     WEBHOOK_ALLOW_PRIVATE_ADDRESSES: outer['WEBHOOK_ALLOW_PRIVATE_ADDRESSES'] || (outer['NODE_ENV'] === 'production' ? 'false' : 'true'),
   };

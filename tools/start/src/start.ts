@@ -82,10 +82,7 @@ async function bringUp(launch: Launch, opened: (() => unknown)[]): Promise<void>
   opened.push(() => Promise.all(processes.map((process) => process.stop())));
   await untilStopped(Promise.all(processes.map((process) => process.ready())), stop);
 
-  const mail = join(dataDir, 'mail');
-  say(
-    `\n${banner(planned.urls, { portal, data: options.dataDir, mail: existsSync(mail) ? mail : undefined }, (performance.now() - begun) / 1_000)}`,
-  );
+  say(`\n${banner(planned.urls, { portal, data: options.dataDir, mail: environment['MAIL_DIR'] }, (performance.now() - begun) / 1_000)}`);
   await showFirst(setup, say);
 }
 

@@ -1,0 +1,62 @@
+import type { MailData, MailTemplate } from '@latchkey/jobs';
+import { redact } from '@latchkey/runtime';
+
+/** What a person reads. */
+export interface MailText {
+  subject: string;
+  text: string;
+}
+
+type Words = { [T in MailTemplate]: (data: MailData<T>) => { subject: string; paragraphs: string[] } };
+
+/** Every mail's words. */
+const words: Words = {
+  'webhook.disabled': ({ url, repository, because, failingSince }) => ({
+    subject: `A webhook ${repository === null ? 'of your tenant' : `of ${repository}`} was disabled`,
+    paragraphs: [
+      because === 'gone'
+        ? `The webhook ${withoutQuery(url)} ${belonging(repository)} answered "410 Gone", which says that it wants no more events.`
+        : `The webhook ${withoutQuery(url)} ${belonging(repository)} has taken no event since ${moment(failingSince)}.`,
+      'It was disabled, so nothing is sent to it any more. Events that it missed are kept for 90 days.',
+      repository === null
+        ? 'Set the webhook of the tenant again to enable it, or take it away.'
+        : 'When the receiver works again, enable the webhook and redeliver what it missed; or remove the webhook.',
+    ],
+  }),
+  'credential.due': ({ kind, name, hint, repository, because, dueAt, daysLeft }) => ({
+    subject:
+      because === 'expiry'
+        ? `The ${kind} "${name}" expires ${inDays(daysLeft)}`
+        : `The ${kind} "${name}" should be replaced ${inDays(daysLeft)}`,
+    paragraphs: [
+      because === 'expiry'
+        ? `The ${kind} "${name}" (${hint}) ${belonging(repository)} expires on ${moment(dueAt)}. From then on it is refused.`
+        : `The ${kind} "${name}" (${hint}) ${belonging(repository)} reaches the recommended age on ${moment(dueAt)}. It goes on working, but the longer a secret lives, the more places hold it.`,
+      kind === 'client secret'
+        ? 'Regenerate it with an overlap: both secrets work while you put the new one in place, and the page shows who still uses the old one.'
+        : 'Make a new one, put it in place, and then remove the old one.',
+    ],
+  }),
+};
+
+/**
+ * Writes a mail out. Whatever is shaped like a secret is blotted out: people name things as they like.
+ *
+ * @param portalUrl where its reader can act on it.
+ */
+export function writeMail<T extends MailTemplate>(template: T, data: MailData<T>, portalUrl: string | undefined): MailText {
+  const { subject, paragraphs } = words[template](data);
+  const all = [
+    ...paragraphs,
+    ...(portalUrl === undefined ? [] : [portalUrl]),
+    '-- \nSent by Latchkey to the owners and super admins of the tenant.',
+  ];
+  return { subject: redact(subject), text: `${redact(all.join('\n\n'))}\n` };
+}
+
+const belonging = (repository: string | null) => (repository === null ? 'of your tenant' : `of the repository ${repository}`);
+const moment = (iso: string) => `${iso.slice(0, 16).replace('T', ' ')} UTC`;
+const inDays = (days: number) => (days === 0 ? 'today' : days === 1 ? 'tomorrow' : `in ${days} days`);
+
+/** Receivers that cannot check a signature put a password of their own there. */
+const withoutQuery = (url: string) => url.replace(/\?.*/s, '');

@@ -1,0 +1,60 @@
+import { newId, type EntityManager } from '@latchkey/database';
+import { z } from 'zod';
+import { enqueue } from './outbox.js';
+
+const name = z.string().max(300);
+
+/**
+ * Every mail there is, with what it tells. The words are the worker's (`mail-texts.ts`). The data is what was true when the
+ * mail was decided on: names, times and reasons, never a secret.
+ */
+export const mailTemplates = {
+  /** A webhook was switched off, because it failed for days or answered 410 Gone. */
+  'webhook.disabled': z.strictObject({
+    url: z.string(),
+    /** Slug; null for the webhook of the whole tenant. */
+    repository: name.nullable(),
+    because: z.enum(['failing', 'gone']),
+    failingSince: z.iso.datetime(),
+  }),
+  /** A credential is about to expire, or to reach the age at which it should be replaced. */
+  'credential.due': z.strictObject({
+    kind: z.enum(['client secret', 'API key', 'member credential', 'tenant credential']),
+    /** What people call it: the name of the client or of the key. */
+    name,
+    /** Prefix and last four characters. */
+    hint: name,
+    /** Slug; null for a credential of the tenant or of a member. */
+    repository: name.nullable(),
+    because: z.enum(['expiry', 'age']),
+    dueAt: z.iso.datetime(),
+    daysLeft: z.int().min(0),
+  }),
+} as const satisfies Record<string, z.ZodObject>;
+
+export type MailTemplate = keyof typeof mailTemplates;
+export type MailData<T extends MailTemplate> = z.infer<(typeof mailTemplates)[T]>;
+
+/**
+ * Tells the owners and super admins of a tenant by mail, once the transaction commits; who they are is looked up when the mail
+ * is sent. The transaction must be in the scope of the tenant, or `system`.
+ *
+ * @returns the id of the mail.
+ * @throws ZodError when the data is not what the template takes.
+ */
+export async function sendMail<T extends MailTemplate>(
+  tx: EntityManager,
+  tenantId: string,
+  template: T,
+  data: MailData<T>,
+): Promise<string> {
+  const id = newId();
+  await tx.query('INSERT INTO mails (tenant_id, id, template, data) VALUES ($1, $2, $3, $4)', [
+    tenantId,
+    id,
+    template,
+    mailTemplates[template].parse(data),
+  ]);
+  await enqueue(tx, tenantId, 'mail.send', { tenantId, mailId: id });
+  return id;
+}
