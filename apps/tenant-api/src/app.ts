@@ -12,6 +12,7 @@ import { connectForChecks, Database } from '@latchkey/database';
 import type { Logger } from '@latchkey/runtime';
 import {
   audienceOf,
+  AuditTrail,
   Console,
   MemberCredentials,
   MemberInvitations,
@@ -25,6 +26,7 @@ import {
   Webhooks,
 } from '@latchkey/tenancy';
 import { ApiKeysController } from './api-keys.controller.js';
+import { AuditController } from './audit.controller.js';
 import { Authentication } from './authentication.js';
 import { ClientsController } from './clients.controller.js';
 import type { Config } from './config.js';
@@ -89,6 +91,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: ClientSecrets, useValue: new ClientSecrets(database, peppers) },
       { provide: Users, useValue: new Users(database, peppers, urls.authorityUrls) },
       { provide: Refusals, useValue: refusals },
+      { provide: AuditTrail, useValue: new AuditTrail(database) },
       { provide: Members, useValue: new Members(database, directory) },
       { provide: MemberInvitations, useValue: new MemberInvitations(database, peppers, directory, urls.authorityUrls) },
       { provide: MemberCredentials, useValue: new MemberCredentials(database, peppers, directory) },
@@ -118,6 +121,7 @@ export const controllers = [
   InvitationsController,
   MeController,
   CredentialsController,
+  AuditController,
 ];
 
 /** Builds the app, ready to listen. Closing it closes its connections too. */

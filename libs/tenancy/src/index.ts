@@ -1,11 +1,14 @@
+export { AuditTrail } from './audit-trail.js';
 export { resolveActor } from './callers.js';
 export { addTenant, audienceOf, Console, consoleSlug, findConsole, install, type NewTenant, type InstallationOptions } from './installation.js';
 export { createInvitation, Invitations, type Acceptance, type OpenInvitation } from './invitations.js';
 export { MemberCredentials, policyOf } from './member-credentials.js';
 export { MemberInvitations } from './member-invitations.js';
 export { Members } from './members.js';
+export { Refusals, type Refusal } from './refusals.js';
 export { provision, Repositories, type Blueprint, type RepositoriesOptions } from './repositories.js';
 export { TenantCredentials } from './tenant-credentials.js';
+export { recordSignIn } from './sign-ins.js';
 export { Tenants } from './tenants.js';
 export { Users } from './users.js';
 export { propagationOf, WebhookDeliveries, type Propagation } from './webhook-deliveries.js';
