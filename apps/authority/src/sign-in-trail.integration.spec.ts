@@ -1,0 +1,163 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { Client } from '@latchkey/database';
+import { startAuthority, type RunningAuthority, type Tenant, type TestMember } from './testing/running-authority.js';
+
+/* What the audit trail says of those who come to the console's authority, from requests as a browser or a script sends them. */
+
+let running: RunningAuthority;
+let tenant: Tenant;
+let member: TestMember;
+
+beforeAll(async () => {
+  running = await startAuthority();
+  tenant = await running.newTenant('Acme');
+  member = await tenant.addMember('owner');
+});
+afterAll(() => running.close());
+
+interface Row {
+  action: string;
+  actor_kind: string;
+  actor_id: string | null;
+  target_kind: string;
+  target_id: string;
+  request_id: string;
+  address: string;
+  details: { reason?: string; count?: number };
+}
+
+async function trail(tenantId: string, action: string): Promise<Row[]> {
+  await running.authority.refusals.flush();
+  const { rows } = await running.test.owner.query<Row>('SELECT * FROM audit_events WHERE tenant_id = $1 AND action = $2 ORDER BY id', [
+    tenantId,
+    action,
+  ]);
+  return rows;
+}
+
+/** A browser, as far as cookies and redirects go. */
+class Browser {
+  readonly #cookies = new Map<string, string>();
+
+  async go(url: string, form?: Record<string, string>): Promise<Response> {
+    const response = await fetch(url, {
+      redirect: 'manual',
+      signal: AbortSignal.timeout(10_000),
+      headers: { cookie: [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '), accept: 'text/html' },
+      ...(form ? { method: 'POST', body: new URLSearchParams(form) } : {}),
+    });
+    for (const cookie of response.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
+      if (value) this.#cookies.set(name, value);
+      else this.#cookies.delete(name);
+    }
+    return response;
+  }
+
+  /** Opens the sign-in page as the portal would. @returns where its form goes. */
+  async openSignIn(): Promise<string> {
+    const client = await running.database.read({ repositoryId: running.console.id }, (tx) =>
+      tx.findOneByOrFail(Client, { repositoryId: running.console.id, kind: 'app' as const }),
+    );
+    const parameters = new URLSearchParams({
+      client_id: client.id,
+      redirect_uri: client.redirectUris[0] ?? '',
+      response_type: 'code',
+      scope: 'openid',
+      code_challenge: createHash('sha256').update(randomBytes(32)).digest('base64url'),
+      code_challenge_method: 'S256',
+    });
+    const response = await this.go(`${running.issuerOf('console')}/connect/authorize?${parameters.toString()}`);
+    return new URL(response.headers.get('location') ?? '', running.issuerOf('console')).href;
+  }
+}
+
+async function signIn(login: string, password: string): Promise<Response> {
+  const browser = new Browser();
+  const page = await browser.openSignIn();
+  return browser.go(page, { login, password });
+}
+
+describe('signing in at the console', () => {
+  it('is in the trail of the tenant before the person is let in, with address and request', async () => {
+    const response = await signIn(member.loginName, member.password);
+    expect(response.status).toBe(303);
+    expect(await trail(tenant.id, 'member.signed-in')).toMatchObject([
+      {
+        actor_kind: 'member',
+        actor_id: member.id,
+        target_id: member.id,
+        address: '127.0.0.1',
+        request_id: response.headers.get('x-request-id'),
+      },
+    ]);
+  });
+
+  it('is refused when it cannot be written down', async () => {
+    await running.test.owner.query(`ALTER TABLE audit_events ADD CONSTRAINT broken CHECK (action <> 'member.signed-in') NOT VALID`);
+    try {
+      expect((await signIn(member.loginName, member.password)).status).toBe(500);
+    } finally {
+      await running.test.owner.query('ALTER TABLE audit_events DROP CONSTRAINT broken');
+    }
+  });
+
+  it('with a wrong password is one row a minute for the person and address, however often it is tried', async () => {
+    for (let i = 0; i < 3; i++) expect((await signIn(member.loginName, 'wrong wrong wrong')).status).toBe(401);
+    const rows = await trail(tenant.id, 'sign-in.refused');
+    expect(rows).toMatchObject([
+      {
+        actor_kind: 'unknown',
+        actor_id: null,
+        target_kind: 'user',
+        target_id: String(member.userId),
+        address: '127.0.0.1',
+        details: { count: 3 },
+      },
+    ]);
+  });
+
+  it('never has in the trail what was typed into its form', async () => {
+    const typed = 'a password in the wrong field';
+    await signIn(typed, typed);
+    await running.authority.refusals.flush();
+    const { rows } = await running.test.owner.query<{ all: string }>(`SELECT json_agg(a)::text AS all FROM audit_events a`);
+    expect(rows[0]?.all).not.toContain(typed);
+    expect(rows[0]?.all).not.toContain(member.password);
+  });
+});
+
+describe('a refused token', () => {
+  it('is in the trail of the tenant whose credential it was tried with, by reason', async () => {
+    const own = await running.newTenant('Tokens');
+    const { clientId, secret } = own.made.credential;
+    const wrong = secret.value.slice(0, 20) + (secret.value[20] === 'x' ? 'y' : 'x') + secret.value.slice(21);
+    for (let i = 0; i < 4; i++) expect((await running.token(clientId, wrong)).status).toBe(401);
+    expect(await trail(own.id, 'token.refused')).toMatchObject([
+      { target_kind: 'client', target_id: clientId, address: '127.0.0.1', details: { reason: 'invalid_client', count: 4 } },
+    ]);
+  });
+
+  it('says so when the secret had been replaced', async () => {
+    const own = await running.newTenant('Replaced');
+    const { clientId, secret } = own.made.credential;
+    await running.test.owner.query('UPDATE secret_versions SET ended_at = now() WHERE client_id = $1', [clientId]);
+    expect((await running.token(clientId, secret.value)).status).toBe(401);
+    expect(await trail(own.id, 'token.refused')).toMatchObject([{ target_id: clientId, details: { reason: 'replaced secret' } }]);
+  });
+
+  it('names no client that does not exist', async () => {
+    const madeUp = `tenant_${randomBytes(11).toString('hex')}`;
+    expect((await running.token(madeUp, 'nonsense')).status).toBe(401);
+    const rows = await trail(running.console.tenantId, 'token.refused');
+    expect(rows).toMatchObject([{ target_id: 'unknown', details: { reason: 'invalid_client' } }]);
+    expect(JSON.stringify(rows)).not.toContain(madeUp);
+  });
+
+  it('for a request that is merely put wrongly is nothing for the trail', async () => {
+    const own = await running.newTenant('Clumsy');
+    const { clientId, secret } = own.made.credential;
+    expect((await running.token(clientId, secret.value, { grant_type: 'nonsense' })).status).toBe(400);
+    expect(await trail(own.id, 'token.refused')).toEqual([]);
+  });
+});

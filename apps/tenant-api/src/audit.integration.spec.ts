@@ -1,0 +1,140 @@
+import type { AuditEventView, Page, ProvisionedRepositoryView } from '@latchkey/contracts';
+import { Refusals } from '@latchkey/tenancy';
+import { startApi, type RunningApi } from './testing/running-api.js';
+
+let api: RunningApi;
+let acme: ProvisionedRepositoryView;
+
+beforeAll(async () => {
+  api = await startApi();
+  const repository = { slug: 'acme', name: 'Acme', environment: 'production' };
+  acme = (await (await api.tenant.call('POST', '/v1/repositories', repository)).json()) as ProvisionedRepositoryView;
+  await api.tenant.call('POST', '/v1/repositories', { ...repository, slug: 'other' });
+  const secrets = `/v1/repositories/acme/clients/${acme.toolClient.clientId}/secrets`;
+  for (let i = 0; i < 5; i++) await api.tenant.call('POST', `${secrets}/regenerate`, {});
+  await api.tenant.call('PATCH', '/v1/tenant', { name: 'Renamed' });
+});
+afterAll(() => api.close());
+
+async function list(query = '', caller: { call: RunningApi['tenant']['call'] } = api.tenant): Promise<Page<AuditEventView>> {
+  const response = await caller.call('GET', `/v1/audit${query}`);
+  expect(response.status).toBe(200);
+  return (await response.json()) as Page<AuditEventView>;
+}
+
+async function exported(query = ''): Promise<AuditEventView[]> {
+  const response = await api.tenant.call('GET', `/v1/audit${query}`, undefined, { accept: 'application/x-ndjson' });
+  expect(response.headers.get('content-type')).toBe('application/x-ndjson; charset=utf-8');
+  return (await response.text())
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as AuditEventView);
+}
+
+const actions = ({ items }: Page<AuditEventView>) => items.map(({ action }) => action);
+
+describe('the audit trail', () => {
+  it('says who did what to what, when, from where and in which request', async () => {
+    const response = await api.tenant.call('PATCH', '/v1/repositories/acme', { name: 'Acme Inc.' });
+    const { items } = await list('?limit=1');
+    expect(items).toEqual([
+      {
+        id: expect.any(String) as string,
+        at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as string,
+        actor: { kind: 'machine', id: expect.stringMatching(/^tenant_/) as string },
+        action: 'repository.updated',
+        repositoryId: acme.id,
+        target: { kind: 'repository', id: acme.id },
+        requestId: response.headers.get('x-request-id'),
+        address: '127.0.0.1',
+        details: { changed: ['name'] },
+      },
+    ]);
+  });
+
+  it('begins with the tenant itself', async () => {
+    expect(actions(await list('?limit=200')).slice(-2)).toEqual(['client.created', 'tenant.created']);
+  });
+
+  it('has every event once, page by page, the latest first', async () => {
+    const all = (await list('?limit=200')).items;
+    const seen: AuditEventView[] = [];
+    let after = '';
+    do {
+      const page = await list(`?limit=3${after}`);
+      seen.push(...page.items);
+      after = page.next === null ? '' : `&after=${page.next}`;
+    } while (after);
+    expect(seen).toEqual(all);
+    expect(all.map(({ at }) => at)).toEqual(
+      all
+        .map(({ at }) => at)
+        .toSorted()
+        .toReversed(),
+    );
+  });
+
+  it('is filtered by action, by kind of action, actor, repository, target and time', async () => {
+    expect(actions(await list('?action=secret.regenerated'))).toEqual(Array(5).fill('secret.regenerated'));
+    expect(actions(await list('?action=repository.*')).filter((action) => !action.startsWith('repository.'))).toEqual([]);
+    expect(actions(await list('?action=secret'))).toEqual([]);
+    expect(actions(await list('?action=%25'))).toEqual([]);
+    const { items } = await list('?limit=200');
+    const machine = items.find(({ actor }) => actor.kind === 'machine')?.actor.id ?? '';
+    expect((await list(`?actor=${machine}&limit=200`)).items).toEqual(items.filter(({ actor }) => actor.id === machine));
+    expect((await list('?repository=acme&limit=200')).items).toEqual(items.filter(({ repositoryId }) => repositoryId === acme.id));
+    const [secret] = items.filter(({ action }) => action === 'secret.regenerated');
+    expect((await list(`?target=${secret?.target.id}`)).items).toEqual([secret]);
+    expect(actions(await list('?action=secret.regenerated&repository=other'))).toEqual([]);
+    const middle = items[3]?.at ?? '';
+    expect((await list(`?from=${middle}&limit=200`)).items).toEqual(items.filter(({ at }) => at >= middle));
+    expect((await list(`?to=${middle}&limit=200`)).items).toEqual(items.filter(({ at }) => at < middle));
+  });
+
+  it('refuses what is no filter, and does not know another tenant’s repository', async () => {
+    for (const query of ['?from=yesterday', '?colour=red', '?after=nonsense', '?limit=0', '?action=', `?actor=${'x'.repeat(300)}`])
+      expect([query, (await api.tenant.call('GET', `/v1/audit${query}`)).status]).toEqual([query, 400]);
+    for (const accept of ['application/json', 'application/x-ndjson'])
+      expect((await api.stranger.call('GET', '/v1/audit?repository=acme', undefined, { accept })).status).toBe(404);
+  });
+
+  it('is for those who may read it', async () => {
+    const developer = await api.addMember('developer');
+    for (const accept of ['application/json', 'application/x-ndjson'])
+      expect((await developer.call('GET', '/v1/audit', undefined, { accept })).status).toBe(403);
+    await api.app.get(Refusals).flush();
+    const { items } = await list(`?action=call.refused&actor=${developer.id}`);
+    expect(items).toMatchObject([{ target: { kind: 'route', id: 'GET /v1/audit' }, details: { count: 2 }, actor: { kind: 'member' } }]);
+  });
+});
+
+describe('the export', () => {
+  it('has every event that matches, one a line, whatever the limit of a page', async () => {
+    const { items } = await list('?limit=200');
+    expect(await exported()).toEqual(items);
+    expect(await exported('?action=secret.regenerated&limit=2')).toHaveLength(5);
+    expect(await exported('?action=nothing.happened')).toEqual([]);
+  });
+
+  it('of more events than fit into memory reads them as the caller takes them', async () => {
+    const many = 40_000;
+    await api.test.owner.query(
+      `INSERT INTO audit_events (tenant_id, id, actor_kind, action, target_kind, target_id, details)
+       SELECT $1, uuidv7(), 'system', 'bulk.done', 'thing', n::text, jsonb_build_object('text', repeat('x', 500)) FROM generate_series(1, $2::int) n`,
+      [api.tenant.tenantId, many],
+    );
+    await api.test.owner.query('ANALYZE audit_events');
+    expect(new Set((await exported('?action=bulk.done')).map(({ target }) => target.id)).size).toBe(many);
+
+    const response = await api.tenant.call('GET', '/v1/audit?action=bulk.done', undefined, { accept: 'application/x-ndjson' });
+    const reader = response.body?.getReader();
+    await reader?.read();
+    // Nobody reads on for a while. What has not been read from the table by then has no way to the caller.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await api.test.owner.query(`DELETE FROM audit_events WHERE action = 'bulk.done'`);
+    let bytes = 0;
+    for (let chunk = await reader?.read(); chunk && !chunk.done; chunk = await reader?.read()) bytes += chunk.value.length;
+    expect(bytes).toBeGreaterThan(0);
+    expect(bytes).toBeLessThan((many / 2) * 500);
+  });
+});
