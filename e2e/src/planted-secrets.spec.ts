@@ -65,6 +65,15 @@ describe('a secret', () => {
       await tenant.call('POST', '/v1/repositories', { slug, name: 'Planted', environment: 'production' }, key)
     ).json()) as { toolClient: { clientId: string; secret: { value: string } }; authorityUrl: string; repositoryUrl: string };
     planted.set('first secret', repository.toolClient.secret.value);
+    const hooks = `/v1/repositories/${slug}/webhooks`;
+    const hook = (await (await tenant.call('POST', hooks, { url: receiver.url }, { 'idempotency-key': 'planted-hook' })).json()) as {
+      id: string;
+      signingSecret: string;
+    };
+    planted.set('signing secret of a repository', hook.signingSecret);
+    const rotated = (await (await tenant.call('POST', `${hooks}/${hook.id}/rotate`, {})).json()) as { signingSecret: string };
+    planted.set('rotated signing secret', rotated.signingSecret);
+    await tenant.call('POST', `${hooks}/${hook.id}/test`);
     const user = await tenant.createUser(slug, { loginName: 'anna', password });
     planted.set('password', password);
     const invited = (await (await tenant.call('POST', `/v1/repositories/${slug}/users/${user.id}/invite`)).json()) as { link: string };
@@ -125,6 +134,8 @@ describe('a secret', () => {
       expect.arrayContaining([
         'tenant credential',
         'webhook signing secret',
+        'signing secret of a repository',
+        'rotated signing secret',
         'first secret',
         'regenerated secret',
         'password',
