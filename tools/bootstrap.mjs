@@ -1,6 +1,6 @@
 /*
- * What `npm start`, `npm test` and `npm run build` run, on a fresh clone, with any Node from 20 on and nothing installed:
- * it installs what package-lock.json says, builds what is stale, and hands over to the real program under the Node that
+ * What `npm start`, `npm test`, `npm run build` and the like run, on a fresh clone, with any Node from 20 on and nothing
+ * installed: it installs what package-lock.json says, builds what is stale, and hands over to the real program under the Node that
  * comes with the packages. Plain JavaScript, because nothing is there yet that could compile.
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -19,6 +19,7 @@ const programs = {
   start: { build: true, entry: 'tools/start/dist/main.js' },
   test: { build: false, entry: 'tools/test/src/main.ts' },
   build: { build: true, entry: undefined },
+  chaos: { build: true, entry: 'tools/chaos/dist/main.js' },
 };
 
 /** The process that a signal is for. */

@@ -34,7 +34,8 @@ export class Connections {
           pipelining: 1,
           headersTimeout: patienceMillis,
           bodyTimeout: patienceMillis,
-          connect: { timeout: 5_000, localAddress: callerAddress() },
+          connect: { timeout: 5_000 },
+          ...callerAddress(),
         }),
     });
   }
@@ -62,10 +63,10 @@ export class Connections {
 let callers = 0;
 
 /** Linux gives all of 127.0.0.0/8 to loopback; elsewhere there is one address. */
-function callerAddress(): string | null {
-  if (process.platform !== 'linux') return null;
+function callerAddress(): { localAddress?: string } {
+  if (process.platform !== 'linux') return {};
   callers++;
-  return `127.${1 + ((callers >> 16) & 0x7f)}.${(callers >> 8) & 0xff}.${1 + (callers & 0x7f)}`;
+  return { localAddress: `127.${1 + ((callers >> 15) & 0x7f)}.${(callers >> 7) & 0xff}.${1 + (callers & 0x7f)}` };
 }
 
 /** A form, as OAuth endpoints take it. */

@@ -18,6 +18,7 @@ export class DatabaseLink {
   readonly #sockets = new Set<Socket>();
   #cut = false;
   #stalled = false;
+  #answersHeld = false;
   #delayMillis = 0;
 
   private constructor(target: URL, server: Server) {
@@ -52,6 +53,11 @@ export class DatabaseLink {
     this.#stalled = true;
   }
 
+  /** Lets questions through and holds the answers back, until it is mended. */
+  holdAnswers(): void {
+    this.#answersHeld = true;
+  }
+
   /** Makes everything late by so much, in each direction, until it is mended. */
   delay(millis: number): void {
     this.#delayMillis = millis;
@@ -60,6 +66,7 @@ export class DatabaseLink {
   mend(): void {
     this.#cut = false;
     this.#stalled = false;
+    this.#answersHeld = false;
     this.#delayMillis = 0;
     for (const stream of this.#streams) stream.pump();
   }
@@ -73,8 +80,11 @@ export class DatabaseLink {
   #carry(near: Socket): void {
     if (this.#cut) return void near.resetAndDestroy();
     const far = connect({ host: this.#target.hostname, port: Number(this.#target.port), noDelay: true });
-    const pace = { stalled: () => this.#stalled, delayMillis: () => this.#delayMillis };
-    const streams = [new Stream(near, far, pace), new Stream(far, near, pace)];
+    const delayMillis = () => this.#delayMillis;
+    const streams = [
+      new Stream(near, far, { delayMillis, stalled: () => this.#stalled }),
+      new Stream(far, near, { delayMillis, stalled: () => this.#stalled || this.#answersHeld }),
+    ];
     const sockets = [near, far];
     const end = () => {
       for (const stream of streams) this.#streams.delete(stream);

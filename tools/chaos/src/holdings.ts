@@ -24,6 +24,7 @@ export interface Tool {
   clientId: string;
   /** Whom it acts as, if not the built-in user. */
   person: Person | undefined;
+  /** Those that nothing has ended. */
   secrets: Credential[];
   busy: boolean;
   lost: boolean;
@@ -36,6 +37,8 @@ export interface Person {
   id: number;
   loginName: string;
   password: string;
+  /** API keys that nothing has ended. */
+  keys: Credential[];
   busy: boolean;
   lost: boolean;
 }
@@ -55,8 +58,10 @@ export interface Credential {
   needs: string[];
   boundTo: string[];
   expires?: number;
-  /** Presented once and not to be again while it could be alive: a refresh token works once. */
+  /** It was presented; a refresh token works once. */
   spent?: boolean;
+  /** What it is bound to was cut off: it is dead whatever is revived. */
+  ended?: boolean;
 }
 
 /** Dead credentials that are presented again and again; older ones only at the end. */
@@ -68,7 +73,7 @@ export class Holdings {
   readonly live = new Set<Credential>();
   readonly graveyard: Credential[] = [];
   /** What a call is about to end, is ending or has just ended. */
-  readonly hot = new Set<Credential>();
+  readonly #hot = new Map<Credential, number>();
   #named = 0;
 
   constructor(
@@ -119,11 +124,27 @@ export class Holdings {
     this.bury(this.hangingOn(what.thing));
   }
 
+  /** They are presented more than others for so long. */
+  heat(credentials: Iterable<Credential>, millis: number): void {
+    for (const credential of credentials) this.#hot.set(credential, performance.now() + millis);
+  }
+
+  isHot(credential: Credential): boolean {
+    return (this.#hot.get(credential) ?? 0) > performance.now();
+  }
+
+  /** A refresh token that is presented a second time ends its whole line (RFC 9700 §4.14.2), unless it is dead anyway. */
+  #mayBePresented(credential: Credential): boolean {
+    return credential.kind !== 'refresh-token' || credential.ended === true || (!credential.spent && this.live.has(credential));
+  }
+
   /** Something to present now: what is hot, before what has ended lately, before anything else. */
-  choose(suits: (credential: Credential) => boolean): Credential | undefined {
+  choose(fits: (credential: Credential) => boolean): Credential | undefined {
+    const suits = (credential: Credential) => fits(credential) && this.#mayBePresented(credential);
     const recent = this.graveyard.slice(-rememberedDead);
+    for (const [credential, until] of this.#hot) if (until < performance.now()) this.#hot.delete(credential);
     const lists = this.random.weighted([
-      [5, [this.hot, recent, this.live]],
+      [5, [[...this.#hot.keys()], recent, this.live]],
       [3, [recent, this.live]],
       [4, [this.live]],
     ] as const);

@@ -98,7 +98,7 @@ export class Installation {
 async function closeAll(nodes: TrialNode[], postgres: TrialPostgres): Promise<void> {
   for (const { link } of nodes) link?.mend();
   await Promise.all(nodes.map(({ process }) => process.stop()));
-  await Promise.all(nodes.map(({ link }) => link?.close()));
+  await Promise.all(nodes.flatMap(({ link }) => (link ? [link.close()] : [])));
   await postgres.stop();
 }
 

@@ -4,6 +4,9 @@ import type { CallOutcome, Entry, Span } from './history.js';
 import type { Installation } from './installation.js';
 import type { Random } from './random.js';
 
+/** The next act waits for so long when a call has failed. */
+const afterFailureMillis = 200;
+
 /** How a call to the tenant API ended. */
 export interface TenantReply extends Span {
   outcome: CallOutcome;
@@ -30,7 +33,7 @@ export class TenantCalls {
   /** Carries out one call, once: whether it took effect is for the checker to judge by the outcome. */
   async call(method: Call['method'], path: string, body?: object): Promise<TenantReply> {
     const token = await this.#currentToken();
-    const json = body === undefined ? {} : { 'content-type': 'application/json' };
+    const json: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
     const reply = await this.#tenantApi.call({
       method,
       path,
@@ -39,8 +42,10 @@ export class TenantCalls {
     });
     this.#recordUse(token.name, reply);
     if (reply.status === 401) this.#token = undefined;
+    const outcome = outcomeOf(reply);
+    if (outcome !== 'done') await wait(afterFailureMillis);
     const { begin, end, status } = reply;
-    return { begin, end, status, outcome: outcomeOf(status), body: parse(reply.text) };
+    return { begin, end, status, outcome, body: parse(reply.text) };
   }
 
   async close(): Promise<void> {
@@ -96,10 +101,10 @@ export class TenantCalls {
   }
 }
 
-/** A server's error may come after the commit, so it tells nothing. */
-function outcomeOf(status: number | undefined): CallOutcome {
+/** A server's error may come after the commit, so it tells nothing. What could not even be sent changed nothing. */
+function outcomeOf({ status, fault }: Reply): CallOutcome {
   if (status !== undefined && status >= 200 && status < 300) return 'done';
-  return status !== undefined && status >= 400 && status < 500 ? 'refused' : 'unknown';
+  return fault === 'ECONNREFUSED' || (status !== undefined && status >= 400 && status < 500) ? 'refused' : 'unknown';
 }
 
 function parse(text: string): unknown {
@@ -109,3 +114,8 @@ function parse(text: string): unknown {
     return undefined;
   }
 }
+
+export const clientPath = ({ repository, clientId }: { repository: { slug: string }; clientId: string }) =>
+  `/v1/repositories/${repository.slug}/clients/${clientId}`;
+export const userPath = ({ repository, id }: { repository: { slug: string }; id: number }) =>
+  `/v1/repositories/${repository.slug}/users/${id}`;

@@ -1,0 +1,189 @@
+import type { CreatedApiKeyView, CreatedClientView, NewSecretView, ProvisionedRepositoryView, UserView } from '@latchkey/contracts';
+import { Connections } from './connections.js';
+import type { Span } from './history.js';
+import type { Credential, HeldRepository, Holdings, Person, Tool } from './holdings.js';
+import type { TrialNode } from './installation.js';
+import type { Random } from './random.js';
+import { redirectUri, signIn } from './sign-in.js';
+import { userPath, type TenantCalls } from './tenant-calls.js';
+
+/** What supplies come from and go to. */
+export interface Source {
+  holdings: Holdings;
+  tenant: TenantCalls;
+  random: Random;
+  authorities: TrialNode[];
+  /** Raised when nothing further is to be made. */
+  stop: AbortSignal;
+}
+
+const toolsPerRepository = 3;
+const peoplePerRepository = 2;
+const keysPerPerson = 2;
+
+/** Makes repositories, clients, people and keys, and makes good what was ended. */
+export class Supplies {
+  readonly #stage: Source;
+  readonly #authorities: Connections[];
+  readonly #signingIn = new Map<Person, Promise<void>>();
+
+  constructor(source: Source) {
+    this.#stage = source;
+    this.#authorities = source.authorities.map(({ origin }) => new Connections(origin, 4));
+  }
+
+  /** Waits for the sign-ins that are under way. */
+  async close(): Promise<void> {
+    await Promise.all(this.#signingIn.values());
+    await Promise.all(this.#authorities.map((connections) => connections.close()));
+  }
+
+  /** Makes one of the things that were lost or ended. */
+  async makeGood(): Promise<void> {
+    const { holdings, random } = this.#stage;
+    const lost = holdings.repositories.findIndex((repository) => repository.lost);
+    if (lost >= 0) {
+      holdings.repositories.splice(lost, 1);
+      await this.provision();
+    }
+    const idle = holdings.repositories.filter(({ busy }) => !busy);
+    if (idle.length > 0) await this.#complete(random.pick(idle));
+  }
+
+  /** Makes a repository with people and clients. Tried until it is there. */
+  async provision(): Promise<void> {
+    const { tenant, holdings, stop } = this.#stage;
+    while (!stop.aborted) {
+      const slug = `fire-${Math.random().toString(36).slice(2, 12)}`;
+      const body = { slug, name: 'Fire', environment: 'production', redirectUris: [redirectUri] };
+      const reply = await tenant.call('POST', '/v1/repositories', body);
+      if (reply.outcome !== 'done') continue;
+      const made = reply.body as ProvisionedRepositoryView;
+      const repository: HeldRepository = {
+        thing: holdings.name('repository'),
+        slug,
+        issuer: made.authorityUrl,
+        appClientId: made.appClient.clientId,
+        tools: [],
+        people: [],
+        inspector: undefined,
+        busy: true,
+        lost: false,
+      };
+      const inspector = this.#addTool(repository, made.toolClient.clientId, undefined);
+      repository.tools = [];
+      repository.inspector = this.takeSecret(inspector, made.toolClient.secret, reply);
+      holdings.repositories.push(repository);
+      while (!stop.aborted && (await this.#complete(repository)));
+      repository.busy = false;
+      return;
+    }
+  }
+
+  /** Makes one of the things that a repository lacks. @returns whether it lacked any. */
+  async #complete(repository: HeldRepository): Promise<boolean> {
+    const { people, tools } = repository;
+    const keyless = people.find((person) => !person.lost && !person.busy && person.keys.length < keysPerPerson);
+    const tokens = [...this.#stage.holdings.live].filter(({ kind }) => kind === 'user-token');
+    const signedOut = people.find((each) => !each.lost && !this.#signingIn.has(each) && !tokens.some(({ person }) => person === each));
+    const count = (things: { lost: boolean }[]) => things.filter(({ lost }) => !lost).length;
+    if (count(people) < peoplePerRepository) await this.#createPerson(repository);
+    else if (count(tools) < toolsPerRepository) await this.#createTool(repository);
+    else if (keyless) await whileBusy(keyless, () => this.#createKey(keyless));
+    else if (signedOut) this.signInSoon(signedOut);
+    else return false;
+    return true;
+  }
+
+  async #createTool(repository: HeldRepository): Promise<void> {
+    const person = this.#stage.random.next() < 0.3 ? repository.people.find(({ lost }) => !lost) : undefined;
+    const body = { kind: 'tool', name: 'Tool', ...(person ? { userId: person.id } : {}) };
+    const reply = await this.#stage.tenant.call('POST', `/v1/repositories/${repository.slug}/clients`, body);
+    if (reply.outcome !== 'done') return;
+    const made = reply.body as CreatedClientView;
+    this.takeSecret(this.#addTool(repository, made.clientId, person), made.secret!, reply);
+  }
+
+  #addTool(repository: HeldRepository, clientId: string, person: Person | undefined): Tool {
+    const thing = this.#stage.holdings.name('client');
+    const tool: Tool = { thing, repository, clientId, person, secrets: [], busy: false, lost: false };
+    repository.tools.push(tool);
+    return tool;
+  }
+
+  /** A secret that a call has just shown. */
+  takeSecret(tool: Tool, { id, value }: NewSecretView, issued: Span): Credential {
+    const { repository, person } = tool;
+    const version = this.#stage.holdings.name('version');
+    const needs = [version, tool.thing, repository.thing, ...(person ? [person.thing] : [])];
+    const secret = this.#stage.holdings.take({ kind: 'secret', value, serverId: id, repository, tool, needs, boundTo: [] }, issued);
+    tool.secrets.push(secret);
+    return secret;
+  }
+
+  async #createKey(person: Person): Promise<void> {
+    const { tenant, holdings } = this.#stage;
+    const { repository } = person;
+    const reply = await tenant.call('POST', `${userPath(person)}/api-keys`, { name: 'Fire' });
+    if (reply.outcome !== 'done') return;
+    const { id, value } = reply.body as CreatedApiKeyView;
+    const needs = [holdings.name('key'), person.thing, repository.thing];
+    person.keys.push(holdings.take({ kind: 'api-key', value, serverId: id, repository, person, needs, boundTo: [] }, reply));
+  }
+
+  async #createPerson(repository: HeldRepository): Promise<void> {
+    const { holdings, tenant } = this.#stage;
+    const password = `chaos ${Math.random().toString(36).slice(2)} password`;
+    const loginName = holdings.name('person');
+    const body = { loginName, password, administrator: true };
+    const reply = await tenant.call('POST', `/v1/repositories/${repository.slug}/users`, body);
+    if (reply.outcome !== 'done') return;
+    const { id } = reply.body as UserView;
+    const person: Person = { thing: holdings.name('user'), repository, id, loginName, password, keys: [], busy: true, lost: false };
+    repository.people.push(person);
+    person.busy = false;
+    this.signInSoon(person);
+  }
+
+  /** Signing in takes many steps, so nobody waits for it. What it gives is issued when it is over. */
+  signInSoon(person: Person): void {
+    if (this.#signingIn.has(person)) return;
+    this.#signingIn.set(
+      person,
+      this.#signIn(person).finally(() => this.#signingIn.delete(person)),
+    );
+  }
+
+  /** Two sessions: of one the token and the cookie are presented, of the other the refresh token, which uses its line up. */
+  async #signIn(person: Person): Promise<void> {
+    const { random, holdings } = this.#stage;
+    const { repository } = person;
+    for (const tracked of [['user-token', 'session'], ['refresh-token']] as const) {
+      const signedIn = await signIn(random.pick(this.#authorities), person);
+      if (!signedIn) continue;
+      const common = { repository, person };
+      for (const kind of tracked) {
+        if (kind === 'user-token') {
+          const expires = signedIn.begin + signedIn.expiresIn * 1_000;
+          holdings.take(
+            { ...common, kind, value: signedIn.accessToken, needs: [], boundTo: [person.thing, repository.thing], expires },
+            signedIn,
+          );
+        } else {
+          const value = kind === 'session' ? signedIn.cookies : signedIn.refreshToken;
+          holdings.take({ ...common, kind, value, needs: [repository.thing], boundTo: [person.thing] }, signedIn);
+        }
+      }
+    }
+  }
+}
+
+/** One act at a time on each thing, so that what a call is about is known. */
+export async function whileBusy(thing: { busy: boolean }, act: () => Promise<void>): Promise<void> {
+  thing.busy = true;
+  try {
+    await act();
+  } finally {
+    thing.busy = false;
+  }
+}
