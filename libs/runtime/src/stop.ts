@@ -29,6 +29,7 @@ export function stopGracefully(log: Logger, close: () => Promise<void>): void {
   process.on('SIGTERM', () => stop('SIGTERM'));
   process.on('SIGINT', () => stop('SIGINT'));
   process.once('disconnect', () => stop('parent gone'));
-  // The parent may have ended while this process was starting, before anyone listened.
-  if (process.connected === false) stop('parent gone');
+  // The parent may have ended while this process was starting, before anyone listened. Without a channel it is undefined.
+  const connected: boolean | undefined = process.connected;
+  if (connected === false) stop('parent gone');
 }
