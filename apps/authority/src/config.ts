@@ -8,6 +8,8 @@ export const configSchema = z.object({
   REUSE_PORT: flag.default(false),
   /** A port of this process alone, beside the shared one. */
   NODE_PORT: port.optional(),
+  /** Where this process and no other is reached from within the installation; by default the address that it listens on. */
+  NODE_URL: baseUrl.optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
   /** Addresses or networks (CIDR) of the proxies in front, comma-separated: whose X-Forwarded-For is believed. */
   TRUSTED_PROXIES: z.string().optional(),

@@ -1,4 +1,5 @@
-import { ConfigError, createLogger, loadConfig, stopGracefully } from '@latchkey/runtime';
+import { NodeReporter } from '@latchkey/credentials';
+import { ConfigError, createLogger, loadConfig, ownUrl, stopGracefully } from '@latchkey/runtime';
 import { openAuthority } from './authority.js';
 import { configSchema } from './config.js';
 import { closeAll, createListener, listen } from './server.js';
@@ -14,7 +15,16 @@ async function main(): Promise<void> {
     reusePort: config.REUSE_PORT,
     nodePort: config.NODE_PORT,
   });
+  const node = new NodeReporter({
+    check: authority.check,
+    databaseUrl: config.DATABASE_URL,
+    kind: 'authority',
+    name: config.NODE_NAME,
+    url: config.NODE_URL ?? ownUrl(config.HOST, config.NODE_PORT ?? config.PORT),
+    log,
+  });
   stopGracefully(log, async () => {
+    await node.leave();
     await closeAll(servers);
     await authority.close();
   });

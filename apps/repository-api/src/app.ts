@@ -22,6 +22,8 @@ const bodyLimitBytes = 2 * 1024 * 1024;
 
 /** The app, and how it is started and stopped. */
 export interface RepositoryApi {
+  /** What every request with a credential asks. */
+  readonly check: CredentialCheck;
   /** Takes requests on the configured ports. @returns the ports, since 0 means any. */
   listen(): Promise<{ port: number; nodePort: number | undefined }>;
   /** Finishes the requests under way, then closes the connections to the database. */
@@ -108,6 +110,7 @@ export async function createApp(config: Config, log: Logger): Promise<Repository
   app.useGlobalFilters(new FaultFilter(log));
   let ownServer: Server | undefined;
   return {
+    check: app.get(CredentialCheck),
     async listen() {
       await app.listen({ host: config.HOST, port: config.PORT, reusePort: config.REUSE_PORT } as never);
       if (config.NODE_PORT !== undefined) ownServer = await listenBeside(fastify, config.HOST, config.NODE_PORT);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyRingConfig } from '@latchkey/credentials';
-import { addressTemplate, appConfig, flag, port } from '@latchkey/runtime';
+import { addressTemplate, appConfig, baseUrl, flag, port } from '@latchkey/runtime';
 
 /** What the app reads from the environment. */
 export const configSchema = z.object({
@@ -9,6 +9,8 @@ export const configSchema = z.object({
   REUSE_PORT: flag.default(false),
   /** A port of this process alone, beside the shared one. */
   NODE_PORT: port.optional(),
+  /** Where this process and no other is reached from within the installation; by default the address that it listens on. */
+  NODE_URL: baseUrl.optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
   /** Under which API keys are hashed. */
   SECRET_PEPPERS: keyRingConfig,

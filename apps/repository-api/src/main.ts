@@ -1,4 +1,5 @@
-import { ConfigError, createLogger, loadConfig, stopGracefully } from '@latchkey/runtime';
+import { NodeReporter } from '@latchkey/credentials';
+import { ConfigError, createLogger, loadConfig, ownUrl, stopGracefully } from '@latchkey/runtime';
 import { createApp } from './app.js';
 import { configSchema } from './config.js';
 
@@ -7,8 +8,21 @@ async function main(): Promise<void> {
   const config = loadConfig(configSchema);
   const log = createLogger(config.NODE_NAME ?? 'repository-api', config.LOG_LEVEL);
   const app = await createApp(config, log);
-  stopGracefully(log, () => app.close());
-  log.info(await app.listen(), 'listening');
+  let node: NodeReporter | undefined;
+  stopGracefully(log, async () => {
+    await node?.leave();
+    await app.close();
+  });
+  const ports = await app.listen();
+  log.info(ports, 'listening');
+  node = new NodeReporter({
+    check: app.check,
+    databaseUrl: config.DATABASE_URL,
+    kind: 'repository-api',
+    name: config.NODE_NAME,
+    url: config.NODE_URL ?? ownUrl(config.HOST, ports.nodePort ?? ports.port),
+    log,
+  });
 }
 
 main().catch((error: unknown) => {

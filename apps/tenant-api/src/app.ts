@@ -13,7 +13,9 @@ import type { Logger } from '@latchkey/runtime';
 import {
   audienceOf,
   AuditTrail,
+  Canary,
   Console,
+  Cutoffs,
   MemberCredentials,
   MemberInvitations,
   Members,
@@ -32,6 +34,7 @@ import { ClientsController } from './clients.controller.js';
 import type { Config } from './config.js';
 import { ConsoleController } from './console.controller.js';
 import { CredentialsController } from './credentials.controller.js';
+import { CanaryController, CutoffsController } from './cutoffs.controller.js';
 import { HealthController } from './health.controller.js';
 import { MeController } from './me.controller.js';
 import { InvitationsController, MembersController } from './members.controller.js';
@@ -64,8 +67,9 @@ async function connect(config: Config, log: Logger): Promise<Services> {
     repositoryUrls: config.REPOSITORY_URL_TEMPLATE,
     tenantApiUrl: config.TENANT_API_URL,
   };
+  const check = new CredentialCheck(checks);
   const verifier = new TokenVerifier({
-    check: new CredentialCheck(checks),
+    check,
     keys: new SigningKeys(database),
     issuerOf: (slug) => urls.authorityUrls.of(slug),
     audienceOf: (slug) => audienceOf(slug, urls),
@@ -84,6 +88,9 @@ async function connect(config: Config, log: Logger): Promise<Services> {
     },
     providers: [
       { provide: Database, useValue: database },
+      { provide: CredentialCheck, useValue: check },
+      { provide: Canary, useValue: new Canary(database) },
+      { provide: Cutoffs, useValue: new Cutoffs(database) },
       { provide: Console, useValue: new Console(database, directory, urls.authorityUrls) },
       { provide: Repositories, useValue: new Repositories({ database, peppers, encryption, ...urls }) },
       { provide: ApiKeys, useValue: new ApiKeys(database, peppers) },
@@ -115,6 +122,8 @@ export const controllers = [
   RepositoriesController,
   ClientsController,
   UsersController,
+  CutoffsController,
+  CanaryController,
   WebhooksController,
   TenantController,
   MembersController,

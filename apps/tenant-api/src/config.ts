@@ -16,6 +16,8 @@ const common = {
 export const configSchema = z.object({
   ...appConfig,
   ...common,
+  /** Where this process and no other is reached from within the installation; by default the address that it listens on. */
+  NODE_URL: baseUrl.optional(),
   /** Addresses or networks (CIDR) of the proxies in front, comma-separated: whose X-Forwarded-For is believed. */
   TRUSTED_PROXIES: z.string().optional(),
   /** Where the built portal is; without it only the API is served. */

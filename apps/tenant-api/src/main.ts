@@ -1,4 +1,5 @@
-import { ConfigError, createLogger, loadConfig, stopGracefully } from '@latchkey/runtime';
+import { CredentialCheck, NodeReporter } from '@latchkey/credentials';
+import { ConfigError, createLogger, loadConfig, ownUrl, stopGracefully } from '@latchkey/runtime';
 import { createApp } from './app.js';
 import { configSchema } from './config.js';
 
@@ -7,9 +8,21 @@ async function main(): Promise<void> {
   const config = loadConfig(configSchema);
   const log = createLogger(config.NODE_NAME ?? 'tenant-api', config.LOG_LEVEL);
   const app = await createApp(config, log);
-  stopGracefully(log, () => app.close());
+  let node: NodeReporter | undefined;
+  stopGracefully(log, async () => {
+    await node?.leave();
+    await app.close();
+  });
   await app.listen({ host: config.HOST, port: config.PORT });
   log.info({ port: config.PORT }, 'listening');
+  node = new NodeReporter({
+    check: app.get(CredentialCheck),
+    databaseUrl: config.DATABASE_URL,
+    kind: 'tenant-api',
+    name: config.NODE_NAME,
+    url: config.NODE_URL ?? ownUrl(config.HOST, config.PORT),
+    log,
+  });
 }
 
 main().catch((error: unknown) => {

@@ -5,6 +5,7 @@ import type {
   CreatedWebhookView,
   DeliveryView,
   ProvisionedRepositoryView,
+  RegeneratedSecretView,
   UserView,
 } from '@latchkey/contracts';
 import { describeApi } from './openapi.js';
@@ -19,6 +20,7 @@ let apiKey: CreatedApiKeyView;
 let credential: CreatedTenantCredentialView;
 let invitation: CreatedInvitationView;
 let member: TestMember;
+let cutoffId: string;
 let routes: Route[];
 
 interface Route {
@@ -44,6 +46,8 @@ beforeAll(async () => {
   credential = (await (await api.tenant.call('POST', '/v1/credentials', pipeline)).json()) as CreatedTenantCredentialView;
   invitation = (await (await api.tenant.call('POST', '/v1/invitations', { role: 'viewer' })).json()) as CreatedInvitationView;
   member = await api.addMember('viewer');
+  const regenerate = `/v1/repositories/acme/clients/${acme.toolClient.clientId}/secrets/regenerate`;
+  cutoffId = ((await (await api.tenant.call('POST', regenerate, {})).json()) as RegeneratedSecretView).cutoff.id;
   routes = allRoutes();
 });
 afterAll(() => api.close());
@@ -74,6 +78,7 @@ const fill = (route: Route) =>
     .replace('{secretId}', acme.toolClient.secret.id)
     .replace('{keyId}', apiKey.id)
     .replace('{webhookId}', webhook.id)
+    .replace('{cutoffId}', cutoffId)
     .replace('{deliveryId}', delivery.id)
     .replace('{id}', String(user.id));
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyRingConfig } from '@latchkey/credentials';
-import { appConfig, baseUrl, flag } from '@latchkey/runtime';
+import { addressTemplate, appConfig, baseUrl, flag } from '@latchkey/runtime';
 
 export const configSchema = z
   .object({
@@ -14,6 +14,11 @@ export const configSchema = z
       .regex(/^[\w-]{1,40}$/, 'must be letters, digits, hyphens and underscores')
       .default('latchkey'),
     KEY_ENCRYPTION_KEYS: keyRingConfig,
+    /** How often the canary ends a secret of its own and presents it to every node; 0 leaves it at home. */
+    CANARY_SECONDS: z.coerce.number().min(0).max(86_400).default(60),
+    SECRET_PEPPERS: keyRingConfig,
+    AUTHORITY_URL_TEMPLATE: addressTemplate,
+    REPOSITORY_URL_TEMPLATE: addressTemplate,
     /** Lets webhooks reach loopback and private addresses: for trying on one machine, never where tenants are strangers. */
     WEBHOOK_ALLOW_PRIVATE_ADDRESSES: flag.default(false),
     /** After how many days of nothing but failures a webhook is disabled. */

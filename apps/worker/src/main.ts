@@ -1,6 +1,7 @@
 import { Database } from '@latchkey/database';
 import { startWorker } from '@latchkey/jobs/worker';
 import { ConfigError, createLogger, loadConfig, measureProcess, stopGracefully } from '@latchkey/runtime';
+import { startCanary } from './canary.js';
 import { configSchema, type Config } from './config.js';
 import { deliverWebhook } from './deliver-webhook.js';
 import { createHealthServer, listen } from './health.js';
@@ -39,11 +40,19 @@ async function main(): Promise<void> {
     log,
     ...(config.NODE_NAME && { name: config.NODE_NAME }),
   });
+  const canary = startCanary({
+    database,
+    peppers: config.SECRET_PEPPERS,
+    authorityUrls: config.AUTHORITY_URL_TEMPLATE,
+    repositoryUrls: config.REPOSITORY_URL_TEMPLATE,
+    everySeconds: config.CANARY_SECONDS,
+    log,
+  });
   const health = createHealthServer({ database: () => database.ping(), queue: () => worker.ping() });
   stopGracefully(log, async () => {
     health.close();
     health.closeAllConnections();
-    await worker.close();
+    await Promise.all([worker.close(), canary.close()]);
     await database.close();
   });
   await listen(health, config.HOST, config.PORT);

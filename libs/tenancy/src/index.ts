@@ -1,6 +1,17 @@
 export { AuditTrail } from './audit-trail.js';
 export { resolveActor } from './callers.js';
-export { addTenant, audienceOf, Console, consoleSlug, findConsole, install, type NewTenant, type InstallationOptions } from './installation.js';
+export { Canary, canarySlug, type CanaryClient, type CanaryFlight, type LiveNode } from './canary.js';
+export { Cutoffs, type CutoffsOf } from './cutoffs.js';
+export {
+  addTenant,
+  audienceOf,
+  Console,
+  consoleSlug,
+  findConsole,
+  install,
+  type NewTenant,
+  type InstallationOptions,
+} from './installation.js';
 export { createInvitation, Invitations, type Acceptance, type OpenInvitation } from './invitations.js';
 export { MemberCredentials, policyOf } from './member-credentials.js';
 export { MemberInvitations } from './member-invitations.js';

@@ -4,6 +4,7 @@ import { wellKnown } from '@latchkey/content';
 import { insertClient, insertSecret, type KeyRing, type KnownRepository, type RepositoryDirectory } from '@latchkey/credentials';
 import { Client, newId, Repository, Tenant, type Database, type EntityManager } from '@latchkey/database';
 import type { AddressTemplate } from '@latchkey/runtime';
+import { installCanary } from './canary.js';
 import { createInvitation } from './invitations.js';
 import { provision } from './repositories.js';
 
@@ -27,8 +28,9 @@ export interface NewTenant {
 }
 
 /**
- * Makes what an installation needs to be used: the console with its clients, the first tenant, a credential of it, and a
- * link for its owner. Everything in one transaction, so that a start that is cut short leaves nothing half made.
+ * Makes what an installation needs to be used: the console with its clients, what the canary works on, the first tenant, a
+ * credential of it, and a link for its owner. Everything in one transaction, so that a start that is cut short leaves
+ * nothing half made.
  *
  * @returns what to show, at the first start; nothing afterwards.
  */
@@ -38,10 +40,12 @@ export async function install(options: InstallationOptions): Promise<NewTenant |
     const existing = await tx.findOneBy(Repository, { slug: consoleSlug });
     if (existing) {
       await pointPortalClient(tx, existing.id, options.portalUrl);
+      await installCanary(tx, options, existing);
       return undefined;
     }
     const { repository, appClient } = await provisionConsole(tx, options);
     await pointPortalClient(tx, repository.id, options.portalUrl, appClient.id);
+    await installCanary(tx, options, repository);
     return makeTenant(tx, options, repository, 'First tenant');
   });
 }

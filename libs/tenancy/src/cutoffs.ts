@@ -1,0 +1,141 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Problem, type CutoffNodeView, type CutoffProofView, type Page, type PageQuery } from '@latchkey/contracts';
+import { authorize, enter, type Actor } from '@latchkey/access';
+import { isId, type Database, type EntityManager } from '@latchkey/database';
+import { cursor } from './cursor.js';
+import { propagationOf } from './webhook-deliveries.js';
+
+/** A node that has said nothing for so long is not counted on: it says that it is alive every five seconds. */
+export const silentSeconds = 15;
+
+/** How long a proof is followed at most, and how many are at once in one process. */
+const followMillis = 30_000;
+const followers = 100;
+
+/** The pause before the next look: short while a node may report at any moment. */
+const eagerMillis = 3_000;
+const pauseMillis = { eager: 100, patient: 1_000 };
+
+/** Which cut-offs: those of one repository, or all of the tenant with those of its own credentials. */
+export interface CutoffsOf {
+  slug?: string;
+}
+
+interface CutoffRow {
+  id: string;
+  kind: string;
+  clientId: string | null;
+  userId: number | null;
+  effectiveAt: Date | null;
+  nodes: CutoffNodeView[];
+}
+
+/** The proofs of what was cut off: what every node saw, and to whom it was announced. */
+export class Cutoffs {
+  readonly #database: Database;
+  #following = 0;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** The latest first. */
+  async list(actor: Actor, of: CutoffsOf, { limit, after }: PageQuery): Promise<Page<CutoffProofView>> {
+    return this.#read(actor, of, async (tx, repositoryId) => {
+      const rows = await tx.query<CutoffRow[]>(
+        `${proof} WHERE ${inScope} AND ($3::uuid IS NULL OR c.id < $3) ORDER BY c.id DESC LIMIT $4`,
+        [actor.tenantId, repositoryId, after === undefined ? null : cursor(after), limit + 1],
+      );
+      const items: CutoffProofView[] = [];
+      for (const row of rows.slice(0, limit)) items.push(await present(tx, row));
+      return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
+    });
+  }
+
+  /** @throws Problem `not-found`. */
+  async get(actor: Actor, of: CutoffsOf, id: string): Promise<CutoffProofView> {
+    return this.#read(actor, of, async (tx, repositoryId) => {
+      const [row] = isId(id)
+        ? await tx.query<CutoffRow[]>(`${proof} WHERE ${inScope} AND c.id = $3`, [actor.tenantId, repositoryId, id])
+        : [];
+      if (!row) throw new Problem('not-found', 'There is no such cut-off.');
+      return present(tx, row);
+    });
+  }
+
+  /**
+   * A proof as it fills up: its whole state, again whenever it has changed, until every node has reported and every target
+   * has its answer, or half a minute is over. Whoever comes again loses nothing.
+   *
+   * @param stop ends it before.
+   * @throws Problem `not-found`; `too-many-requests` when this process follows as many as it can.
+   */
+  async follow(actor: Actor, of: CutoffsOf, id: string, stop: AbortSignal): Promise<AsyncGenerator<CutoffProofView>> {
+    const first = await this.get(actor, of, id);
+    if (this.#following >= followers) {
+      throw new Problem('too-many-requests', 'Too many proofs are being followed. Read this one again in a moment.', {
+        retryAfterSeconds: 5,
+      });
+    }
+    return this.#follow(() => this.get(actor, of, id), first, stop);
+  }
+
+  async *#follow(look: () => Promise<CutoffProofView>, first: CutoffProofView, stop: AbortSignal): AsyncGenerator<CutoffProofView> {
+    const began = performance.now();
+    const age = () => performance.now() - began;
+    this.#following++;
+    try {
+      yield first;
+      let latest = first;
+      while (!isComplete(latest) && age() < followMillis && !stop.aborted) {
+        await wait(age() < eagerMillis ? pauseMillis.eager : pauseMillis.patient, undefined, { signal: stop }).catch(() => undefined);
+        const next = await look();
+        if (JSON.stringify(next) !== JSON.stringify(latest)) yield next;
+        latest = next;
+      }
+    } finally {
+      this.#following--;
+    }
+  }
+
+  async #read<T>(actor: Actor, { slug }: CutoffsOf, work: (tx: EntityManager, repositoryId: string | null) => Promise<T>): Promise<T> {
+    authorize(actor, 'repositories:read');
+    return this.#database.read({ tenantId: actor.tenantId }, async (tx) =>
+      // The proof of its deletion outlives a repository.
+      work(tx, slug === undefined ? null : (await enter(tx, slug, { deleted: true })).id),
+    );
+  }
+}
+
+const inScope = 'c.tenant_id = $1 AND ($2::uuid IS NULL OR c.repository_id = $2)';
+
+/**
+ * A node counts that was running at the time and was heard of shortly before it or at any time after. One that stopped of
+ * its own accord before then accepted nothing any more.
+ */
+const proof = `
+  SELECT c.id, c.kind, c.client_id AS "clientId", c.user_id AS "userId", c.effective_at AS "effectiveAt",
+    (SELECT coalesce(jsonb_agg(to_jsonb(n) ORDER BY n.kind, n.node, n.id), '[]') FROM (
+      SELECT r.node_id AS id, r.node_name AS node, r.node_kind AS kind,
+        greatest(0, round(extract(epoch FROM r.refused_at - coalesce(c.effective_at, c.recorded_at)) * 1000, 1)) AS "refusedAfterMillis"
+      FROM cutoff_reports r WHERE r.repository_id = c.repository_id AND r.cutoff_id = c.id
+      UNION ALL
+      SELECT n.id, n.name, n.kind, NULL FROM nodes n
+      WHERE n.started_at <= time.at AND n.seen_at >= time.at - interval '${silentSeconds} seconds'
+        AND (n.stopped_at IS NULL OR n.stopped_at > time.at)
+        AND NOT EXISTS (
+          SELECT FROM cutoff_reports r WHERE r.repository_id = c.repository_id AND r.cutoff_id = c.id AND r.node_id = n.id)) n) AS nodes
+  FROM cutoffs c
+  CROSS JOIN LATERAL (SELECT least(coalesce(c.effective_at, c.recorded_at), clock_timestamp()) AS at) AS time`;
+
+async function present(tx: EntityManager, { effectiveAt, ...row }: CutoffRow): Promise<CutoffProofView> {
+  return { ...row, effectiveAt: effectiveAt?.toISOString() ?? null, propagation: await propagationOf(tx, row.id) };
+}
+
+function isComplete({ effectiveAt, nodes, propagation }: CutoffProofView): boolean {
+  return (
+    effectiveAt !== null &&
+    nodes.every(({ refusedAfterMillis }) => refusedAfterMillis !== null) &&
+    propagation.every(({ state }) => state !== 'retrying')
+  );
+}
