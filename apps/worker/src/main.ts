@@ -7,6 +7,7 @@ import { deliverWebhook } from './deliver-webhook.js';
 import { createHealthServer, listen } from './health.js';
 import { folderMailer, smtpMailer, type Mailer } from './mailer.js';
 import { recoverJobs } from './recover-jobs.js';
+import { remindOfCredentials } from './reminders.js';
 import { sendMails } from './send-mail.js';
 import { sweepRecords } from './sweep-records.js';
 
@@ -35,6 +36,7 @@ async function main(): Promise<void> {
       }),
       'mail.send': sendMails({ database, mailer, portalUrl: config.PORTAL_URL }),
       'webhook.recover': recoverJobs({ database, queue, log }),
+      'credentials.remind': remindOfCredentials({ database, log }),
       'records.sweep': sweepRecords({ database, queue, log }),
     }),
     log,

@@ -42,6 +42,13 @@ export const catalogue = {
     attempts: 10,
     firstRetrySeconds: 60,
   },
+  /** Tells of secrets and API keys that will soon expire or be a year old. */
+  'credentials.remind': {
+    data: z.strictObject({}),
+    attempts: 3,
+    firstRetrySeconds: 60,
+    everySeconds: 3_600,
+  },
   /** Removes what has expired or served its purpose. */
   'records.sweep': {
     data: z.strictObject({}),

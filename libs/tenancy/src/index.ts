@@ -17,6 +17,7 @@ export { MemberCredentials, policyOf } from './member-credentials.js';
 export { MemberInvitations } from './member-invitations.js';
 export { Members } from './members.js';
 export { Refusals, type Refusal } from './refusals.js';
+export { remind, type Reminded } from './reminders.js';
 export { provision, Repositories, type Blueprint, type RepositoriesOptions } from './repositories.js';
 export { TenantCredentials } from './tenant-credentials.js';
 export { recordSignIn } from './sign-ins.js';

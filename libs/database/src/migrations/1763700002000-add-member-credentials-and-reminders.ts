@@ -72,9 +72,6 @@ const reminders = `
   ALTER TABLE reminders ENABLE ROW LEVEL SECURITY;
   CREATE POLICY everything ON reminders TO latchkey_system USING (true);
   GRANT SELECT, INSERT ON reminders TO latchkey_system;
-  CREATE INDEX secret_versions_expiry ON secret_versions (expires_at) WHERE ended_at IS NULL;
-  CREATE INDEX secret_versions_age ON secret_versions (created_at) WHERE ended_at IS NULL;
-  CREATE INDEX api_keys_expiry ON api_keys (expires_at) WHERE ended_at IS NULL;
 `;
 
 const refusal = `
