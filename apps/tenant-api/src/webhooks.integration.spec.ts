@@ -337,16 +337,19 @@ describe('the deliveries of a webhook', () => {
 });
 
 describe('the webhook of the tenant', () => {
-  it('is one, also when two set it at once, and its removal forgets its secret', async () => {
+  it('is one, also when two set it at once, belongs to no repository, and its removal forgets its secret', async () => {
     const answers = await Promise.all(
       [1, 2].map((n) => api.tenant.call('PATCH', '/v1/tenant', { webhook: { url: `https://example.com/${n}` } })),
     );
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
-    const { rows } = await api.test.owner.query('SELECT 1 FROM webhooks WHERE repository_id IS NULL AND deleted_at IS NULL');
+    const { rows } = await api.test.owner.query<{ id: string }>(
+      'SELECT id FROM webhooks WHERE repository_id IS NULL AND deleted_at IS NULL',
+    );
     expect(rows).toHaveLength(1);
+    expect(await call('GET', hooks)).toMatchObject({ items: [] });
+    await call('GET', `${hooks}/${rows[0]!.id}`, undefined, 404);
     await call('PATCH', '/v1/tenant', { webhook: null });
     const { rows: kept } = await api.test.owner.query('SELECT DISTINCT signing_secret FROM webhooks WHERE repository_id IS NULL');
     expect(kept).toEqual([{ signing_secret: Buffer.alloc(0) }]);
-    expect(await call('GET', hooks)).toMatchObject({ items: [] });
   });
 });
