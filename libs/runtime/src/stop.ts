@@ -30,6 +30,6 @@ export function stopGracefully(log: Logger, close: () => Promise<void>): void {
   process.on('SIGINT', () => stop('SIGINT'));
   process.once('disconnect', () => stop('parent gone'));
   // The parent may have ended while this process was starting, before anyone listened. Without a channel it is undefined.
-  const connected: boolean | undefined = process.connected;
+  const { connected } = process as { connected?: boolean };
   if (connected === false) stop('parent gone');
 }
