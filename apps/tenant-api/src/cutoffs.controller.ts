@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
-import { Controller, Get, Header, Param, Query, StreamableFile, type OnModuleDestroy } from '@nestjs/common';
+import { Controller, Get, Header, Param, Query, Res, StreamableFile, type OnModuleDestroy } from '@nestjs/common';
 import { ApiProduces, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { canaryView, cutoffProofView, pageQuery, type CutoffProofView, type PageQuery } from '@latchkey/contracts';
 import type { Actor } from '@latchkey/access';
@@ -35,10 +36,16 @@ export class CutoffsController implements OnModuleDestroy {
 
   @Get('repositories/:slug/cutoffs/:cutoffId/events')
   @Header('X-Accel-Buffering', 'no')
+  @Header('Connection', 'close')
   @ApiProduces(eventStream)
   @Route({ does: followed, answers: cutoffProofView })
-  followOfRepository(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('cutoffId') cutoffId: string) {
-    return this.#follow(actor, { slug }, cutoffId);
+  followOfRepository(
+    @CurrentActor() actor: Actor,
+    @Param('slug') slug: string,
+    @Param('cutoffId') cutoffId: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return this.#follow(actor, { slug }, cutoffId, reply);
   }
 
   @Get('cutoffs')
@@ -55,10 +62,11 @@ export class CutoffsController implements OnModuleDestroy {
 
   @Get('cutoffs/:cutoffId/events')
   @Header('X-Accel-Buffering', 'no')
+  @Header('Connection', 'close')
   @ApiProduces(eventStream)
   @Route({ does: followed, answers: cutoffProofView })
-  follow(@CurrentActor() actor: Actor, @Param('cutoffId') cutoffId: string) {
-    return this.#follow(actor, {}, cutoffId);
+  follow(@CurrentActor() actor: Actor, @Param('cutoffId') cutoffId: string, @Res({ passthrough: true }) reply: FastifyReply) {
+    return this.#follow(actor, {}, cutoffId, reply);
   }
 
   /** Whoever follows a proof would keep the process from stopping. */
@@ -66,8 +74,10 @@ export class CutoffsController implements OnModuleDestroy {
     this.#stopping.abort();
   }
 
-  async #follow(actor: Actor, of: CutoffsOf, cutoffId: string): Promise<StreamableFile> {
-    const proofs = await this.cutoffs.follow(actor, of, cutoffId, this.#stopping.signal);
+  async #follow(actor: Actor, of: CutoffsOf, cutoffId: string, reply: FastifyReply): Promise<StreamableFile> {
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    const proofs = await this.cutoffs.follow(actor, of, cutoffId, AbortSignal.any([this.#stopping.signal, gone.signal]));
     return new StreamableFile(Readable.from(eventsOf(proofs), { objectMode: false }), { type: eventStream });
   }
 }

@@ -87,8 +87,9 @@ export class Cutoffs {
     try {
       yield first;
       let latest = first;
-      while (!isComplete(latest) && age() < followMillis && !stop.aborted) {
+      while (!isComplete(latest) && age() < followMillis) {
         await wait(age() < eagerMillis ? pauseMillis.eager : pauseMillis.patient, undefined, { signal: stop }).catch(() => undefined);
+        if (stop.aborted) return;
         const next = await look();
         if (JSON.stringify(next) !== JSON.stringify(latest)) yield next;
         latest = next;
