@@ -291,7 +291,13 @@ describe('an event that a transaction announced', () => {
       handlers: (opened) => {
         queue = opened;
         const nothing = async () => undefined;
-        return { 'webhook.deliver': deliver(), 'webhook.recover': nothing, 'mail.send': nothing, 'credentials.remind': nothing, 'records.sweep': nothing };
+        return {
+          'webhook.deliver': deliver(),
+          'webhook.recover': nothing,
+          'mail.send': nothing,
+          'credentials.remind': nothing,
+          'records.sweep': nothing,
+        };
       },
       log: createLogger('worker-test', 'silent'),
     });
