@@ -1,3 +1,4 @@
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Listener } from './listener.js';
 import { createTestDatabase, type TestDatabase } from './testing/index.js';
@@ -27,10 +28,32 @@ function listen(url = test.url) {
   return { listener, told };
 }
 
+/** A way to the server that can be made to swallow everything, as a network does that fails without a word. */
+async function swallowingLink() {
+  const sockets: Socket[] = [];
+  const server = createServer((near) => {
+    const far = connect(Number(new URL(test.url).port), '127.0.0.1');
+    near.on('error', () => far.destroy()).pipe(far);
+    far.on('error', () => near.destroy()).pipe(near);
+    sockets.push(near, far);
+  });
+  await new Promise<void>((listening) => void server.listen(0, '127.0.0.1', listening));
+  const url = new URL(test.url);
+  url.port = String((server.address() as AddressInfo).port);
+  return {
+    url: url.href,
+    swallow: () => sockets.forEach((socket) => socket.unpipe().pause()),
+    close: () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
 const announce = (payload: string) => test.owner.query(`SELECT pg_notify('Some channel', $1)`, [payload]);
 
 async function eventually(holds: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 8_000; !holds(); await wait(10)) if (Date.now() > deadline) throw new Error('it never came to hold');
+  for (const deadline = Date.now() + 10_000; !holds(); await wait(10)) if (Date.now() > deadline) throw new Error('it never came to hold');
 }
 
 describe('a listener', () => {
@@ -52,6 +75,17 @@ describe('a listener', () => {
     await announce('after');
     await eventually(() => told.heard.includes('after'));
     expect(told.faults).toEqual([expect.stringContaining('terminating connection')]);
+  });
+
+  it('listens again when the network has swallowed its connection without a word', async () => {
+    const link = await swallowingLink();
+    const { told } = listen(link.url);
+    await eventually(() => told.times === 1);
+    link.swallow();
+    await eventually(() => told.times === 2);
+    await announce('after');
+    await eventually(() => told.heard.includes('after'));
+    link.close();
   });
 
   it('goes on trying while the server is away, tells it once, and refuses statements meanwhile', async () => {

@@ -102,9 +102,11 @@ export class Listener {
       }
     } finally {
       this.#client = undefined;
-      client.end().catch(() => undefined);
+      const farewell = client.end().catch(() => undefined);
       // A broken connection would wait for its farewell for good.
-      setTimeout(() => socket.destroy(), patienceMillis).unref();
+      const impatience = setTimeout(() => socket.destroy(), patienceMillis);
+      void farewell.then(() => clearTimeout(impatience));
+      if (this.#stopping.signal.aborted) await farewell;
     }
   }
 }
