@@ -34,16 +34,16 @@ export class AuditTrail {
    *
    * @throws Problem `forbidden`, `not-found`, before there is anything.
    */
-  async export(actor: Actor, { limit: _, after, ...filter }: AuditQuery): Promise<AsyncIterable<AuditEventView[]>> {
-    const first = await this.list(actor, { limit: exportBatch, after, ...filter });
-    return this.#batches(actor, filter, first);
+  async export(actor: Actor, query: AuditQuery): Promise<AsyncIterable<AuditEventView[]>> {
+    const all = { ...query, limit: exportBatch };
+    return this.#batches(actor, all, await this.list(actor, all));
   }
 
-  async *#batches(actor: Actor, filter: Filter, first: Page<AuditEventView>): AsyncIterable<AuditEventView[]> {
+  async *#batches(actor: Actor, query: AuditQuery, first: Page<AuditEventView>): AsyncIterable<AuditEventView[]> {
     let page = first;
     yield page.items;
     while (page.next !== null) {
-      page = await this.list(actor, { limit: exportBatch, after: page.next, ...filter });
+      page = await this.list(actor, { ...query, after: page.next });
       yield page.items;
     }
   }

@@ -62,7 +62,9 @@ async function addMember(tenantId: string, role: Role): Promise<Actor> {
   const person = { loginName, name: `Person ${people}`, email: null };
   const user = await test.database.transaction({ repositoryId: consoleRepository.id }, (tx) =>
     createUser(tx, wellKnown.admin, {
-      ...{ loginName, name: person.name, passwordHash: null },
+      loginName,
+      name: person.name,
+      passwordHash: null,
       tenantId: consoleRepository.tenantId,
       repositoryId: consoleRepository.id,
     }),

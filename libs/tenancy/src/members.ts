@@ -192,6 +192,7 @@ async function find(tx: EntityManager, id: string): Promise<MemberRow> {
   return row;
 }
 
-function present({ userId: _, createdAt, ...member }: MemberRow): MemberView {
-  return { ...member, createdAt: createdAt.toISOString() };
+function present(row: MemberRow): MemberView {
+  const { id, role, loginName, name, email, enabled, federated, hasCredential, createdAt } = row;
+  return { id, role, loginName, name, email, enabled, federated, hasCredential, createdAt: createdAt.toISOString() };
 }

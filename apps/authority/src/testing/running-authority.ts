@@ -1,15 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Role } from '@latchkey/contracts';
+import { tenantPermissions, type Role } from '@latchkey/contracts';
 import { machineActor, memberActor, type Actor } from '@latchkey/access';
 import { createUser, wellKnown } from '@latchkey/content';
-import { hashPassword, type KnownRepository } from '@latchkey/credentials';
+import { CredentialRefused, hashPassword, type KnownRepository } from '@latchkey/credentials';
 import { Member, newId, type Database } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { createLogger } from '@latchkey/runtime';
 import { addTenant, consoleSlug, install, resolveActor, type InstallationOptions, type NewTenant } from '@latchkey/tenancy';
-import { tenantPermissions } from '@latchkey/contracts';
 import { openAuthority, type Authority } from '../authority.js';
 import { configSchema } from '../config.js';
 import { createListener } from '../server.js';
@@ -36,6 +35,8 @@ export interface RunningAuthority {
   token: (clientId: string, secret: string, more?: Record<string, string>) => Promise<TokenAnswer>;
   /** Who is acting with a token at the tenant API. @throws CredentialRefused, or Problem `forbidden` for somebody who is nobody. */
   actorOf: (token: string) => Promise<Actor>;
+  /** Whether the tenant API takes the token. */
+  takes: (token: string) => Promise<boolean>;
   close: () => Promise<void>;
 }
 
@@ -89,6 +90,10 @@ export async function startAuthority(): Promise<RunningAuthority> {
   const consoleRepository = await authority.directory.find(consoleSlug);
   if (!first || !consoleRepository) throw new Error('the database was not empty');
   const issuerOf = (slug: string) => authority.addresses.of(slug);
+  const actorOf = async (token: string): Promise<Actor> => {
+    const verified = await authority.verifier.verify(consoleRepository, token);
+    return resolveActor(test.database, consoleRepository, verified, { requestId: newId(), address: '192.0.2.1' });
+  };
   return {
     authority,
     test,
@@ -99,9 +104,15 @@ export async function startAuthority(): Promise<RunningAuthority> {
     first,
     newTenant: async (name) => tenantOf(authority, consoleRepository, await addTenant(options, name)),
     token: (clientId, secret, more = {}) => fetchToken(`${issuerOf(consoleSlug)}/connect/token`, clientId, secret, more),
-    actorOf: async (token) => {
-      const verified = await authority.verifier.verify(consoleRepository, token);
-      return resolveActor(test.database, consoleRepository, verified, { requestId: newId(), address: '192.0.2.1' });
+    actorOf,
+    takes: async (token) => {
+      try {
+        await actorOf(token);
+        return true;
+      } catch (error) {
+        if (error instanceof CredentialRefused) return false;
+        throw error;
+      }
     },
     close: async () => {
       server.closeAllConnections();
