@@ -39,7 +39,8 @@ const create = async (body = '{}', token = tool) => {
   expect(response.status).toBe(200);
   return (await response.json()) as ShownKey;
 };
-const list = async (token = tool) => ((await (await call(`${user}/GetApiKeys`, { method: 'GET', token })).json()) as { apiKeys: ShownKey[] }).apiKeys;
+const list = async (token = tool) =>
+  ((await (await call(`${user}/GetApiKeys`, { method: 'GET', token })).json()) as { apiKeys: ShownKey[] }).apiKeys;
 const works = async (value: string) => (await app.call(acme, `/('Root')/GetCurrentUser?apikey=${value}`, {})).status === 200;
 
 describe('API keys over OData, as in the seed', () => {
@@ -56,7 +57,12 @@ describe('API keys over OData, as in the seed', () => {
   it('CreateApiKey takes a name, an end and permissions, and names what is wrong with them', async () => {
     const made = await create(JSON.stringify({ name: 'Blog', expirationDate: '2099-01-01T00:00:00Z', permissions: ['content:read'] }));
     expect(made).toMatchObject({ Name: 'Blog', ExpirationDate: '2099-01-01T00:00:00.000Z', Permissions: ['content:read'] });
-    for (const body of ['{"expirationDate":"2001-01-01T00:00:00Z"}', '{"expirationDate":"soon"}', '{"permissions":["everything"]}', '{"name":""}']) {
+    for (const body of [
+      '{"expirationDate":"2001-01-01T00:00:00Z"}',
+      '{"expirationDate":"soon"}',
+      '{"permissions":["everything"]}',
+      '{"name":""}',
+    ]) {
       expect([body, (await call(`${user}/CreateApiKey`, { body })).status]).toEqual([body, 400]);
     }
   });
@@ -106,8 +112,16 @@ describe('API keys over OData, as in the seed', () => {
 
   it('a credential without api-keys:manage manages none, whatever its user may do', async () => {
     const limited = await app.token(acme, { scope: 'content:read content:write users:read users:write' });
-    for (const [method, operation] of [['GET', 'GetApiKeys'], ['POST', 'CreateApiKey'], ['POST', 'DeleteApiKey'], ['POST', 'DeleteApiKeys']] as const) {
-      expect([operation, (await call(`${user}/${operation}`, { method, token: limited, ...(method === 'POST' ? { body: '{"apiKey":"x"}' } : {}) })).status]).toEqual([operation, 403]);
+    for (const [method, operation] of [
+      ['GET', 'GetApiKeys'],
+      ['POST', 'CreateApiKey'],
+      ['POST', 'DeleteApiKey'],
+      ['POST', 'DeleteApiKeys'],
+    ] as const) {
+      expect([
+        operation,
+        (await call(`${user}/${operation}`, { method, token: limited, ...(method === 'POST' ? { body: '{"apiKey":"x"}' } : {}) })).status,
+      ]).toEqual([operation, 403]);
     }
   });
 
