@@ -20,6 +20,7 @@ const programs = {
   test: { build: false, entry: 'tools/test/src/main.ts' },
   build: { build: true, entry: undefined },
   chaos: { build: true, entry: 'tools/chaos/dist/main.js' },
+  'bench:cutoff': { build: true, entry: 'tools/bench/dist/cutoff.js' },
 };
 
 /** The process that a signal is for. */

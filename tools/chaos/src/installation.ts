@@ -20,10 +20,10 @@ export interface InstallationOptions {
   repositoryApis: number;
   /** Whether each process reaches PostgreSQL by a link of its own, that can be disturbed. */
   linked: boolean;
-  /** What comes before the app's program on the command line of Node, such as `--import`. */
-  nodeArguments?: (app: App) => string[];
-  /** The processor that an app's processes are pinned to, where there is `taskset`. */
-  processor?: (app: App) => number | undefined;
+  /** What comes before the app's program on the command line of Node, such as `--import`, by the name of the process. */
+  nodeArguments?: (name: string) => string[];
+  /** The processor that a process is pinned to, by its name, where there is `taskset`. */
+  processor?: (name: string) => number | undefined;
 }
 
 /** One process of the installation, with everything that can be done to it. */
@@ -148,8 +148,8 @@ async function startNode(
     app === 'authority' || app === 'repository-api'
       ? { PORT: String(shared[app]), REUSE_PORT: 'true', NODE_PORT: String(port) }
       : { PORT: String(port) };
-  const program = ['--enable-source-maps', ...(nodeArguments?.(app) ?? []), join(appsFolder, app, 'dist/main.js')];
-  const cpu = processor?.(app);
+  const program = ['--enable-source-maps', ...(nodeArguments?.(name) ?? []), join(appsFolder, app, 'dist/main.js')];
+  const cpu = processor?.(name);
   const [command, ...args] = [...(cpu === undefined ? [] : ['taskset', '--cpu-list', String(cpu)]), process.execPath, ...program];
   const node = new NodeProcess({
     name,

@@ -1,0 +1,76 @@
+import type { ProvisionedRepositoryView, RegeneratedSecretView } from '@latchkey/contracts';
+import type { Installation } from '@latchkey/chaos/installation';
+import { Pool } from 'undici';
+import type { Request } from './load.js';
+
+/** A repository with what it takes to use it. */
+export interface BenchRepository {
+  slug: string;
+  clientId: string;
+  secret: string;
+}
+
+/** A customer of an installation: has repositories and calls the tenant API. */
+export class Customer {
+  readonly #tenantApi: Pool;
+  readonly #authority: Pool;
+  #token = '';
+
+  private constructor(installation: Installation) {
+    this.#tenantApi = new Pool(installation.of('tenant-api')[0]!.origin, { connections: 1 });
+    this.#authority = new Pool(installation.of('authority')[0]!.origin, { connections: 1 });
+  }
+
+  static async of(installation: Installation): Promise<Customer> {
+    const customer = new Customer(installation);
+    const { clientId, clientSecret } = installation.credential;
+    customer.#token = await customer.token({ slug: 'console', clientId, secret: clientSecret });
+    return customer;
+  }
+
+  async createRepository(slug: string): Promise<BenchRepository> {
+    const body = { slug, name: 'Bench', environment: 'production' };
+    const made = (await this.#call('/v1/repositories', body)) as ProvisionedRepositoryView;
+    return { slug, clientId: made.toolClient.clientId, secret: made.toolClient.secret.value };
+  }
+
+  /** Ends the secret and takes the new one. @returns how long the call took, in milliseconds. */
+  async regenerate(repository: BenchRepository): Promise<number> {
+    const begun = performance.now();
+    const made = await this.#call(`/v1/repositories/${repository.slug}/clients/${repository.clientId}/secrets/regenerate`, {});
+    const took = performance.now() - begun;
+    repository.secret = (made as RegeneratedSecretView).secret.value;
+    return took;
+  }
+
+  async token(repository: BenchRepository): Promise<string> {
+    const { path, headers, body } = tokenRequest(repository);
+    const response = await this.#authority.request({ method: 'POST', path, headers, body: body ?? null });
+    const { access_token: token } = (await response.body.json()) as { access_token?: string };
+    if (!token) throw new Error(`no token for ${repository.slug}: ${response.statusCode}`);
+    return token;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#tenantApi.destroy(), this.#authority.destroy()]);
+  }
+
+  async #call(path: string, body: object): Promise<unknown> {
+    const headers = { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' };
+    const response = await this.#tenantApi.request({ method: 'POST', path, headers, body: JSON.stringify(body) });
+    const text = await response.body.text();
+    if (response.statusCode >= 300) throw new Error(`${path} answered ${response.statusCode}: ${text}`);
+    return JSON.parse(text);
+  }
+}
+
+/** What a tool sends to get a token. */
+export function tokenRequest({ slug, clientId, secret }: BenchRepository): Request {
+  const authorization = `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}`;
+  return {
+    method: 'POST',
+    path: `/${slug}/connect/token`,
+    headers: { authorization, 'content-type': 'application/x-www-form-urlencoded' },
+    body: 'grant_type=client_credentials',
+  };
+}

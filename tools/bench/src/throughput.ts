@@ -1,0 +1,103 @@
+import type { Installation, TrialNode } from '@latchkey/chaos/installation';
+import { tokenRequest, type BenchRepository, type Customer } from './customer.js';
+import { load, type Measured, type Request } from './load.js';
+import { processorMicros } from './machine.js';
+import { median, quantile } from './statistics.js';
+
+/** How credentials are checked; the number is that of the process that does it so. */
+export const variants = ['gathered', 'one statement each', 'none'] as const;
+export type Variant = (typeof variants)[number];
+
+export type Endpoint = 'token endpoint' | 'repository API';
+
+/** Medians over the rounds. */
+export interface Throughput {
+  endpoint: Endpoint;
+  connections: number;
+  variant: Variant;
+  perSecond: number;
+  /** Of requests per second, to those without a check; the median of the ratios of each round. */
+  ratio: number;
+  p50Millis: number;
+  p99Millis: number;
+  /** Processor time of the server for each request. */
+  processorMicros: number | undefined;
+  /** The same as a ratio, without a check over this: what the check costs the server itself. */
+  processorRatio: number | undefined;
+}
+
+export interface ThroughputOptions {
+  connections: number[];
+  rounds: number;
+  /** Of each measurement. */
+  seconds: number;
+  say: (line: string) => void;
+}
+
+/** Measures every variant by turns, so that what else happens on the machine happens to all. */
+export async function measureThroughput(
+  installation: Installation,
+  customer: Customer,
+  repositories: BenchRepository[],
+  { connections, rounds, seconds, say }: ThroughputOptions,
+): Promise<Throughput[]> {
+  const requests: Record<Endpoint, Request[]> = {
+    'token endpoint': repositories.map(tokenRequest),
+    'repository API': await Promise.all(
+      repositories.map(async (repository) => ({
+        method: 'GET' as const,
+        path: `/${repository.slug}/odata.svc/('Root')?metadata=no&$select=Id,Name`,
+        headers: { authorization: `Bearer ${await customer.token(repository)}` },
+      })),
+    ),
+  };
+  const nodes: Record<Endpoint, TrialNode[]> = {
+    'token endpoint': installation.of('authority'),
+    'repository API': installation.of('repository-api'),
+  };
+  const results: Throughput[] = [];
+  for (const endpoint of Object.keys(requests) as Endpoint[]) {
+    const measure = (variant: Variant, count: number, forSeconds: number) => {
+      const node = nodes[endpoint][variants.indexOf(variant)]!;
+      let next = 0;
+      const request = () => requests[endpoint][next++ % repositories.length]!;
+      return load(node.origin, count, forSeconds, request, () => processorMicros(node.process.pid));
+    };
+    for (const variant of variants) await measure(variant, 64, seconds * 2);
+    for (const count of connections) {
+      const measured = new Map<Variant, Measured[]>(variants.map((variant) => [variant, []]));
+      for (let round = 0; round < rounds; round++) {
+        for (const variant of rotated(variants, round)) measured.get(variant)!.push(await measure(variant, count, seconds));
+      }
+      for (const variant of variants) results.push(summarise(endpoint, count, variant, measured));
+      say(`${endpoint}, ${count} connections: measured`);
+    }
+  }
+  return results;
+}
+
+function rotated<T>(values: readonly T[], by: number): T[] {
+  return values.map((_, index) => values[(index + by) % values.length] as T);
+}
+
+function summarise(endpoint: Endpoint, connections: number, variant: Variant, measured: Map<Variant, Measured[]>): Throughput {
+  const [own, none] = [measured.get(variant)!, measured.get('none')!];
+  const overRounds = (value: (one: Measured, without: Measured) => number | undefined) => {
+    const values = own.map((one, round) => value(one, none[round]!)).filter((each) => each !== undefined);
+    return values.length === own.length ? median(values) : undefined;
+  };
+  const latencies = own.flatMap((one) => one.latencies);
+  return {
+    endpoint,
+    connections,
+    variant,
+    perSecond: overRounds((one) => one.perSecond)!,
+    ratio: overRounds((one, without) => one.perSecond / without.perSecond)!,
+    p50Millis: quantile(latencies, 0.5),
+    p99Millis: quantile(latencies, 0.99),
+    processorMicros: overRounds((one) => one.processorMicros),
+    processorRatio: overRounds((one, without) =>
+      one.processorMicros && without.processorMicros ? without.processorMicros / one.processorMicros : undefined,
+    ),
+  };
+}
