@@ -33,8 +33,13 @@ async function open(): Promise<Socket> {
   const opened = connect(Number(new URL(link.url).port), '127.0.0.1');
   opened.on('error', () => undefined);
   opened.on('data', (chunk: Buffer) => void (answered += chunk.toString()));
-  await Promise.race([once(opened, 'connect'), once(opened, 'close')]);
+  await Promise.race([happened(opened, 'connect'), happened(opened, 'close')]);
   return opened;
+}
+
+/** Unlike `once`, an error before it is no failure: a broken connection says so first. */
+function happened(socket: Socket, event: 'connect' | 'close'): Promise<void> {
+  return new Promise((resolve) => void socket.once(event, () => resolve()));
 }
 
 async function until(holds: () => boolean): Promise<void> {
@@ -54,7 +59,7 @@ describe('a link to the database', () => {
   });
 
   it('breaks what is open and what is opened while it is cut, and carries again when mended', async () => {
-    const broken = once(socket, 'close');
+    const broken = happened(socket, 'close');
     link.cut();
     await broken;
     const refused = await open();
