@@ -23,7 +23,10 @@ export interface TestTenant {
 /** A member of the first tenant, as their credential acts. */
 export interface TestMember extends TestTenant {
   id: string;
+  /** Of the credential. */
   clientId: string;
+  /** Calls as the person who has signed in at the portal. */
+  inPerson: TestTenant['call'];
 }
 
 /** The app on a database of its own, with two tenants that know nothing of each other. */
@@ -80,10 +83,17 @@ export async function startApi(): Promise<RunningApi> {
     tenant,
     stranger,
     addMember: async (role) => {
-      const { id, clientId, secretId } = await makeMember(test, app.get(MemberCredentials), tenant.tenantId, role);
+      const { id, userId, clientId, secretId } = await makeMember(test, app.get(MemberCredentials), tenant.tenantId, role);
       const { token } = await mint(test, config, { clientId, secretId });
-      const as = { id, clientId, tenantId: tenant.tenantId, token };
-      return { ...as, call: (method, path, body, headers) => call(url, token, method, path, body, headers) };
+      const signedIn = await mint(test, config, await signIn(test, userId));
+      return {
+        id,
+        clientId,
+        tenantId: tenant.tenantId,
+        token,
+        call: (method, path, body, headers) => call(url, token, method, path, body, headers),
+        inPerson: (method, path, body, headers) => call(url, signedIn.token, method, path, body, headers),
+      };
     },
     close: async () => {
       await app.close();
@@ -130,23 +140,45 @@ async function makeMember(test: TestDatabase, credentials: MemberCredentials, te
     `UPDATE tenants SET settings = jsonb_set(settings, '{memberCredentials}', '{"minimumRole": "viewer"}') WHERE id = $1`,
     [tenantId],
   );
-  return { id, clientId, secretId: secret.id };
+  return { id, userId: user.id, clientId, secretId: secret.id };
 }
 
+/** Gives a person a grant for the portal, as signing in does. */
+async function signIn(test: TestDatabase, userId: number) {
+  const grantId = randomBytes(12).toString('hex');
+  const { rows } = await test.owner.query<{ id: string }>(
+    `WITH grants AS (
+       INSERT INTO oidc_records (repository_id, kind, id, payload, user_id, user_generation)
+       SELECT r.id, 'Grant', $2, '{}', u.id, u.generation FROM repositories r JOIN repository_users u ON u.repository_id = r.id
+       WHERE r.slug = $1 AND u.id = $3)
+     SELECT c.id FROM clients c JOIN repositories r ON r.id = c.repository_id WHERE r.slug = $1 AND c.kind = 'app'`,
+    [consoleSlug, grantId, userId],
+  );
+  return { clientId: rows[0]?.id ?? '', grantId, userId };
+}
+
+/** What a token hangs on. */
+type Proof = { clientId: string } & ({ secretId: string } | { grantId: string; userId: number });
+
 /** Signs a token of a credential with the console's key, bound to what the primary says of it. */
-async function mint(test: TestDatabase, config: Config, { clientId, secretId }: { clientId: string; secretId: string }) {
+async function mint(test: TestDatabase, config: Config, proof: Proof) {
+  const { clientId } = proof;
   const pool = connectForChecks({ url: test.url });
   try {
     const repository = await new RepositoryDirectory(pool).find(consoleSlug);
     if (!repository) throw new Error('there is no console');
     const [jwk] = await new SigningKeys(test.database).privateJwks(repository, config.KEY_ENCRYPTION_KEYS);
-    const answer = await new CredentialCheck(pool).ask({ repositoryId: repository.id, clientId });
+    const answer = await new CredentialCheck(pool).ask({
+      repositoryId: repository.id,
+      clientId,
+      ...('userId' in proof ? { userId: proof.userId } : {}),
+    });
     if (!jwk || !answer?.client) throw new Error('the console has no key, or no such client');
     const claims = {
       client_id: clientId,
       scope: 'sensenet',
       jti: randomBytes(8).toString('hex'),
-      ...boundClaims(answer, { versionId: secretId }),
+      ...boundClaims(answer, 'secretId' in proof ? { versionId: proof.secretId } : { grantId: proof.grantId }),
     };
     const token = await new SignJWT({ ...claims })
       .setProtectedHeader({ alg: 'ES256', kid: jwk.kid, typ: 'at+jwt' })
