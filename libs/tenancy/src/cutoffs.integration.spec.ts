@@ -311,7 +311,12 @@ describe('the canary', () => {
       await count('secret_versions', `client_id <> 'tool_canary'`),
       await count('cutoffs', `client_id <> 'tool_canary'`),
       await count('audit_events', `actor_id <> 'canary'`),
+      await count('credential_uses', `credential_id <> 'tool_canary'`),
     ];
+    await test.owner.query(
+      `INSERT INTO credential_uses (repository_id, tenant_id, credential_id, version_id, outcome, consumer, address, uses, first_used_at, last_used_at)
+       SELECT repository_id, tenant_id, client_id, id, 'accepted', 'some', '', 1, now() - interval '2 days', now() - interval '2 days' FROM secret_versions`,
+    );
     await test.owner.query(`UPDATE secret_versions SET ended_at = ended_at - interval '400 days' WHERE ended_at IS NOT NULL`);
     await test.owner.query(`UPDATE cutoffs SET recorded_at = recorded_at - interval '400 days'`);
     await test.owner.query(`UPDATE audit_events SET at = at - interval '400 days'`);
@@ -321,5 +326,6 @@ describe('the canary', () => {
     expect(await count('secret_versions', `client_id = 'tool_canary' AND ended_at IS NOT NULL`)).toBe(0);
     expect(await count('cutoffs', `client_id = 'tool_canary'`)).toBe(0);
     expect(await count('audit_events', `actor_id = 'canary'`)).toBe(0);
+    expect(await count('credential_uses', `credential_id = 'tool_canary'`)).toBe(0);
   });
 });

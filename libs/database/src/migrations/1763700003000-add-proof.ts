@@ -161,11 +161,14 @@ const canary = `
   GRANT SELECT, INSERT ON canary_runs TO latchkey_system;
 
   -- The canary ends secrets all the time. What nobody will look at again goes, and goes for the canary's own clients alone:
-  -- of everybody else's secrets, cut-offs and audit trail nothing is removed. Runs that saw a violation stay.
+  -- of everybody else's secrets, uses, cut-offs and audit trail nothing is removed. Runs that saw a violation stay.
   CREATE FUNCTION sweep_proofs() RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = latchkey, pg_temp AS $$
     DELETE FROM secret_versions v USING repositories r
       WHERE r.slug IN ('canary', 'console') AND v.repository_id = r.id AND v.client_id = 'tool_canary'
         AND v.ended_at < now() - interval '10 minutes';
+    DELETE FROM credential_uses u USING repositories r
+      WHERE r.slug IN ('canary', 'console') AND u.repository_id = r.id AND u.credential_id = 'tool_canary'
+        AND u.last_used_at < now() - interval '1 day';
     DELETE FROM cutoff_reports p USING cutoffs c, repositories r
       WHERE r.slug IN ('canary', 'console') AND c.repository_id = r.id AND c.client_id = 'tool_canary'
         AND c.recorded_at < now() - interval '1 day' AND p.repository_id = c.repository_id AND p.cutoff_id = c.id;
