@@ -79,6 +79,22 @@ describe('a secret', () => {
     const invited = (await (await tenant.call('POST', `/v1/repositories/${slug}/users/${user.id}/invite`)).json()) as { link: string };
     planted.set('invitation', invited.link.slice(invited.link.lastIndexOf('/') + 1));
     await fetch(invited.link, { signal: AbortSignal.timeout(10_000) });
+    const pipeline = (await (
+      await tenant.call(
+        'POST',
+        '/v1/credentials',
+        { name: 'Pipeline', permissions: ['tenant:read'] },
+        { 'idempotency-key': 'planted-pipeline' },
+      )
+    ).json()) as { clientId: string; secret: { value: string } };
+    planted.set('credential of a pipeline', pipeline.secret.value);
+    const refreshed = (await (await tenant.call('POST', `/v1/credentials/${pipeline.clientId}/regenerate`, {})).json()) as {
+      secret: { value: string };
+    };
+    planted.set('refreshed credential of a pipeline', refreshed.secret.value);
+    const asked = (await (await tenant.call('POST', '/v1/invitations', { role: 'viewer' })).json()) as { link: string };
+    planted.set('invitation of a member', asked.link.slice(asked.link.lastIndexOf('/') + 1));
+    await fetch(asked.link, { signal: AbortSignal.timeout(10_000) });
     const { secret } = await tenant.regenerate({ slug, toolClient: repository.toolClient });
     planted.set('regenerated secret', secret.value);
 

@@ -66,6 +66,14 @@ describe('a tenant credential', () => {
     expect(rows[0]?.hash.toString('latin1')).not.toContain(made.secret.value.slice(11, 40));
   });
 
+  it('shows when its secret was last used, to its own tenant', async () => {
+    const made = await credentials.create(tenant.machine, body());
+    await tokenOf(made);
+    await running.authority.uses.flush();
+    const listed = (await credentials.list(tenant.machine)).find(({ clientId }) => clientId === made.clientId);
+    expect(Date.parse(listed?.secrets[0]?.lastUsedAt ?? '')).toBeGreaterThan(Date.now() - 10_000);
+  });
+
   it('is one of many, each with its own permissions', async () => {
     const own = await running.newTenant('Many');
     const sets: TenantPermission[][] = [['tenant:read'], ['repositories:read', 'repositories:write'], ['audit:read']];
