@@ -55,11 +55,11 @@ describe('cut-off under fire', () => {
     expect(sum('act ', ': done')).toBeGreaterThan(50);
     expect(verdict.acceptedLive).toBeGreaterThan(500);
     expect(verdict.refusedDead).toBeGreaterThan(500);
-    for (const node of ['authority-1', 'authority-2', 'authority-3', 'repository-api-1', 'repository-api-2']) {
+    for (const node of ['authority-1', 'authority-2', 'authority-3', 'repository-api-1', 'repository-api-2', 'tenant-api']) {
       expect([node, (counts[`node ${node}: accepted`] ?? 0) > 50, (counts[`node ${node}: refused`] ?? 0) > 50]).toEqual([node, true, true]);
     }
     const ways = Object.keys(counts).filter((name) => name.startsWith('way ') && name.endsWith(': accepted'));
-    for (const way of ways.filter((name) => !/tenant API|caller/.test(name)))
+    for (const way of ways.filter((name) => !/tenant API:|caller/.test(name)))
       expect([way, sum(way.replace('accepted', 'refused')) > 0]).toEqual([way, true]);
   });
 

@@ -7,7 +7,7 @@ import type { TrialNode } from './installation.js';
 import type { Presenting } from './presenting.js';
 import type { Random } from './random.js';
 import { whileBusy, type Supplies } from './supplies.js';
-import { clientPath, userPath, type TenantCalls, type TenantReply } from './tenant-calls.js';
+import { clientPath, regenerationPath, userPath, type TenantCalls, type TenantReply } from './tenant-calls.js';
 
 /** What all acts work with. */
 export interface Stage {
@@ -74,9 +74,7 @@ export class Acts {
   }
 
   async #regenerate(tool: Tool): Promise<void> {
-    const reply = await this.#end(tool, 'regenerate', tool.secrets, () =>
-      this.#stage.tenant.call('POST', `${clientPath(tool)}/secrets/regenerate`, {}),
-    );
+    const reply = await this.#end(tool, 'regenerate', tool.secrets, () => this.#stage.tenant.call('POST', regenerationPath(tool), {}));
     if (reply.outcome === 'done') this.#stage.supplies.takeSecret(tool, (reply.body as RegeneratedSecretView).secret, reply);
   }
 
@@ -86,7 +84,7 @@ export class Acts {
     const { tenant, record, holdings } = this.#stage;
     const overlapSeconds = 1;
     const [secret] = tool.secrets as [Credential];
-    const reply = await tenant.call('POST', `${clientPath(tool)}/secrets/regenerate`, { overlapSeconds });
+    const reply = await tenant.call('POST', regenerationPath(tool), { overlapSeconds });
     const { begin, end, outcome } = reply;
     const { cutoff, secret: fresh } = (reply.body ?? {}) as Partial<RegeneratedSecretView>;
     const latest = cutoff ? Date.parse(cutoff.effectiveAt) - performance.timeOrigin + clockMarginMillis : 0;
@@ -104,6 +102,7 @@ export class Acts {
   }
 
   async #revokeSecret(tool: Tool): Promise<void> {
+    if (tool.repository.isConsole) return this.#regenerate(tool);
     const created = await this.#stage.tenant.call('POST', `${clientPath(tool)}/secrets`, {});
     if (created.outcome === 'done') this.#stage.supplies.takeSecret(tool, created.body as NewSecretView, created);
     if (created.outcome === 'unknown') return this.#stage.holdings.lose(tool);
@@ -119,7 +118,7 @@ export class Acts {
   async #revokeToken(tool: Tool): Promise<void> {
     const { holdings, random, authorities } = this.#stage;
     const secret = tool.secrets.at(-1);
-    const token = [...holdings.live].find((each) => each.kind === 'tool-token' && each.tool === tool);
+    const token = [...holdings.live].find((each) => isToken(each) && each.tool === tool);
     const connections = this.#authorities.get(random.pick(authorities).name);
     if (!secret || !token || !connections) return;
     const { headers, body } = form({ token: token.value });
@@ -227,7 +226,7 @@ export class Acts {
     boundOnly = false,
   ): Promise<TenantReply> {
     const { holdings, record } = this.#stage;
-    const things = ended.map((each) => (typeof each === 'string' ? each : each.kind === 'tool-token' ? each.needs[1]! : each.needs[0]!));
+    const things = ended.map((each) => (typeof each === 'string' ? each : isToken(each) ? each.needs[1]! : each.needs[0]!));
     const isEnding = ({ boundTo }: Credential) => boundTo.some((thing) => things.includes(thing));
     const dying = () => [...new Set(things.flatMap((thing) => holdings.hangingOn(thing, boundOnly ? 'bound' : 'either')))];
     this.#heat(dying());
@@ -284,7 +283,8 @@ export class Acts {
   }
 
   async #withRepository(act: (repository: HeldRepository) => Promise<void>): Promise<void> {
-    const free = ({ busy, lost, tools, people }: HeldRepository) => !busy && !lost && ![...tools, ...people].some((each) => each.busy);
+    const free = ({ isConsole, busy, lost, tools, people }: HeldRepository) =>
+      !isConsole && !busy && !lost && ![...tools, ...people].some((each) => each.busy);
     await this.#claim(this.#stage.holdings.repositories.filter(free), act);
   }
 
@@ -295,6 +295,8 @@ export class Acts {
     await whileBusy(one, () => act(one));
   }
 }
+
+const isToken = ({ kind }: Credential) => kind === 'tool-token' || kind === 'tenant-token';
 
 /** The server's clock and ours are one, but ours does not follow when it is set. */
 const clockMarginMillis = 50;

@@ -89,6 +89,16 @@ describe('the checker finds', () => {
     expect(kinds(late, cutOff(20, 30, { thing: 'client' }), presented('accepted', 36, 37))).toEqual(['accepted-after-cut-off']);
   });
 
+  it('a token that was minted after the cut-off had answered, as well as its minting', () => {
+    const secret = issued({ credential: 's', needs: ['client'] });
+    const minting = presented('accepted', 31, 35, { credential: 's' });
+    const minted = token({ begin: 31, end: 35 });
+    expect(kinds(secret, minting, minted, cutOff(20, 30, { thing: 'client' }), presented('accepted', 36, 37))).toEqual([
+      'accepted-after-cut-off',
+      'accepted-after-cut-off',
+    ]);
+  });
+
   it('a token from before a suspension that is accepted after the repository was resumed', () => {
     const suspension = cutOff(20, 30, { thing: 'repository', act: 'suspend' });
     expect(kinds(token(), suspension, revival(40, 50), presented('accepted', 60, 61))).toEqual(['accepted-after-cut-off']);
@@ -137,6 +147,7 @@ describe('the checker lets pass', () => {
   it('an acceptance that began before the answer, however late it ended', () => {
     expect(kinds(issued(), cutOff(20, 30), presented('accepted', 29.9, 10_000))).toEqual([]);
     expect(kinds(issued(), cutOff(20, 30), presented('accepted', 30, 31))).toEqual([]);
+    expect(kinds(token(), cutOff(20, 30, { thing: 'client' }), presented('accepted', 30, 31))).toEqual([]);
   });
 
   it('a refusal that ended after the cut-off had begun', () => {

@@ -151,7 +151,7 @@ const mayFollow = (revival: Revival, cutOff: CutOff) => revivedAt(revival) >= ea
  */
 function issuedBefore(credential: Issued, cutOff: CutOff, revivals: Revival[]): boolean {
   if (cutOff.boundOnly) return credential.end < earliest(cutOff);
-  return credential.begin <= latest(cutOff) && !revivals.some((revival) => mayFollow(revival, cutOff) && revival.begin < credential.end);
+  return !revivals.some((revival) => mayFollow(revival, cutOff) && revival.begin < credential.end);
 }
 
 /** Whether a credential was alive from before it was presented until after it was answered, as far as calls can tell. */

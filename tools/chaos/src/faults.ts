@@ -81,23 +81,25 @@ export class Faults {
 
   async #disturbNodes(): Promise<void> {
     const first = this.random.shuffled(kinds);
-    for (let turn = 0; !this.stop.aborted; turn++) {
-      const kind = first[turn] ?? this.random.weighted(kinds.map((each) => [each.weight, each] as const));
-      if (this.#troubled.size < atOnce) this.#inflict(kind);
+    while (!this.stop.aborted) {
+      const kind = first[0] ?? this.random.weighted(kinds.map((each) => [each.weight, each] as const));
+      if (this.#troubled.size < atOnce && this.#inflict(kind)) first.shift();
       await this.#pause(this.random.between(pauseMillis.least, pauseMillis.most));
     }
   }
 
-  #inflict({ kind, apps, inflict }: FaultKind): void {
+  /** @returns whether a process was found for it. */
+  #inflict({ kind, apps, inflict }: FaultKind): boolean {
     const app = this.random.weighted(apps.map((each) => [likelihood[each], each] as const));
     const node = this.random.pick(this.installation.of(app));
-    if (this.#troubled.has(node)) return;
+    if (this.#troubled.has(node)) return false;
     this.#troubled.add(node);
     const underWay = this.#recorded(kind, node.name, () => inflict(node, this.random, this.longestMillis)).finally(() => {
       this.#troubled.delete(node);
       this.#underWay.delete(underWay);
     });
     this.#underWay.add(underWay);
+    return true;
   }
 
   async #disturbDatabase(): Promise<void> {

@@ -6,8 +6,9 @@ export interface HeldRepository {
   /** Its name in the history. */
   thing: string;
   slug: string;
-  issuer: string;
   appClientId: string;
+  /** The built-in repository whose clients are the tenant's credentials for the tenant API. */
+  isConsole: boolean;
   tools: Tool[];
   people: Person[];
   /** Asks about tokens. Nothing ever happens to its secret. */

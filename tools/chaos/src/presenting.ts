@@ -31,7 +31,7 @@ export class Presenting {
     readonly record: (entry: Entry) => void,
   ) {
     this.#nodes = nodes
-      .filter(({ app }) => app === 'authority' || app === 'repository-api')
+      .filter(({ app }) => app !== 'worker')
       .map((node) => ({
         node,
         steady: Array.from({ length: loopsPerNode * addressesPerLoop }, () => new Connections(node.origin, 1)),
@@ -118,14 +118,14 @@ export class Presenting {
 
   #keepToken(secret: Credential, reply: Reply): void {
     const { repository, tool } = secret;
-    const kept = this.holdings.hangingOn(secret.needs[0]!).filter(({ kind }) => kind === 'tool-token').length;
+    const kept = this.holdings.hangingOn(secret.needs[0]!).filter(({ kind }) => kind !== 'secret').length;
     const limit = this.holdings.isHot(secret) ? tokensKept.hot : tokensKept.cold;
     if (!tool || kept >= limit) return;
     const { access_token: value, expires_in: seconds } = JSON.parse(reply.text) as { access_token: string; expires_in: number };
     const [version, ...others] = secret.needs as [string, ...string[]];
     const expires = reply.begin + seconds * 1_000;
     const token = {
-      kind: 'tool-token' as const,
+      kind: repository.isConsole ? ('tenant-token' as const) : ('tool-token' as const),
       value,
       repository,
       tool,

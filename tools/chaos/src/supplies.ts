@@ -62,8 +62,8 @@ export class Supplies {
       const repository: HeldRepository = {
         thing: holdings.name('repository'),
         slug,
-        issuer: made.authorityUrl,
         appClientId: made.appClient.clientId,
+        isConsole: false,
         tools: [],
         people: [],
         inspector: undefined,
@@ -80,14 +80,21 @@ export class Supplies {
     }
   }
 
+  /** The console, whose clients are the tenant's own credentials. It is there from the start and nothing happens to it. */
+  enterConsole(): void {
+    const { holdings } = this.#stage;
+    const things = { appClientId: '', tools: [], people: [], inspector: undefined };
+    holdings.repositories.push({ ...things, thing: holdings.name('console'), slug: 'console', isConsole: true, busy: false, lost: false });
+  }
+
   /** Makes one of the things that a repository lacks. @returns whether it lacked any. */
   async #complete(repository: HeldRepository): Promise<boolean> {
-    const { people, tools } = repository;
+    const { people, tools, isConsole } = repository;
     const keyless = people.find((person) => !person.lost && !person.busy && person.keys.length < keysPerPerson);
     const tokens = [...this.#stage.holdings.live].filter(({ kind }) => kind === 'user-token');
     const signedOut = people.find((each) => !each.lost && !this.#signingIn.has(each) && !tokens.some(({ person }) => person === each));
     const count = (things: { lost: boolean }[]) => things.filter(({ lost }) => !lost).length;
-    if (count(people) < peoplePerRepository) await this.#createPerson(repository);
+    if (!isConsole && count(people) < peoplePerRepository) await this.#createPerson(repository);
     else if (count(tools) < toolsPerRepository) await this.#createTool(repository);
     else if (keyless) await whileBusy(keyless, () => this.#createKey(keyless));
     else if (signedOut) this.signInSoon(signedOut);
@@ -97,8 +104,11 @@ export class Supplies {
 
   async #createTool(repository: HeldRepository): Promise<void> {
     const person = this.#stage.random.next() < 0.3 ? repository.people.find(({ lost }) => !lost) : undefined;
+    const { tenant } = this.#stage;
     const body = { kind: 'tool', name: 'Tool', ...(person ? { userId: person.id } : {}) };
-    const reply = await this.#stage.tenant.call('POST', `/v1/repositories/${repository.slug}/clients`, body);
+    const reply = await (repository.isConsole
+      ? tenant.call('POST', '/v1/credentials', { name: 'Fire', permissions: ['tenant:read'] })
+      : tenant.call('POST', `/v1/repositories/${repository.slug}/clients`, body));
     if (reply.outcome !== 'done') return;
     const made = reply.body as CreatedClientView;
     this.takeSecret(this.#addTool(repository, made.clientId, person), made.secret!, reply);

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { basic, Connections, form, type Call, type Reply } from './connections.js';
 import type { CallOutcome, Entry, Span } from './history.js';
+import type { Tool } from './holdings.js';
 import type { Installation } from './installation.js';
 import type { Random } from './random.js';
 
@@ -66,7 +67,7 @@ export class TenantCalls {
       const { begin, end, status, text } = await this.random.pick(this.#authorities).call(call);
       if (status === 200) {
         const { access_token: value, expires_in: seconds } = JSON.parse(text) as { access_token: string; expires_in: number };
-        const name = `tenant-token-${++this.#tokens}`;
+        const name = `driver-token-${++this.#tokens}`;
         const expires = begin + seconds * 1_000;
         this.record({
           type: 'issued',
@@ -115,7 +116,11 @@ function parse(text: string): unknown {
   }
 }
 
-export const clientPath = ({ repository, clientId }: { repository: { slug: string }; clientId: string }) =>
-  `/v1/repositories/${repository.slug}/clients/${clientId}`;
+/** Where a client is administered: one of a repository, or a credential of the tenant. */
+export const clientPath = ({ repository, clientId }: Tool) =>
+  repository.isConsole ? `/v1/credentials/${clientId}` : `/v1/repositories/${repository.slug}/clients/${clientId}`;
+
+export const regenerationPath = (tool: Tool) => `${clientPath(tool)}${tool.repository.isConsole ? '' : '/secrets'}/regenerate`;
+
 export const userPath = ({ repository, id }: { repository: { slug: string }; id: number }) =>
   `/v1/repositories/${repository.slug}/users/${id}`;

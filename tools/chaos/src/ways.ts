@@ -80,6 +80,13 @@ export const ways: Way[] = [
     },
   },
   {
+    name: 'tenant API, bearer',
+    app: 'tenant-api',
+    kinds: ['tenant-token'],
+    call: (credential) => ({ method: 'GET', path: '/v1/tenant', headers: bearer(credential) }),
+    judge: byStatus,
+  },
+  {
     name: 'odata, bearer',
     app: 'repository-api',
     kinds: ['tool-token', 'user-token'],
