@@ -77,13 +77,23 @@ describe('refusals in the audit trail', () => {
     expect(rows.at(-1)).toMatchObject({ target_id: 'various', address: null, details: { count: 4_900, reason: 'too many to tell apart' } });
   });
 
-  it('of one repository do not crowd out those of another', async () => {
-    const [loud, quiet] = [newId(), newId()];
-    const one = refusal(loud);
-    for (let i = 0; i < 1_000; i++) refusals.record({ ...one, call: { requestId: 'r', address: `2001:db8::${i.toString(16)}` } });
+  it('of one repository, or of one tenant or person at the console, do not crowd out those of another', async () => {
+    const [loud, quiet, repositoryId] = [newId(), newId(), newId()];
+    const one = refusal(loud, { repositoryId });
+    const somebody = { consoleId: repositoryId, userId: 1, otherwise: newId() };
+    for (let i = 0; i < 1_000; i++) {
+      const call = { requestId: 'r', address: `2001:db8::${i.toString(16)}` };
+      refusals.record({ ...one, call });
+      refusals.record({ ...one, tenantId: somebody, call });
+    }
+    refusals.record(refusal(quiet, { repositoryId }));
     refusals.record(refusal(quiet));
+    const other = { ...somebody, userId: 2, otherwise: newId() };
+    refusals.record(refusal(other, { repositoryId }));
     await refusals.flush();
-    expect(await rowsOf(quiet)).toMatchObject([{ target_id: 'tool_one' }]);
+    expect(await rowsOf(quiet)).toMatchObject([{ target_id: 'tool_one' }, { target_id: 'tool_one' }]);
+    expect(await rowsOf(other.otherwise)).toMatchObject([{ target_id: 'tool_one' }]);
+    expect(await rowsOf(somebody.otherwise)).toHaveLength(101);
   });
 
   it('of a person are told to every tenant of theirs, and to the operator for a person of none', async () => {
@@ -100,13 +110,12 @@ describe('refusals in the audit trail', () => {
     expect([(await rowsOf(one)).length, (await rowsOf(two)).length, (await rowsOf(operator)).length]).toEqual([1, 1, 1]);
   });
 
-  it('that cannot be written are reported and do not stop the next ones', async () => {
+  it('that cannot be written are reported and stop no others', async () => {
     const tenantId = newId();
     refusals.record(refusal('not an id'));
-    await refusals.flush();
-    expect(faults).toHaveLength(1);
     refusals.record(refusal(tenantId));
     await refusals.flush();
+    expect(faults).toHaveLength(1);
     expect(await rowsOf(tenantId)).toHaveLength(1);
   });
 });

@@ -26,16 +26,16 @@ interface Counted extends Refusal {
 
 const flushMillis = 60_000;
 
-/** Different refusals of one minute that are told apart for one tenant or repository; further ones are counted together. */
+/** Different refusals of one minute that are told apart of one repository and tenant; further ones are counted together. */
 const distinctLimit = 100;
 
 /**
  * Puts refusals into the audit trail, so that they cannot be used to flood it: those of the same kind, about the same thing
- * and from the same address make one row a minute, with their count; and beyond a hundred different ones for one repository
+ * and from the same address make one row a minute, with their count; and beyond a hundred different ones of one repository
  * the rest of the minute makes one. They are kept in memory until then and written off the request's path.
  *
- * What a process had not written when it was killed is lost: at most a minute of counts. What was granted is never counted
- * here but written in the transaction that granted it.
+ * What a process had not written when it was killed, or could not write because the database was away, is lost: counts, never
+ * what was granted, which is written before it is.
  */
 export class Refusals {
   readonly #database: Database;
@@ -51,7 +51,8 @@ export class Refusals {
   }
 
   record(refusal: Refusal): void {
-    const place = refusal.repositoryId ?? nameOf(refusal.tenantId);
+    // At the console the refusals of one tenant or person must not crowd out those of another.
+    const place = `${refusal.repositoryId ?? ''} ${nameOf(refusal.tenantId)}`;
     const known = this.#waiting.get(place) ?? new Map<string, Counted>();
     this.#waiting.set(place, known);
     const { action, tenantId, by, target, reason, call } = refusal;
@@ -78,14 +79,11 @@ export class Refusals {
   async #write(): Promise<void> {
     const batch = [...this.#waiting.values()].flatMap((known) => [...known.values()]);
     this.#waiting = new Map();
-    try {
-      const rows = (await Promise.all(batch.map((counted) => this.#rows(counted)))).flat();
-      for (const tenantId of new Set(rows.map((row) => row.tenantId))) {
-        const own = rows.filter((row) => row.tenantId === tenantId);
-        await this.#database.transaction({ tenantId }, (tx) => tx.insert(AuditEvent, own));
-      }
-    } catch (error) {
-      this.#onFault(error);
+    const orNothing = (error: unknown) => (this.#onFault(error), []);
+    const rows = (await Promise.all(batch.map((counted) => this.#rows(counted).catch(orNothing)))).flat();
+    for (const tenantId of new Set(rows.map((row) => row.tenantId))) {
+      const own = rows.filter((row) => row.tenantId === tenantId);
+      await this.#database.transaction({ tenantId }, (tx) => tx.insert(AuditEvent, own)).catch(this.#onFault);
     }
   }
 
@@ -119,9 +117,8 @@ const nameOf = (tenantId: Refusal['tenantId']) => (typeof tenantId === 'string' 
 function countRest(known: Map<string, Counted>, refusal: Refusal, now: Date): void {
   const rest = known.get('rest');
   if (rest) return void Object.assign(rest, { count: rest.count + 1, lastAt: now });
-  const tenantId = typeof refusal.tenantId === 'string' ? refusal.tenantId : refusal.tenantId.otherwise;
   const call = { requestId: refusal.call.requestId };
   const nobody = { by: { kind: 'unknown' as const, id: null }, target: { kind: 'various', id: 'various' } };
-  known.set('rest', { ...refusal, ...nobody, tenantId, reason: 'too many to tell apart', call, count: 1, firstAt: now, lastAt: now });
+  known.set('rest', { ...refusal, ...nobody, reason: 'too many to tell apart', call, count: 1, firstAt: now, lastAt: now });
   return undefined;
 }
