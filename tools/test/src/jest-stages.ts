@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { browserSpecs, findChromium } from './chromium.ts';
 import type { CommandRunner } from './command.ts';
 import { offerRedis, type RedisOffer } from './redis.ts';
 import type { Stage, Tally } from './stage.ts';
@@ -14,11 +15,27 @@ export const integration: Stage = {
   run: (commands) => withRedis((redis) => runJest(commands, 'integration', 900, ['--maxWorkers=2'], redis)),
 };
 
-/** With everything up as processes, in a browser, one file after the other. */
+/** With everything up as processes, in a browser where there is one, one file after the other. */
 export const e2e: Stage = {
   name: 'e2e',
-  run: (commands) => withRedis((redis) => runJest(commands, 'e2e', 1_500, ['--runInBand'], redis)),
+  run: (commands) =>
+    withRedis((redis) => runJest(commands, 'e2e', 1_500, ['--runInBand', ...withoutBrowser()], { ...redis, ...browserEnvironment() })),
 };
+
+/** The specs look in fewer places than the PATH has. */
+function browserEnvironment(): NodeJS.ProcessEnv {
+  const chromium = findChromium();
+  return chromium ? { CHROMIUM_PATH: chromium } : {};
+}
+
+function withoutBrowser(): string[] {
+  const chromium = findChromium();
+  const specs = chromium === undefined ? browserSpecs() : [];
+  console.log(
+    chromium ? `Chromium: ${chromium}` : `Chromium: skipped ${specs.join(', ')}, because there is none; install one or set CHROMIUM_PATH.`,
+  );
+  return specs.map((name) => `--testPathIgnorePatterns=/${name}\\.js$`);
+}
 
 async function withRedis(run: (environment: NodeJS.ProcessEnv) => Promise<Tally>): Promise<Tally> {
   const redis: RedisOffer = await offerRedis();

@@ -44,7 +44,8 @@ async function startRedis(program: string): Promise<RedisOffer> {
   };
 }
 
-function findProgram(name: string): string | undefined {
+/** Where a program is on the PATH, or nothing. */
+export function findProgram(name: string): string | undefined {
   const paths = (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, name));
   return paths.find((path) => {
     try {
