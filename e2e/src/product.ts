@@ -99,10 +99,13 @@ async function stop(child: ChildProcess): Promise<number | null> {
   return code;
 }
 
-/** A base at which the ports that the product takes are free now. */
+/**
+ * A base at which the ports that the product takes are free now, and below those that the system gives to outgoing connections
+ * (from 32768): one of those can be taken between this look and the start.
+ */
 async function freePortBase(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
-    const base = 20_000 + Math.floor(Math.random() * 300) * 100;
+    const base = 20_000 + Math.floor(Math.random() * 120) * 100;
     const offsets = [0, 100, 101, 102, 200, 201, 202, 300];
     const free = await Promise.all(offsets.map((offset) => isFree(base + offset)));
     if (free.every(Boolean)) return base;

@@ -123,9 +123,10 @@ async function recorded(): Promise<{ name: string; pid: number }[]> {
   return JSON.parse(await readFile(join(folder, 'data/processes.json'), 'utf8')) as { name: string; pid: number }[];
 }
 
+/** Below the ports that the system gives to outgoing connections, which would take one between this look and the start. */
 async function freePortBase(): Promise<number> {
   for (;;) {
-    const base = 20_000 + Math.floor(Math.random() * 20_000);
+    const base = 20_000 + Math.floor(Math.random() * 12_000);
     const free = await Promise.all([0, 100, 101, 102, 200, 201, 202, 300].map((offset) => listen(base + offset)));
     for (const server of free) server?.close();
     if (free.every(Boolean)) return base;
