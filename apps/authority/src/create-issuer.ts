@@ -8,7 +8,8 @@ import { consoleSlug } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
 import { compareSecret, openidScopes } from './clients.js';
 import type { Issuer } from './issuer.js';
-import { errorPage, signedOutPage, signOutPage } from './pages/pages.js';
+import { errorPage, signedOutPage, signOutPage } from './pages/library-pages.js';
+import { languageTags } from './pages/texts/choose.js';
 import { Records } from './records.js';
 import { recordRefusedCall } from './refused.js';
 import { stateOf } from './request-state.js';
@@ -98,6 +99,7 @@ function configuration(authority: Authority, issuer: Issuer, row: Repository, ke
     responseTypes: ['code'],
     pkce: { required: () => true },
     scopes: allScopes(repository).split(' '),
+    discovery: { ui_locales_supported: languageTags },
     claims: { openid: ['sub'], profile: ['name', 'preferred_username'], email: ['email', 'email_verified'] },
     // Paths that existing clients have built in.
     routes: {

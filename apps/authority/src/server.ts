@@ -6,8 +6,10 @@ import type { Authority } from './authority.js';
 import { callOf } from './call.js';
 import { IssuerPool } from './issuer-pool.js';
 import type { Issuer } from './issuer.js';
-import { servePages } from './interactions.js';
-import { messagePage, pageHeaders } from './pages/pages.js';
+import { pageHeaders } from './pages/headers.js';
+import { messagePage } from './pages/message.js';
+import { secretPaths, servePages } from './people/serve-pages.js';
+import { lookOf } from './people/visit.js';
 
 /** Answers every request of this process: health, and whatever lies below the address of a repository. */
 export function createListener(authority: Authority): RequestListener {
@@ -19,7 +21,7 @@ export function createListener(authority: Authority): RequestListener {
     response.setHeader('x-request-id', requestId);
     response.on('finish', () => {
       // The query may hold codes and hints, and an invitation's path its token.
-      const shown = path?.replace(/\/invitation\/.*/, '/invitation/[secret]');
+      const shown = path?.replace(secretPaths, '/$1/[secret]');
       authority.log.info(
         { requestId, method: request.method, path: shown, status: response.statusCode, ms: Math.round(performance.now() - began) },
         'request',
@@ -74,8 +76,15 @@ function refuse(request: IncomingMessage, response: ServerResponse, status: numb
   if (response.headersSent) return void response.destroy();
   if (status === 503) response.setHeader('retry-after', '1');
   if (/text\/html/.test(request.headers.accept ?? ''))
-    return void response.writeHead(status, pageHeaders()).end(messagePage(undefined, { title: 'This did not work', text: description }));
+    return void response.writeHead(status, pageHeaders()).end(refusal(request, status, description));
   return sendJson(response, status, { error, error_description: description });
+}
+
+/** For people, in their language where it is about more than a form that no page of ours sends. */
+function refusal(request: IncomingMessage, status: number, description: string): string {
+  const look = lookOf({ name: 'Latchkey' }, request);
+  const { title, noRepository, unavailable, failed } = look.language.texts.problem;
+  return messagePage(look, { title, text: { 404: noRepository, 500: failed, 503: unavailable }[status] ?? description });
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {

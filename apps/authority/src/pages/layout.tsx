@@ -1,18 +1,24 @@
 import type { ComponentChildren } from 'preact';
 import { render } from 'preact-render-to-string';
 import { stylesheet } from './stylesheet.js';
+import type { Language } from './texts/choose.js';
+
+/** Whose page it is and in which language. */
+export interface Look {
+  repositoryName: string;
+  language: Language;
+}
 
 export interface PageProps {
   /** Of the document; the repository's name follows. */
   title: string;
-  repositoryName: string;
   children: ComponentChildren;
 }
 
 /** A whole page as HTML. It works without script and names the repository that it belongs to. */
-export function page({ title, repositoryName, children }: PageProps): string {
+export function page({ repositoryName, language }: Look, { title, children }: PageProps): string {
   const document = (
-    <html lang="en">
+    <html lang={language.tag}>
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -35,6 +41,11 @@ export function page({ title, repositoryName, children }: PageProps): string {
     </html>
   );
   return `<!doctype html>${render(document)}`;
+}
+
+/** A sentence whose every second part stands out. */
+export function Sentence({ parts }: { parts: string[] }) {
+  return <>{parts.map((part, index) => (index % 2 ? <strong key={index}>{part}</strong> : part))}</>;
 }
 
 /** What went wrong with a form, read aloud at once and linked from its fields. */
@@ -97,5 +108,17 @@ export function Field({
         </p>
       ) : null}
     </div>
+  );
+}
+
+/** Asks for a new password, twice: fields `password` and `again`. */
+export function NewPassword({ look, faulty, autofocus = false }: { look: Look; faulty?: string | undefined; autofocus?: boolean }) {
+  const { label, again, hint } = look.language.texts.newPassword;
+  const field = { type: 'password', autocomplete: 'new-password', minLength: 15 } as const;
+  return (
+    <>
+      <Field {...field} label={label} name="password" hint={hint} faulty={faulty === 'password'} autofocus={autofocus} />
+      <Field {...field} label={again} name="again" faulty={faulty === 'again'} />
+    </>
   );
 }

@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import type { ErrorOut, KoaContextWithOIDC } from 'oidc-provider';
+import type { Issuer } from '../issuer.js';
+import { lookOf } from '../people/visit.js';
+import { formTarget, pageHeaders } from './headers.js';
+import { page } from './layout.js';
+import { messagePage } from './message.js';
+
+/** What a person sees when an app's request cannot be answered by a redirect to it (RFC 6749 §4.1.2.1). */
+export function errorPage(ctx: KoaContextWithOIDC, issuer: Issuer, out: ErrorOut): void {
+  const look = lookOf(issuer, ctx.req, uiLocales(ctx));
+  const { title, request: text } = look.language.texts.problem;
+  ctx.set(pageHeaders());
+  ctx.body = messagePage(look, { title, text, detail: [out.error, out.error_description].filter(Boolean).join(': ') });
+}
+
+/** Presses the button for whoever has scripts, when the app has proved whom it is signing out. */
+const pressButton = 'document.forms[0].querySelector("[value=yes]").click()';
+const pressButtonHash = `'sha256-${createHash('sha256').update(pressButton).digest('base64')}'`;
+
+/** Asks whether to sign out (OpenID Connect RP-Initiated Logout 1.0 §2). `form` is the library's, without buttons. */
+export function signOutPage(ctx: KoaContextWithOIDC, issuer: Issuer, form: string): void {
+  const { session, entities, client, params } = ctx.oidc;
+  const hint = entities.IdTokenHint as { payload?: { sub?: string } } | undefined;
+  const proved = hint?.payload?.sub !== undefined && hint.payload.sub === session?.accountId;
+  const { post_logout_redirect_uri: back } = (params ?? {}) as { post_logout_redirect_uri?: string };
+  const target = URL.parse(back ?? '');
+  const [, action = ''] = /action="([^"]*)"/.exec(form) ?? [];
+  const [, xsrf = ''] = /name="xsrf" value="([^"]*)"/.exec(form) ?? [];
+  ctx.set(pageHeaders({ formTargets: target ? formTarget(target) : '', ...(proved ? { script: pressButtonHash } : {}) }));
+  const look = lookOf(issuer, ctx.req, uiLocales(ctx));
+  const { signOut } = look.language.texts;
+  ctx.body = page(look, {
+    title: signOut.title,
+    children: (
+      <>
+        <h1>{signOut.question}</h1>
+        <p class="lead">{client?.clientName ? signOut.leaving(client.clientName) : signOut.about}</p>
+        <form method="post" action={action}>
+          <input type="hidden" name="xsrf" value={xsrf} />
+          <button type="submit" name="logout" value="yes">
+            {signOut.submit}
+          </button>
+          <button type="submit" class="quiet">
+            {signOut.stay}
+          </button>
+        </form>
+        {proved ? <script dangerouslySetInnerHTML={{ __html: pressButton }} /> : null}
+      </>
+    ),
+  });
+}
+
+export function signedOutPage(ctx: KoaContextWithOIDC, issuer: Issuer): void {
+  const look = lookOf(issuer, ctx.req, uiLocales(ctx));
+  ctx.set(pageHeaders());
+  ctx.body = messagePage(look, look.language.texts.signOut.done);
+}
+
+function uiLocales(ctx: KoaContextWithOIDC): string | undefined {
+  const locales = ctx.oidc?.params?.['ui_locales'] ?? ctx.query['ui_locales'];
+  return typeof locales === 'string' ? locales : undefined;
+}

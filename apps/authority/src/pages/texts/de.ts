@@ -1,0 +1,69 @@
+import type { Texts } from './texts.js';
+
+export const de: Texts = {
+  signIn: {
+    title: 'Anmelden',
+    to: (repository, app) => ['bei ', repository, ', für ', app],
+    anApp: 'eine App',
+    login: 'Benutzername oder E-Mail',
+    password: 'Passwort',
+    submit: 'Anmelden',
+    cancel: 'Abbrechen',
+    wrong: 'Benutzername oder Passwort ist falsch.',
+  },
+  invitation: {
+    setPassword: { title: 'Passwort festlegen', submit: 'Passwort festlegen' },
+    createAccount: { title: 'Konto anlegen', submit: 'Konto anlegen' },
+    willSignInAs: (login) => ['Sie melden sich künftig als ', login, ' an.'],
+    willBe: (role) => ['Sie erhalten beim einladenden Mandanten die Rolle ', role, '.'],
+    invited: 'Sie wurden eingeladen.',
+    login: 'Benutzername',
+    name: 'Ihr Name',
+    email: 'E-Mail',
+    done: { title: 'Alles bereit', text: (login) => `Sie können sich jetzt als ${login} anmelden.`, portal: 'Zum Portal' },
+    gone: {
+      title: 'Dieser Link gilt nicht mehr',
+      text: 'Die Einladung wurde benutzt oder ist abgelaufen. Bitten Sie um eine neue.',
+    },
+    taken: {
+      loginName: 'Diesen Benutzernamen hat schon jemand. Wählen Sie einen anderen.',
+      email: 'Diese E-Mail-Adresse hat schon jemand.',
+    },
+  },
+  newPassword: {
+    label: 'Passwort',
+    again: 'Passwort wiederholen',
+    hint: 'Mindestens 15 Zeichen. Ein paar Wörter hintereinander sind leicht zu merken und schwer zu erraten.',
+    tooShort: 'Das Passwort muss mindestens 15 Zeichen haben.',
+    tooLong: 'Das Passwort darf höchstens 256 Zeichen haben.',
+    different: 'Die beiden Passwörter sind nicht gleich.',
+  },
+  faults: {
+    login:
+      'Ein Benutzername hat keine Leerzeichen, Schrägstriche, Anführungszeichen oder Zeichen wie <>()?#%&*:| und höchstens 100 Zeichen.',
+    name: 'Geben Sie einen Namen mit höchstens 200 Zeichen ein.',
+    email: 'Das ist keine E-Mail-Adresse.',
+  },
+  signOut: {
+    title: 'Abmelden',
+    question: 'Abmelden?',
+    leaving: (app) => `Sie verlassen ${app}.`,
+    about: 'Sie sind dabei, sich abzumelden.',
+    submit: 'Abmelden',
+    stay: 'Angemeldet bleiben',
+    done: { title: 'Sie sind abgemeldet', text: 'Sie können diese Seite schließen.' },
+  },
+  problem: {
+    title: 'Das hat nicht geklappt',
+    request:
+      'Die App hat Sie mit einer Anfrage hierher geschickt, die nicht beantwortet werden kann. Gehen Sie zurück und versuchen Sie es noch einmal; hilft das nicht, geben Sie den Betreibern der App weiter, was unten steht.',
+    otherSite: 'Das Formular kam von einer anderen Website. Öffnen Sie die Seite neu und füllen Sie es dort aus.',
+    noRepository: 'Unter dieser Adresse gibt es kein aktives Repository.',
+    unavailable: 'Zugangsdaten können gerade nicht geprüft werden. Versuchen Sie es gleich noch einmal.',
+    failed: 'Auf unserer Seite ist etwas schiefgegangen.',
+    startAgain: {
+      title: 'Von vorn beginnen',
+      text: 'Es hat zu lange gedauert, oder Sie haben sich in einem anderen Fenster angemeldet. Gehen Sie zurück zur App und beginnen Sie noch einmal.',
+    },
+  },
+};

@@ -1,0 +1,64 @@
+/**
+ * Every text that a person meets at the authority. Other languages have the same shape. A list of parts is one sentence whose
+ * second, fourth, … part stands out.
+ */
+export const en = {
+  signIn: {
+    title: 'Sign in',
+    to: (repository: string, app: string) => ['to ', repository, ', for ', app],
+    anApp: 'an app',
+    login: 'User name or e-mail',
+    password: 'Password',
+    submit: 'Sign in',
+    cancel: 'Cancel',
+    wrong: 'User name or password is wrong.',
+  },
+  invitation: {
+    setPassword: { title: 'Set your password', submit: 'Set password' },
+    createAccount: { title: 'Create your account', submit: 'Create account' },
+    willSignInAs: (login: string) => ['You will sign in as ', login, '.'],
+    willBe: (role: string) => ['You will be ', role, ' of the tenant that invited you.'],
+    invited: 'You have been invited.',
+    login: 'User name',
+    name: 'Your name',
+    email: 'E-mail',
+    done: { title: 'You are all set', text: (login: string) => `You can now sign in as ${login}.`, portal: 'Go to the portal' },
+    gone: { title: 'This link works no longer', text: 'The invitation was used or has run out. Ask whoever invited you for another.' },
+    taken: { loginName: 'Another user has this user name. Choose another.', email: 'Another user has this e-mail address.' },
+  },
+  newPassword: {
+    label: 'Password',
+    again: 'Password again',
+    hint: '15 characters or more. A few words in a row are easy to remember and hard to guess.',
+    tooShort: 'The password must have 15 characters or more.',
+    tooLong: 'The password must have 256 characters or fewer.',
+    different: 'The two passwords are not the same.',
+  },
+  faults: {
+    login: 'A user name has no spaces, slashes, quotes or any of <>()?#%&*:|, and at most 100 characters.',
+    name: 'Enter a name of at most 200 characters.',
+    email: 'This is not an e-mail address.',
+  },
+  signOut: {
+    title: 'Sign out',
+    question: 'Sign out?',
+    leaving: (app: string) => `You are leaving ${app}.`,
+    about: 'You are about to sign out.',
+    submit: 'Sign out',
+    stay: 'Stay signed in',
+    done: { title: 'You are signed out', text: 'You can close this page.' },
+  },
+  problem: {
+    title: 'This did not work',
+    request:
+      'The app sent you here with a request that cannot be answered. Go back to it and try again; if that does not help, tell whoever runs it what stands below.',
+    otherSite: 'The form was sent from another site. Open the page again and fill it in there.',
+    noRepository: 'There is no active repository at this address.',
+    unavailable: 'The authority cannot check credentials now. Try again in a moment.',
+    failed: 'Something went wrong on our side.',
+    startAgain: {
+      title: 'Start again',
+      text: 'You took too long, or have signed in in another window. Go back to the app and start again.',
+    },
+  },
+};

@@ -1,0 +1,47 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Authority } from '../authority.js';
+import type { Issuer } from '../issuer.js';
+import { serveInvitation } from './invitation.js';
+import { serveSignIn } from './sign-in.js';
+import { Visit } from './visit.js';
+
+/**
+ * The pages of an issuer, by their path below it. What the parentheses catch is handed on. Secrets in a path must be named in
+ * `secretPaths` too, so that no log holds them.
+ */
+const pages: [path: RegExp, serve: (visit: Visit, ...caught: string[]) => Promise<void>][] = [
+  [/^\/interaction\/([\w-]{1,64})$/, serveSignIn],
+  [/^\/invitation\/([0-9A-Za-z]{43})$/, serveInvitation],
+];
+
+/** Paths whose rest is a secret: they are logged without it. */
+export const secretPaths = /\/(invitation)\/.*/;
+
+/** Answers the authority's own pages. @returns false when the address is none of them. */
+export async function servePages(
+  authority: Authority,
+  issuer: Issuer,
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<boolean> {
+  for (const [pattern, serve] of pages) {
+    const [, ...caught] = pattern.exec(path) ?? [];
+    if (!pattern.test(path)) continue;
+    const visit = new Visit(authority, issuer, request, response);
+    if (request.method !== 'GET' && request.method !== 'POST') response.writeHead(405, { allow: 'GET, POST' }).end();
+    else if (visit.posted && !isSameOrigin(issuer, request))
+      visit.say(403, { title: visit.texts.problem.title, text: visit.texts.problem.otherSite });
+    else await serve(visit, ...caught);
+    return true;
+  }
+  return false;
+}
+
+/** A form of ours is only taken from a page of ours (Fetch Metadata; Origin where that is missing). */
+function isSameOrigin(issuer: Issuer, request: IncomingMessage): boolean {
+  const site = request.headers['sec-fetch-site'];
+  if (site !== undefined) return site === 'same-origin';
+  const { origin } = request.headers;
+  return origin === undefined || origin === new URL(issuer.url).origin;
+}
