@@ -9,11 +9,14 @@ const unavailableStates = /^(?:08|57P0|53[03])/;
 const unavailableCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'EAI_AGAIN', '25006']);
 const unavailableWords =
   /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Cannot use a pool after/i;
+/** What TypeORM throws at the next statement of a transaction whose connection was lost between two statements. */
+const lostTransactions = new Set(['QueryRunnerAlreadyReleasedError', 'QueryRunnerProviderAlreadyReleasedError']);
 
 /** True when the statement failed because PostgreSQL cannot be reached or cannot serve now, so that a retry makes sense. */
 export function isUnavailable(error: unknown): boolean {
   const { code, message } = describe(error);
-  return (code !== undefined && (unavailableStates.test(code) || unavailableCodes.has(code))) || unavailableWords.test(message);
+  if (code !== undefined && (unavailableStates.test(code) || unavailableCodes.has(code))) return true;
+  return unavailableWords.test(message) || (error instanceof Error && lostTransactions.has(error.name));
 }
 
 function describe(error: unknown): { code: string | undefined; constraint: string | undefined; message: string } {
