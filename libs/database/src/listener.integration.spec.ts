@@ -67,6 +67,21 @@ describe('a listener', () => {
     expect(await listener.query('SELECT current_user AS name', [])).toEqual([{ name: 'latchkey_check' }]);
   });
 
+  it('gives the driver one statement at a time, however many are asked for at once', async () => {
+    const warnings: string[] = [];
+    const note = ({ message }: Error) => void warnings.push(message);
+    process.on('warning', note);
+    const { listener, told } = listen();
+    await eventually(() => told.times === 1);
+    const answers = await Promise.allSettled(
+      [1, 2, 3, 4].map((number) => listener.query<{ n: number }>(number === 2 ? 'SELECT nonsense' : 'SELECT $1::int AS n', number === 2 ? [] : [number])),
+    );
+    expect(answers.map((answer) => (answer.status === 'fulfilled' ? answer.value[0]?.n : 'failed'))).toEqual([1, 'failed', 3, 4]);
+    await wait(10);
+    process.off('warning', note);
+    expect(warnings.filter((warning) => warning.includes('already executing'))).toEqual([]);
+  });
+
   it('listens again after its connection was ended, says so, and has one fault to tell', async () => {
     const { told } = listen();
     await eventually(() => told.times === 1);

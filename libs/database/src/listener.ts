@@ -37,6 +37,8 @@ export class Listener {
   readonly #stopping = new AbortController();
   readonly #finished: Promise<void>;
   #client: pg.Client | undefined;
+  /** The latest statement: the driver is to be given the next one when it has done with this one. */
+  #latest: Promise<unknown> = Promise.resolve();
   #faulty = false;
 
   /** Starts at once. */
@@ -49,8 +51,13 @@ export class Listener {
   async query<Row extends object>(text: string, values: unknown[]): Promise<Row[]> {
     // The SQLSTATE says that it is a matter of the connection (see `isUnavailable`).
     if (!this.#client) throw Object.assign(new Error(`There is no connection that listens to ${this.#options.channel}`), { code: '08003' });
-    const { rows } = await this.#client.query<Row>(text, values);
-    return rows;
+    return this.#inTurn(this.#client, text, values);
+  }
+
+  async #inTurn<Row extends object>(client: pg.Client, text: string, values: unknown[] = []): Promise<Row[]> {
+    const answer = this.#latest.then(() => client.query<Row>(text, values));
+    this.#latest = answer.catch(() => undefined);
+    return (await answer).rows;
   }
 
   /** Ends the connection. What is announced from now on is not passed on. */
@@ -98,7 +105,7 @@ export class Listener {
       onListening?.();
       while (!this.#stopping.signal.aborted) {
         await Promise.race([lost, pause(proofMillis, AbortSignal.any([this.#stopping.signal, broken.signal]))]);
-        if (!this.#stopping.signal.aborted) await client.query('SELECT 1');
+        if (!this.#stopping.signal.aborted) await this.#inTurn(client, 'SELECT 1');
       }
     } finally {
       this.#client = undefined;
