@@ -86,6 +86,10 @@ function configuration(authority: Authority, issuer: Issuer, row: Repository, ke
   const policy = interactionPolicy.base();
   // A repository's own apps need nobody's consent; see loadExistingGrant.
   policy.remove('consent');
+  const ended = new interactionPolicy.Check('account_ended', 'End-User authentication is required', 'login_required', (ctx) =>
+    forgetEnded(issuer.provider, ctx),
+  );
+  policy.get('login')?.checks.add(ended);
 
   return {
     adapter: (kind: string) => new Records(authority, repository, kind),
@@ -126,8 +130,11 @@ function configuration(authority: Authority, issuer: Issuer, row: Repository, ke
       clientCredentials: { enabled: true },
       introspection: {
         enabled: true,
-        // A tool may ask about every token of its repository, an app about its own.
-        allowedPolicy: (_ctx, client, token) => client.clientAuthMethod !== 'none' || token.clientId === client.clientId,
+        // A tool may ask about every token of its repository, an app about its own; nobody about one whose client is gone,
+        // which the library would look for afterwards and take for granted.
+        allowedPolicy: async (_ctx, client, token) =>
+          token.clientId === client.clientId ||
+          (client.clientAuthMethod !== 'none' && (await issuer.provider.Client.find(token.clientId ?? '')) !== undefined),
       },
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
       rpInitiatedLogout: {
@@ -242,6 +249,16 @@ async function findAccount(authority: Authority, repository: KnownRepository, id
       ...(user.email ? { email: user.email, email_verified: false } : {}),
     }),
   };
+}
+
+/**
+ * Whoever was disabled or removed after the library had found their session has no account any more, and the library would go
+ * on without. The session is looked for again, and so is gone: what follows is what follows for somebody who has none.
+ */
+async function forgetEnded(provider: Provider, ctx: KoaContextWithOIDC): Promise<boolean> {
+  if (ctx.oidc.session?.accountId === undefined || ctx.oidc.account) return false;
+  Object.assign(ctx.oidc, { session: await provider.Session.get(ctx) });
+  return true;
 }
 
 /** The grant of a person to an app: what the app asks for and may have. */

@@ -21,7 +21,7 @@ export class Records implements Adapter {
   ) {}
 
   async find(id: string): Promise<AdapterPayload | undefined> {
-    if (this.kind === 'Client') return findClient(this.authority, this.repository, id);
+    if (this.kind === 'Client') return this.#findClient(id);
     if (this.kind === 'AccessToken' || this.kind === 'ClientCredentials') return this.#findAccessToken(id);
     return this.#findRecord('o.id = :value', id);
   }
@@ -102,6 +102,14 @@ export class Records implements Adapter {
     const state = currentState();
     if (state && this.kind === 'Session' && record.userGeneration !== null) state.userGeneration = record.userGeneration;
     return { ...record.payload, ...(record.consumedAt ? { consumed: Math.floor(record.consumedAt.getTime() / 1000) } : {}) };
+  }
+
+  /** One check within one request answers all of its questions. */
+  async #findClient(id: string): Promise<AdapterPayload | undefined> {
+    const known = currentState()?.clients;
+    const found = known?.get(id) ?? findClient(this.authority, this.repository, id);
+    known?.set(id, found);
+    return found;
   }
 
   /**

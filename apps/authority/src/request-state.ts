@@ -1,4 +1,4 @@
-import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
+import Provider, { type AdapterPayload, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Answer, VerifiedToken } from '@latchkey/credentials';
 
 /** What one request has learnt from the primary. It lives and dies with the request, so nothing outlives its check. */
@@ -13,13 +13,15 @@ export interface RequestState {
   unavailable?: boolean;
   /** Access tokens that the request presents. */
   tokens: Map<string, Promise<VerifiedToken | undefined>>;
+  /** Clients that the request has looked up: one that was there is there until its end. */
+  clients: Map<string, Promise<AdapterPayload | undefined>>;
 }
 
 const states = new WeakMap<object, RequestState>();
 
 /** The state of a request of the library's. */
 export function stateOf(ctx: KoaContextWithOIDC): RequestState {
-  const state = states.get(ctx.req) ?? { tokens: new Map() };
+  const state = states.get(ctx.req) ?? { tokens: new Map(), clients: new Map() };
   states.set(ctx.req, state);
   return state;
 }

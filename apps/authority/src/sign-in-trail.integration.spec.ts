@@ -1,5 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { Client } from '@latchkey/database';
+import { randomBytes } from 'node:crypto';
+import { Browser } from './testing/browser.js';
 import { startAuthority, type RunningAuthority, type Tenant, type TestMember } from './testing/running-authority.js';
 
 /* What the audit trail says of those who come to the console's authority, from requests as a browser or a script sends them. */
@@ -35,45 +35,8 @@ async function trail(tenantId: string, action: string): Promise<Row[]> {
   return rows;
 }
 
-/** A browser, as far as cookies and redirects go. */
-class Browser {
-  readonly #cookies = new Map<string, string>();
-
-  async go(url: string, form?: Record<string, string>): Promise<Response> {
-    const response = await fetch(url, {
-      redirect: 'manual',
-      signal: AbortSignal.timeout(10_000),
-      headers: { cookie: [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '), accept: 'text/html' },
-      ...(form ? { method: 'POST', body: new URLSearchParams(form) } : {}),
-    });
-    for (const cookie of response.headers.getSetCookie()) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
-      if (value) this.#cookies.set(name, value);
-      else this.#cookies.delete(name);
-    }
-    return response;
-  }
-
-  /** Opens the sign-in page as the portal would. @returns where its form goes. */
-  async openSignIn(): Promise<string> {
-    const client = await running.database.read({ repositoryId: running.console.id }, (tx) =>
-      tx.findOneByOrFail(Client, { repositoryId: running.console.id, kind: 'app' as const }),
-    );
-    const parameters = new URLSearchParams({
-      client_id: client.id,
-      redirect_uri: client.redirectUris[0] ?? '',
-      response_type: 'code',
-      scope: 'openid',
-      code_challenge: createHash('sha256').update(randomBytes(32)).digest('base64url'),
-      code_challenge_method: 'S256',
-    });
-    const response = await this.go(`${running.issuerOf('console')}/connect/authorize?${parameters.toString()}`);
-    return new URL(response.headers.get('location') ?? '', running.issuerOf('console')).href;
-  }
-}
-
 async function signIn(login: string, password: string): Promise<Response> {
-  const browser = new Browser();
+  const browser = new Browser(running);
   const page = await browser.openSignIn();
   return browser.go(page, { login, password });
 }
