@@ -74,7 +74,9 @@ describe('a listener', () => {
     const { listener, told } = listen();
     await eventually(() => told.times === 1);
     const answers = await Promise.allSettled(
-      [1, 2, 3, 4].map((number) => listener.query<{ n: number }>(number === 2 ? 'SELECT nonsense' : 'SELECT $1::int AS n', number === 2 ? [] : [number])),
+      [1, 2, 3, 4].map((number) =>
+        listener.query<{ n: number }>(number === 2 ? 'SELECT nonsense' : 'SELECT $1::int AS n', number === 2 ? [] : [number]),
+      ),
     );
     expect(answers.map((answer) => (answer.status === 'fulfilled' ? answer.value[0]?.n : 'failed'))).toEqual([1, 'failed', 3, 4]);
     await wait(10);
