@@ -76,6 +76,31 @@ describe('the check', () => {
     await fixture.owner.query('UPDATE secret_versions SET ended_at = NULL WHERE id = $1', [acme.secret.id]);
   });
 
+  it('looks everything up by index and keeps its plan, in tables that the planner would rather read whole', async () => {
+    const tables = ['repositories', 'clients', 'repository_users', 'secret_versions', 'api_keys', 'oidc_records', 'revoked_tokens'];
+    for (const table of tables) await fixture.owner.query(`ANALYZE latchkey.${table}`);
+    const connection = await fixture.pool.connect();
+    try {
+      await connection.query('BEGIN');
+      const all = { versionId: acme.secret.id, grantId: 'grant', tokenId: 'token', keyHash: Buffer.alloc(32), userId: 1 };
+      await new CredentialCheck({ options: { max: 1 }, query: connection.query.bind(connection) } as never).ask({ ...question(), ...all });
+      const { rows } = await connection.query<{ relname: string; seq_scan: string }>(
+        `SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE schemaname = 'latchkey' AND relname = ANY($1)`,
+        [tables],
+      );
+      expect(rows.map(({ relname, seq_scan: wholeReads }) => [relname, Number(wholeReads)]).sort()).toEqual(
+        tables.map((table) => [table, 0]).sort(),
+      );
+    } finally {
+      await connection.query('ROLLBACK');
+      connection.release();
+    }
+    const { rows } = await fixture.owner.query<{ settings: string[] }>(
+      `SELECT proconfig AS settings FROM pg_proc WHERE proname = 'check_credentials'`,
+    );
+    expect(rows[0]?.settings).toEqual(expect.arrayContaining(['plan_cache_mode=force_generic_plan', 'enable_seqscan=off']));
+  });
+
   it('fails, and does not guess, when the primary cannot be asked', async () => {
     const broken = new CredentialCheck(
       new Proxy(fixture.pool, {

@@ -6,6 +6,7 @@ import { AddApiKeysAndUses1763700000000 } from './migrations/1763700000000-add-a
 import { AllowSeveralWebhooks1763700001000 } from './migrations/1763700001000-allow-several-webhooks.js';
 import { AddMemberCredentialsAndReminders1763700002000 } from './migrations/1763700002000-add-member-credentials-and-reminders.js';
 import { AddProof1763700003000 } from './migrations/1763700003000-add-proof.js';
+import { KeepPlanOfCheck1763710000000 } from './migrations/1763710000000-keep-plan-of-check.js';
 
 const migrations = [
   CreateFirstTables1763690000000,
@@ -14,6 +15,7 @@ const migrations = [
   AllowSeveralWebhooks1763700001000,
   AddMemberCredentialsAndReminders1763700002000,
   AddProof1763700003000,
+  KeepPlanOfCheck1763710000000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */
