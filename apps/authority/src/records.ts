@@ -37,11 +37,11 @@ export class Records implements Adapter {
   async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<void> {
     const { accountId, grantId, uid, userCode } = payload;
     const userId = accountId === undefined ? null : Number(accountId);
-    const record = {
+    const record: Partial<OidcRecord> = {
       repositoryId: this.repository.id,
       kind: this.kind,
       id,
-      payload: payload as object,
+      payload: payload as Record<string, unknown>,
       grantId: grantId ?? null,
       uid: uid ?? null,
       userCode: userCode ?? null,
@@ -49,7 +49,28 @@ export class Records implements Adapter {
       userGeneration: userId !== null && boundToUser.has(this.kind) ? generationOfPerson() : null,
       expiresAt: expiresIn ? new Date(Date.now() + expiresIn * 1000) : null,
     };
-    await this.#write((tx) => tx.upsert(OidcRecord, record, ['repositoryId', 'kind', 'id']));
+    if (this.kind === 'ReplayDetection') return this.#insertOnce(record);
+    await this.#write((tx) => tx.upsert(OidcRecord, record as object, ['repositoryId', 'kind', 'id']));
+    return undefined;
+  }
+
+  /**
+   * Notes that an assertion or proof was used.
+   *
+   * @throws InvalidGrant when another request has used it since it was looked for, so that two at once cannot both succeed.
+   */
+  async #insertOnce(record: Partial<OidcRecord>): Promise<void> {
+    const { raw } = await this.#write((tx) =>
+      tx
+        .createQueryBuilder()
+        .insert()
+        .into(OidcRecord)
+        .values(record as object)
+        .orIgnore()
+        .returning('id')
+        .execute(),
+    );
+    if ((raw as unknown[]).length === 0) throw new errors.InvalidGrant('used already');
   }
 
   /**
@@ -127,10 +148,12 @@ export class Records implements Adapter {
       exp: token.expiresAt,
       clientId: token.clientId,
       scope: token.scopes.join(' '),
+      // The library asks whoever presents a bound token for the proof (RFC 9449 §7), and tells a tool of the binding.
+      ...(token.keyThumbprint === undefined ? {} : { jkt: token.keyThumbprint }),
       // For userinfo the library wants a token without audience (it reads it as "for userinfo"); ours is for both.
       ...(Provider.ctx?.oidc.route === 'userinfo' ? {} : { aud: authority.audienceOf(repository.slug) }),
       ...(kind === 'AccessToken'
-        ? { accountId: String(token.userId), grantId: token.grantId }
+        ? { accountId: String(token.userId), grantId: token.grantId, claims: { userinfo: token.userinfoClaims as never } }
         : { extra: { sub: String(token.userId), client_sub: token.loginName } }),
     };
   }
@@ -140,7 +163,7 @@ export class Records implements Adapter {
       if (error instanceof CredentialRefused) return undefined;
       throw error;
     };
-    const verify = () => this.authority.verifier.verify(this.repository, jwt).catch(refusedIsNothing);
+    const verify = () => this.authority.verifier.inspect(this.repository, jwt).catch(refusedIsNothing);
     const state = currentState();
     if (!state) return verify();
     // The library looks for a token as several kinds at once; one check within one request answers all.

@@ -1,6 +1,6 @@
 import { InsufficientScope, VersionMismatch } from '@latchkey/content';
 import { Problem, type ProblemType } from '@latchkey/contracts';
-import { CredentialRefused } from '@latchkey/credentials';
+import { CredentialRefused, dpopAlgorithms } from '@latchkey/credentials';
 import { isUnavailable } from '@latchkey/database';
 import { ODataFault, type FaultCode } from './odata/fault.js';
 
@@ -115,8 +115,9 @@ export function faultOf(error: unknown, authorityUrl?: string): ODataFault | und
   return undefined;
 }
 
-/** RFC 6750 §3. */
+/** RFC 6750 §3; for a token that is bound to a key RFC 9449 §7.1. */
 function challenge(authorityUrl: string | undefined, error: string, description: string): string {
   const quoted = (text: string) => `"${text.replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, ' ')}"`;
-  return `Bearer ${authorityUrl ? `realm=${quoted(authorityUrl)}, ` : ''}error=${quoted(error)}, error_description=${quoted(description)}`;
+  const scheme = /DPoP/.test(description) ? `DPoP algs="${dpopAlgorithms.join(' ')}", ` : 'Bearer ';
+  return `${scheme}${authorityUrl ? `realm=${quoted(authorityUrl)}, ` : ''}error=${quoted(error)}, error_description=${quoted(description)}`;
 }

@@ -7,6 +7,7 @@ import {
   type CredentialCheck,
   type KeyRing,
   type KnownRepository,
+  type PresentedProof,
   type TokenVerifier,
   type UseRecorder,
 } from '@latchkey/credentials';
@@ -34,15 +35,17 @@ export class Authentication {
   }
 
   /**
-   * Looks for a credential in this order: bearer token, `?apikey=`, the header `apikey`. The first one that is there
+   * Looks for a credential in this order: access token, `?apikey=`, the header `apikey`. The first one that is there
    * decides; without any the caller is the Visitor. One gathered statement.
    *
+   * @param url of the request as its caller knows it, which a proof for a bound token names (RFC 9449 §4.3).
    * @throws CredentialRefused when a credential is there and bad.
    * @throws ODataFault 403 when there is none and the repository is not active.
    */
-  async identify(repository: KnownRepository, request: FastifyRequest, query: URLSearchParams): Promise<Identified> {
+  async identify(repository: KnownRepository, request: FastifyRequest, query: URLSearchParams, url: string): Promise<Identified> {
     const { authorization } = request.headers;
-    if (authorization !== undefined) return this.#byToken(repository, authorization);
+    if (authorization !== undefined)
+      return this.#byToken(repository, authorization, { jwt: request.headers['dpop'], method: request.method, url });
     const apiKey = presentedApiKey(request, query);
     if (apiKey !== undefined) return this.#byApiKey(repository, apiKey, request);
     const answer = await this.#check.ask({ repositoryId: repository.id });
@@ -50,10 +53,10 @@ export class Authentication {
     return { caller: visitor({ tenantId: repository.tenantId, repositoryId: repository.id }), clientId: undefined };
   }
 
-  async #byToken(repository: KnownRepository, authorization: string): Promise<Identified> {
-    const token = /^Bearer +([\w.~+/-]+=*) *$/i.exec(authorization)?.[1];
+  async #byToken(repository: KnownRepository, authorization: string, proof: PresentedProof): Promise<Identified> {
+    const [, scheme = '', token] = /^(Bearer|DPoP) +([\w.~+/-]+=*) *$/i.exec(authorization) ?? [];
     if (!token) throw new CredentialRefused('the Authorization header holds no bearer token');
-    const verified = await this.#verifier.verify(repository, token);
+    const verified = await this.#verifier.verify(repository, token, scheme.toLowerCase() === 'dpop' ? proof : undefined);
     const caller = {
       tenantId: repository.tenantId,
       repositoryId: repository.id,

@@ -1,3 +1,5 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { dataOf, errorOf } from './testing/answers.js';
 import { CuttableLink } from './testing/cuttable-link.js';
 import { RunningApp, type ProvisionedForTest } from './testing/running-app.js';
@@ -216,5 +218,57 @@ describe('when the database is away', () => {
       await cutOff.stopAlone();
       link.cut();
     }
+  });
+});
+
+describe('a token that is bound to a key (RFC 9449)', () => {
+  const address = (path: string) => `http://localhost:4200/acme/odata.svc${path}`;
+
+  async function bound() {
+    const { privateKey, publicKey } = await generateKeyPair('ES256');
+    const jwk = await exportJWK(publicKey);
+    const token = await app.token(acme, { claims: { cnf: { jkt: await calculateJwkThumbprint(jwk) } } });
+    const prove = (htu: string, htm = 'GET') =>
+      new SignJWT({ htm, htu, ath: createHash('sha256').update(token).digest('base64url'), jti: randomUUID() })
+        .setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk })
+        .setIssuedAt()
+        .sign(privateKey);
+    return { token, prove };
+  }
+
+  it('opens the repository to whoever holds the key', async () => {
+    const { token, prove } = await bound();
+    const dpop = await prove(address(`/('Root')`));
+    const headers = { authorization: `DPoP ${token}`, dpop };
+    expect((await get(`/('Root')?$select=Id`, undefined, headers)).status).toBe(200);
+    const replayed = await get(`/('Root')?$select=Id`, undefined, headers);
+    expect([replayed.status, (await errorOf(replayed)).message.value]).toEqual([401, expect.stringContaining('used before')]);
+  });
+
+  it('is refused as a plain bearer token, and says what is missing', async () => {
+    const { token, prove } = await bound();
+    const dpop = await prove(address('/Root'));
+    for (const response of [await get('/Root', token), await get('/Root', token, { dpop })]) {
+      expect(response.status).toBe(401);
+      expect(response.headers.get('www-authenticate')).toMatch(/^DPoP algs="ES256 .*error="invalid_token"/);
+      expect((await errorOf(response)).message.value).toContain('bound to a key');
+    }
+  });
+
+  it('is refused with a proof for another address or method, or of another key', async () => {
+    const [{ token, prove }, other] = [await bound(), await bound()];
+    const proofs = [await prove(address('/Other')), await prove(address('/Root'), 'POST'), await other.prove(address('/Root')), ''];
+    for (const dpop of proofs) expect((await get('/Root', undefined, { authorization: `DPoP ${token}`, dpop })).status).toBe(401);
+  });
+
+  it('that is bound in a way nobody here can check is refused', async () => {
+    const token = await app.token(acme, { claims: { cnf: { 'x5t#S256': 'abc' } } });
+    expect((await get('/Root', token)).status).toBe(401);
+  });
+
+  it('is one of two kinds: a plain token is not taken with a proof', async () => {
+    const { prove } = await bound();
+    const headers = { authorization: `DPoP ${tool}`, dpop: await prove(address('/Root')) };
+    expect((await get('/Root', undefined, headers)).status).toBe(401);
   });
 });

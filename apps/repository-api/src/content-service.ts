@@ -69,7 +69,8 @@ export class ContentService {
     if (allowed) void reply.headers(crossOriginHeaders(origin));
     if (request.method === 'OPTIONS') return { status: 204, headers: allowed ? preflightHeaders : {} };
 
-    const { caller, clientId } = await this.#options.authentication.identify(repository, request, query);
+    const url = `${this.#options.repositoryUrls.of(repository.slug).replace(/\/$/, '')}${path}`;
+    const { caller, clientId } = await this.#options.authentication.identify(repository, request, query, url);
     request.about = { repository: repository.slug, client: clientId, user: caller.userId };
     const address = parseAddress(path);
     if (!address) throw new ODataFault(404, 'ResourceNotFound', 'Content is found below odata.svc.');

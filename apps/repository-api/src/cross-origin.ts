@@ -61,6 +61,6 @@ export function crossOriginHeaders(origin: string): Record<string, string> {
 export const preflightHeaders = {
   'access-control-allow-methods': 'GET, POST, PATCH, PUT, DELETE, MERGE, HEAD',
   'access-control-allow-headers':
-    'Authorization, Content-Type, Content-Range, Content-Disposition, If-Match, apikey, X-Authentication-Type, X-Refresh-Data, X-Access-Data, X-Requested-With',
+    'Authorization, DPoP, Content-Type, Content-Range, Content-Disposition, If-Match, apikey, X-Authentication-Type, X-Refresh-Data, X-Access-Data, X-Requested-With',
   'access-control-max-age': '600',
 };

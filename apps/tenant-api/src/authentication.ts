@@ -4,7 +4,7 @@ import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '@latchkey/contracts';
 import type { Actor, Call } from '@latchkey/access';
-import { CredentialRefused, type RepositoryDirectory, type TokenVerifier } from '@latchkey/credentials';
+import { CredentialRefused, type PresentedProof, type RepositoryDirectory, type TokenVerifier } from '@latchkey/credentials';
 import type { Database } from '@latchkey/database';
 import { consoleSlug, resolveActor } from '@latchkey/tenancy';
 
@@ -34,16 +34,18 @@ export class Authentication implements CanActivate {
     readonly database: Database,
     readonly directory: RepositoryDirectory,
     readonly verifier: TokenVerifier,
+    /** Where callers know this API to be. */
+    readonly baseUrl: string,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
     if (this.#reflector.getAllAndOverride<boolean>(publicRoute, [context.getHandler(), context.getClass()])) return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
-    const token = bearerToken(request);
+    const { token, bound } = accessToken(request);
     const consoleRepository = await this.directory.find(consoleSlug);
     if (!consoleRepository) throw new Problem('unavailable', 'The installation is not set up yet.', { retryAfterSeconds: 1 });
     try {
-      const verified = await this.verifier.verify(consoleRepository, token);
+      const verified = await this.verifier.verify(consoleRepository, token, bound ? this.#proofOf(request) : undefined);
       request.actor = await resolveActor(this.database, consoleRepository, verified, describeCall(request), tenantHeader(request));
       return true;
     } catch (error) {
@@ -51,13 +53,17 @@ export class Authentication implements CanActivate {
       throw error;
     }
   }
+
+  #proofOf(request: FastifyRequest): PresentedProof {
+    return { jwt: request.headers['dpop'], method: request.method, url: `${this.baseUrl.replace(/\/$/, '')}${request.url}` };
+  }
 }
 
-/** RFC 6750 §2.1: the one way in which a token is taken here. */
-function bearerToken(request: FastifyRequest): string {
-  const [, token] = /^Bearer ([\w.~+/=-]+)$/i.exec(request.headers.authorization ?? '') ?? [];
+/** RFC 6750 §2.1, or RFC 9449 §7.1 for a token that is bound to a key: the two ways in which a token is taken here. */
+function accessToken(request: FastifyRequest): { token: string; bound: boolean } {
+  const [, scheme = '', token] = /^(Bearer|DPoP) ([\w.~+/=-]+)$/i.exec(request.headers.authorization ?? '') ?? [];
   if (!token) throw new Problem('unauthenticated', 'Send an access token of the console: Authorization: Bearer …');
-  return token;
+  return { token, bound: scheme.toLowerCase() === 'dpop' };
 }
 
 /** Which of a person's tenants is meant. */

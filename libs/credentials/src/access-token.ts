@@ -2,6 +2,8 @@ import { errors, jwtVerify, type JWTPayload } from 'jose';
 import { everythingScope } from '@latchkey/contracts';
 import type { StoredClientKind } from '@latchkey/database';
 import type { Answer, CredentialCheck } from './check.js';
+import { CredentialRefused } from './credential-refused.js';
+import { DpopProofs, type PresentedProof } from './dpop.js';
 import type { KnownRepository } from './repository-directory.js';
 import type { SigningKeys } from './signing-key.js';
 
@@ -44,17 +46,13 @@ export interface VerifiedToken {
   /** What the token may do: the permissions of its client as of now, as far as its scopes name them. */
   permissions: string[];
   grantId: string | undefined;
+  /** Thumbprint of the key that it is bound to (RFC 9449 §6.1); whoever presents it must prove to hold the key. */
+  keyThumbprint: string | undefined;
+  /** What the app asked userinfo to tell (OpenID Connect Core 1.0 §5.5). */
+  userinfoClaims: Record<string, unknown>;
   issuedAt: number;
   /** Seconds since the epoch. */
   expiresAt: number;
-}
-
-/** A credential that is not accepted. The reason is for the log and for `error_description`; it names no secret. */
-export class CredentialRefused extends Error {
-  constructor(readonly reason: string) {
-    super(reason);
-    this.name = 'CredentialRefused';
-  }
 }
 
 export interface TokenVerifierOptions {
@@ -69,19 +67,38 @@ export interface TokenVerifierOptions {
 /** Tells live access tokens of a repository from everything else. */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
+  readonly #proofs = new DpopProofs();
 
   constructor(options: TokenVerifierOptions) {
     this.#options = options;
   }
 
   /**
-   * Verifies signature, type, issuer, audience and times (RFC 9068 §4), and then asks the primary whether everything that
-   * the token hangs on is alive. One statement.
+   * Whether a token opens an API to whoever presents it: `inspect`, and for a token that is bound to a key the proof that
+   * the caller holds it (RFC 9449 §7.1). Such a token is refused as a plain bearer token, and a plain one with a proof.
+   *
+   * @param proof of a request with the scheme DPoP; nothing with the scheme Bearer.
+   * @throws as `inspect` does, and CredentialRefused when the proof does not fit.
+   */
+  async verify(repository: KnownRepository, token: string, proof?: PresentedProof): Promise<VerifiedToken> {
+    const verified = await this.inspect(repository, token);
+    const { keyThumbprint } = verified;
+    if (proof && keyThumbprint === undefined)
+      throw new CredentialRefused('the token is not bound to a key: present it with the scheme Bearer');
+    if (!proof && keyThumbprint !== undefined)
+      throw new CredentialRefused('the token is bound to a key: present it with the scheme DPoP and a proof');
+    if (proof && keyThumbprint !== undefined) await this.#proofs.verify(token, keyThumbprint, proof);
+    return verified;
+  }
+
+  /**
+   * What a token is, whoever presents it: verifies signature, type, issuer, audience and times (RFC 9068 §4), and then asks
+   * the primary whether everything that the token hangs on is alive. One statement.
    *
    * @throws CredentialRefused for anything but a live token of this repository.
    * @throws the driver's error when the primary cannot be asked.
    */
-  async verify(repository: KnownRepository, token: string): Promise<VerifiedToken> {
+  async inspect(repository: KnownRepository, token: string): Promise<VerifiedToken> {
     const claims = await this.#verifyJwt(repository, token);
     const binding = readBinding(claims);
     const userId = Number(claims.sub);
@@ -107,6 +124,8 @@ export class TokenVerifier {
         ? client.permissions
         : client.permissions.filter((permission) => scopes.includes(permission)),
       grantId: binding.g,
+      keyThumbprint: readConfirmation(claims),
+      userinfoClaims: claims.userinfo_claims ?? {},
       issuedAt: claims.iat,
       expiresAt: claims.exp,
     };
@@ -146,7 +165,17 @@ interface AccessTokenClaims extends JWTPayload {
   jti: string;
   client_id: string;
   scope?: string;
+  cnf?: unknown;
+  userinfo_claims?: Record<string, unknown>;
   lk: unknown;
+}
+
+/** @throws CredentialRefused for a binding that nothing here could check (RFC 7800 §3.1). */
+function readConfirmation({ cnf }: AccessTokenClaims): string | undefined {
+  if (cnf === undefined) return undefined;
+  const { jkt } = (cnf ?? {}) as { jkt?: unknown };
+  if (typeof jkt !== 'string') throw new CredentialRefused('the token is bound in a way that is not known here');
+  return jkt;
 }
 
 function readBinding(claims: AccessTokenClaims): TokenBinding {

@@ -9,7 +9,7 @@ import {
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
 import { ApiKey, isId, newId, RepositoryUser, type Database, type EntityManager, type Repository } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
-import { CredentialRefused } from './access-token.js';
+import { CredentialRefused } from './credential-refused.js';
 import type { Answer, CredentialCheck } from './check.js';
 import { announced, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
 import type { KeyRing } from './key-ring.js';

@@ -1,11 +1,4 @@
-export {
-  boundClaims,
-  CredentialRefused,
-  TokenVerifier,
-  type TokenBinding,
-  type TokenVerifierOptions,
-  type VerifiedToken,
-} from './access-token.js';
+export { boundClaims, TokenVerifier, type TokenBinding, type TokenVerifierOptions, type VerifiedToken } from './access-token.js';
 export {
   ApiKeys,
   endApiKeys,
@@ -28,8 +21,10 @@ export {
   type SecretMatch,
   type SecretOwner,
 } from './client-secret.js';
+export { CredentialRefused } from './credential-refused.js';
 export { announced, confirmCutoff, recordCutoff, type CutoffRecord, type Ended, type PendingCutoff } from './cutoff.js';
 export { KeyRing, keyRingConfig } from './key-ring.js';
+export { dpopAlgorithms, DpopProofs, type PresentedProof } from './dpop.js';
 export { hashPassword, verifyPassword } from './password.js';
 export { PlainSecret, randomText } from './plain-secret.js';
 export { NodeReporter, type NodeReporterOptions } from './proof.js';

@@ -2,28 +2,42 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Client } from '@latchkey/database';
 import type { RunningAuthority } from './running-authority.js';
 
-/** A browser, as far as cookies and redirects go, in front of the console's authority. */
+/** A browser, as far as cookies and redirects go. What it knows of addresses is the console's authority. */
 export class Browser {
   readonly #running: RunningAuthority;
-  readonly #cookies = new Map<string, string>();
+  readonly cookies = new Map<string, string>();
 
   constructor(running: RunningAuthority) {
     this.#running = running;
   }
 
-  async go(url: string, form?: Record<string, string>): Promise<Response> {
+  /** Opens an address, or sends a form to it. Follows no redirect. */
+  async go(url: string | URL, form?: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> {
     const response = await fetch(url, {
       redirect: 'manual',
       signal: AbortSignal.timeout(10_000),
-      headers: { cookie: [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '), accept: 'text/html' },
+      headers: { cookie: [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; '), accept: 'text/html', ...headers },
       ...(form ? { method: 'POST', body: new URLSearchParams(form) } : {}),
     });
     for (const cookie of response.headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
-      if (value) this.#cookies.set(name, value);
-      else this.#cookies.delete(name);
+      if (value) this.cookies.set(name, value);
+      else this.cookies.delete(name);
     }
     return response;
+  }
+
+  /** Follows redirects until one leads away. @returns where to, or the page that it ends at. */
+  async follow(url: string | URL, stay: (url: URL) => boolean): Promise<{ url: URL; page?: Response }> {
+    let at = new URL(url);
+    for (let hops = 0; hops < 10; hops++) {
+      const response = await this.go(at);
+      const location = response.headers.get('location');
+      if (location === null) return { url: at, page: response };
+      at = new URL(location, at);
+      if (!stay(at)) return { url: at };
+    }
+    throw new Error('redirected in a circle');
   }
 
   /** Asks for a code, as the portal does. */
@@ -60,4 +74,9 @@ export class Browser {
     }
     throw new Error(`signing in led nowhere: ${response.status}`);
   }
+}
+
+/** The value of a hidden field in a page. */
+export function hiddenField(html: string, name: string): string {
+  return new RegExp(`name="${name}" value="([^"]*)"`).exec(html)?.[1] ?? '';
 }

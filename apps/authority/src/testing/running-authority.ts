@@ -7,7 +7,7 @@ import { createUser, wellKnown } from '@latchkey/content';
 import { CredentialRefused, hashPassword, type KnownRepository } from '@latchkey/credentials';
 import { Member, newId, type Database } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
-import { createLogger } from '@latchkey/runtime';
+import { createLogger, type AddressTemplate } from '@latchkey/runtime';
 import { addTenant, consoleSlug, install, resolveActor, type InstallationOptions, type NewTenant } from '@latchkey/tenancy';
 import { openAuthority, type Authority } from '../authority.js';
 import { configSchema } from '../config.js';
@@ -26,6 +26,7 @@ export interface RunningAuthority {
   test: TestDatabase;
   database: Database;
   options: InstallationOptions;
+  repositoryUrls: AddressTemplate;
   console: KnownRepository;
   /** The issuer of a repository. */
   issuerOf: (slug: string) => string;
@@ -99,6 +100,7 @@ export async function startAuthority(): Promise<RunningAuthority> {
     test,
     database: test.database,
     options,
+    repositoryUrls: config.REPOSITORY_URL_TEMPLATE,
     console: consoleRepository,
     issuerOf,
     first,

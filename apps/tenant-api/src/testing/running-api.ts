@@ -39,6 +39,8 @@ export interface RunningApi {
   stranger: TestTenant;
   /** Makes a member of the first tenant with a credential, and calls as it. */
   addMember: (role: Role) => Promise<TestMember>;
+  /** A token of the first tenant's that is bound to a key (RFC 9449). */
+  boundToken: (keyThumbprint: string) => Promise<string>;
   close: () => Promise<void>;
 }
 
@@ -82,6 +84,10 @@ export async function startApi(): Promise<RunningApi> {
     test,
     tenant,
     stranger,
+    boundToken: async (jkt) => {
+      const { clientId, secret } = first.credential;
+      return (await mint(test, config, { clientId, secretId: secret.id }, { cnf: { jkt } })).token;
+    },
     addMember: async (role) => {
       const { id, userId, clientId, secretId } = await makeMember(test, app.get(MemberCredentials), tenant.tenantId, role);
       const { token } = await mint(test, config, { clientId, secretId });
@@ -161,7 +167,7 @@ async function signIn(test: TestDatabase, userId: number) {
 type Proof = { clientId: string } & ({ secretId: string } | { grantId: string; userId: number });
 
 /** Signs a token of a credential with the console's key, bound to what the primary says of it. */
-async function mint(test: TestDatabase, config: Config, proof: Proof) {
+async function mint(test: TestDatabase, config: Config, proof: Proof, more: Record<string, unknown> = {}) {
   const { clientId } = proof;
   const pool = connectForChecks({ url: test.url });
   try {
@@ -179,6 +185,7 @@ async function mint(test: TestDatabase, config: Config, proof: Proof) {
       scope: 'sensenet',
       jti: randomBytes(8).toString('hex'),
       ...boundClaims(answer, 'secretId' in proof ? { versionId: proof.secretId } : { grantId: proof.grantId }),
+      ...more,
     };
     const token = await new SignJWT({ ...claims })
       .setProtectedHeader({ alg: 'ES256', kid: jwk.kid, typ: 'at+jwt' })

@@ -1,0 +1,183 @@
+import { createHmac } from 'node:crypto';
+import { errors, interactionPolicy, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
+import { everythingScope, repositoryPermissions, tenantPermissions } from '@latchkey/contracts';
+import { dpopAlgorithms, type KnownRepository, type PrivateJwk } from '@latchkey/credentials';
+import type { Repository } from '@latchkey/database';
+import { consoleSlug } from '@latchkey/tenancy';
+import type { Authority } from './authority.js';
+import { openidScopes } from './clients.js';
+import { bindToken, findAccount, forgetEnded, grantWhatIsAsked } from './grants.js';
+import type { Issuer } from './issuer.js';
+import { errorPage, signedOutPage, signOutPage } from './pages/library-pages.js';
+import { languageTags } from './pages/texts/choose.js';
+import { Records } from './records.js';
+import { stateOf } from './request-state.js';
+
+const day = 86_400;
+
+/** How long things live, in seconds. Access tokens live as the repository's settings say. */
+const lives = {
+  AuthorizationCode: 60,
+  IdToken: 3600,
+  Interaction: 3600,
+  Session: 30 * day,
+  Grant: 30 * day,
+  RefreshToken: 30 * day,
+};
+
+/** Everything that oidc-provider is told, each with its reason. */
+export function configuration(authority: Authority, issuer: Issuer, row: Repository, keys: PrivateJwk[]): Configuration {
+  const { repository, url } = issuer;
+  const { pathname, protocol } = new URL(url);
+  const audience = authority.audienceOf(repository.slug);
+  // The key that signs comes first.
+  const algorithm = (keys[0]?.alg ?? 'ES256') as 'ES256';
+  const algorithms = [...new Set(keys.map((key) => key.alg as 'ES256'))];
+  const secure = protocol === 'https:';
+  // A session cookie must reach the hidden iframe of silent renewal on another site, which takes SameSite=None, which
+  // browsers only accept with Secure. Without https, on one machine, everything is one site.
+  const cookie = {
+    path: pathname === '/' ? '/' : `${pathname}/`,
+    sameSite: secure ? ('none' as const) : ('lax' as const),
+    httpOnly: true,
+    signed: true,
+    overwrite: true,
+  };
+  const policy = interactionPolicy.base();
+  // A repository's own apps need nobody's consent; see loadExistingGrant.
+  policy.remove('consent');
+  const ended = new interactionPolicy.Check('account_ended', 'End-User authentication is required', 'login_required', (ctx) =>
+    forgetEnded(issuer.provider, ctx),
+  );
+  policy.get('login')?.checks.add(ended);
+
+  return {
+    adapter: (kind: string) => new Records(authority, repository, kind),
+    jwks: { keys: keys as never },
+    // No client_secret_jwt: its key would be the placeholder secret, which is the same for all.
+    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
+    // Whatever signs for the repository now; discovery says the same.
+    clientDefaults: { id_token_signed_response_alg: algorithm },
+    enabledJWA: {
+      idTokenSigningAlgValues: algorithms,
+      userinfoSigningAlgValues: algorithms,
+      dPoPSigningAlgValues: dpopAlgorithms as never,
+    },
+    // Only the code flow (RFC 9700 §2.1.2), only with PKCE (§2.1.1), and the library takes S256 alone.
+    responseTypes: ['code'],
+    pkce: { required: () => true },
+    scopes: allScopes(repository).split(' '),
+    discovery: { ui_locales_supported: languageTags },
+    claims: { openid: ['sub'], profile: ['name', 'preferred_username'], email: ['email', 'email_verified'] },
+    // Paths that existing clients have built in.
+    routes: {
+      authorization: '/connect/authorize',
+      token: '/connect/token',
+      userinfo: '/connect/userinfo',
+      end_session: '/connect/endsession',
+      introspection: '/connect/introspect',
+      revocation: '/connect/revocation',
+      pushed_authorization_request: '/connect/par',
+      jwks: '/.well-known/jwks',
+    },
+    // One set of cookies per issuer: on a shared host a second sign-in would overwrite the first.
+    cookies: { keys: [cookieKey(authority, repository)], long: cookie, short: cookie },
+    ttl: {
+      ...lives,
+      // From the moment of signing in, however often it is used.
+      Session: (_ctx, session) => (session.loginTs ? Math.max(1, session.loginTs + lives.Session - now()) : lives.Session),
+      // A rotated refresh token ends when the first of its line would have (RFC 9700 §4.14.2).
+      RefreshToken: (ctx) => ctx.oidc.entities.RotatedRefreshToken?.remainingTTL ?? lives.RefreshToken,
+      AccessToken: () => row.settings.accessTokenSeconds,
+      // The tokens of a member's credential live as the tenant's policy says, which came with the check of the credential.
+      ClientCredentials: (ctx) => stateOf(ctx).client?.client?.tokenSeconds ?? row.settings.toolTokenSeconds,
+    },
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      // An app asks for single claims, essential or not (OpenID Connect Core 1.0 §5.5).
+      claimsParameter: { enabled: true },
+      // Without nonces: what a stolen proof is good for ends with its minute, and it is taken once.
+      dPoP: { enabled: true },
+      pushedAuthorizationRequests: { enabled: true },
+      introspection: {
+        enabled: true,
+        // A tool may ask about every token of its repository, an app about its own; nobody about one whose client is gone,
+        // which the library would look for afterwards and take for granted.
+        allowedPolicy: async (_ctx, client, token) =>
+          token.clientId === client.clientId ||
+          (client.clientAuthMethod !== 'none' && (await issuer.provider.Client.find(token.clientId ?? '')) !== undefined),
+      },
+      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: (ctx, form) => signOutPage(ctx, issuer, form),
+        postLogoutSuccessSource: (ctx) => signedOutPage(ctx, issuer),
+      },
+      // Every access token is a JWT for the repository API (RFC 9068), whether or not the request says so (RFC 8707).
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => audience,
+        useGrantedResource: () => true,
+        getResourceServerInfo: (ctx, resource, client) => {
+          if (resource !== audience) throw new errors.InvalidTarget();
+          // A tool that asks for nothing in particular gets all that it may do (RFC 6749 §3.3).
+          if (ctx.oidc.params && ctx.oidc.params.grant_type === 'client_credentials') ctx.oidc.params.scope ??= client.scope;
+          return { scope: allScopes(repository), audience, accessTokenFormat: 'jwt', jwt: { sign: { alg: algorithm } } };
+        },
+      },
+    },
+    extraParams: {
+      // Existing clients name the repository beside the authority that is its own.
+      snrepo: (_ctx, value) => {
+        if (value && trimSlash(value) !== trimSlash(authority.audienceOf(repository.slug)))
+          throw new errors.InvalidRequest('snrepo names another repository');
+      },
+      // Nobody sends this parameter, but its check is made for every request, after the library has dropped
+      // offline_access from those without prompt=consent. A repository's own apps need no consent page, so they may have
+      // it for the asking (OpenID Connect Core 1.0 §11, "other conditions").
+      offline_access: (ctx) => restoreOfflineAccess(ctx),
+    },
+    formats: { customizers: { jwt: (ctx, token, jwt) => bindToken(authority, repository, ctx, token as never, jwt as never) } },
+    interactions: { policy, url: (_ctx, interaction) => `${pathname === '/' ? '' : pathname}/interaction/${interaction.uid}` },
+    findAccount: (_ctx, id) => findAccount(authority, repository, id),
+    loadExistingGrant: (ctx) => grantWhatIsAsked(issuer.provider, ctx),
+    // Whoever asks for offline_access gets a refresh token; browsers that block third-party cookies renew with it.
+    issueRefreshToken: async (_ctx, client, code) => client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
+    rotateRefreshToken: true,
+    // Whoever signs out expects everything to end with it, refresh tokens too.
+    expiresWithSession: () => true,
+    // Pages of the origins that an app is redirected to may call the token and userinfo endpoints.
+    clientBasedCORS: (_ctx, origin, client) => (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
+    renderError: (ctx, out) => errorPage(ctx, issuer, out),
+  };
+}
+
+const now = () => Math.floor(Date.now() / 1000);
+
+/** The scopes that a token for this repository's API can have. They include OpenID's, since the same token is for userinfo. */
+function allScopes(repository: KnownRepository): string {
+  const permissions = repository.slug === consoleSlug ? [...tenantPermissions, ...repositoryPermissions] : repositoryPermissions;
+  return [...openidScopes, everythingScope, ...permissions].join(' ');
+}
+
+/** Cookies of one issuer are signed with a key that no other issuer has. */
+function cookieKey(authority: Authority, repository: KnownRepository): string {
+  return createHmac('sha256', authority.encryption.mac('cookies')).update(repository.id).digest('base64url');
+}
+
+function restoreOfflineAccess(ctx: KoaContextWithOIDC): void {
+  const { client, body } = ctx.oidc;
+  const params = ctx.oidc.params as { scope?: string } | undefined;
+  const asked = (body ?? ctx.query) as { scope?: string };
+  if (!params || !scopesOf(asked).includes('offline_access') || !client?.grantTypeAllowed('refresh_token')) return;
+  params.scope = [...new Set([...scopesOf(params), 'offline_access'])].join(' ');
+}
+
+function scopesOf({ scope }: { scope?: string }): string[] {
+  return typeof scope === 'string' ? scope.split(' ').filter(Boolean) : [];
+}
+
+function trimSlash(text: string): string {
+  return text.replace(/\/+$/, '');
+}

@@ -1,0 +1,77 @@
+import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { boundClaims, type KnownRepository } from '@latchkey/credentials';
+import { findUser } from '@latchkey/content';
+import type { Authority } from './authority.js';
+import { stateOf } from './request-state.js';
+
+/** Writes into an access token whom it is about and what its life hangs on. */
+export async function bindToken(
+  authority: Authority,
+  repository: KnownRepository,
+  ctx: KoaContextWithOIDC,
+  token: { kind: string; clientId: string; accountId?: string; grantId?: string; claims?: { userinfo?: object } },
+  jwt: { payload: Record<string, unknown> },
+): Promise<void> {
+  const state = stateOf(ctx);
+  if (token.kind === 'ClientCredentials') {
+    if (!state.client?.subject || !state.versionId) throw new errors.InvalidClientAuth('the client has no user to act as');
+    Object.assign(jwt.payload, boundClaims(state.client, { versionId: state.versionId }), { sub: String(state.client.subject.id) });
+    return;
+  }
+  const answer = await authority.check.ask({
+    repositoryId: repository.id,
+    clientId: token.clientId,
+    userId: Number(token.accountId),
+    grantId: token.grantId,
+  });
+  if (!answer?.repository.alive || !answer.client || !answer.subject?.enabled || !answer.grantAlive || !token.grantId)
+    throw new errors.InvalidGrant('the grant has ended');
+  Object.assign(jwt.payload, boundClaims(answer, { grantId: token.grantId }));
+  // What the request asked userinfo to tell (OpenID Connect Core 1.0 §5.5). The library keeps it with opaque tokens alone.
+  const { AuthorizationCode: code, DeviceCode: deviceCode, RefreshToken: refreshToken } = ctx.oidc.entities;
+  const asked = (code ?? deviceCode ?? refreshToken)?.claims?.userinfo;
+  if (asked) jwt.payload['userinfo_claims'] = asked;
+}
+
+/** The person with this `sub`, if there is one who may sign in. */
+export async function findAccount(authority: Authority, repository: KnownRepository, id: string) {
+  if (!/^[1-9]\d{0,8}$/.test(id)) return undefined;
+  const user = await authority.database.read({ repositoryId: repository.id }, (tx) =>
+    findUser(tx, { repositoryId: repository.id, id: Number(id) }),
+  );
+  if (!user?.enabled) return undefined;
+  return {
+    accountId: id,
+    claims: () => ({
+      sub: id,
+      name: user.name,
+      preferred_username: user.loginName,
+      ...(user.email ? { email: user.email, email_verified: false } : {}),
+    }),
+  };
+}
+
+/**
+ * Whoever was disabled or removed after the library had found their session has no account any more, and the library would go
+ * on without. The session is looked for again, and so is gone: what follows is what follows for somebody who has none.
+ */
+export async function forgetEnded(provider: Provider, ctx: KoaContextWithOIDC): Promise<boolean> {
+  if (ctx.oidc.session?.accountId === undefined || ctx.oidc.account) return false;
+  Object.assign(ctx.oidc, { session: await provider.Session.get(ctx) });
+  return true;
+}
+
+/** The grant of a person to an app: what the app asks for and may have. */
+export async function grantWhatIsAsked(provider: Provider, ctx: KoaContextWithOIDC) {
+  const { client, session, requestParamScopes, requestParamClaims, resourceServers = {} } = ctx.oidc;
+  if (!client || !session?.accountId) return undefined;
+  const grantId = session.grantIdFor(client.clientId);
+  const known = grantId === undefined ? undefined : await provider.Grant.find(grantId);
+  const grant = known ?? new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
+  const scopes = [...requestParamScopes];
+  grant.addOIDCScope(scopes.join(' '));
+  grant.addOIDCClaims([...requestParamClaims]);
+  for (const resource of Object.keys(resourceServers)) grant.addResourceScope(resource, scopes.join(' '));
+  await grant.save();
+  return grant;
+}

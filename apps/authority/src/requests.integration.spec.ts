@@ -1,0 +1,126 @@
+import { decodeJwt } from 'jose';
+import * as client from 'openid-client';
+import { Browser, hiddenField } from './testing/browser.js';
+import { Customer, parameterOf, redirectUri } from './testing/customer.js';
+import { startAuthority, type RunningAuthority } from './testing/running-authority.js';
+
+/* What an app can ask for when it sends somebody to sign in, with a published client. */
+
+let running: RunningAuthority;
+let customer: Customer;
+let app: client.Configuration;
+
+beforeAll(async () => {
+  running = await startAuthority();
+  customer = await Customer.open(running);
+  app = await customer.discover();
+});
+afterAll(() => running.close());
+
+const stay = (at: URL) => at.href.startsWith(customer.issuer);
+
+describe('a pushed request (RFC 9126)', () => {
+  it('signs in with nothing but its name in the address, and is good for one sign-in', async () => {
+    const { parameters, finish } = await customer.request(app);
+    const url = await client.buildAuthorizationUrlWithPAR(app, parameters);
+    expect([...url.searchParams.keys()].toSorted()).toEqual(['client_id', 'request_uri']);
+    const arrived = await customer.visit(new Browser(running), url);
+    expect((await finish(arrived.url)).claims()?.sub).toBe(String(customer.anna.id));
+    const again = await customer.visit(new Browser(running), url);
+    expect(parameterOf(again.url, 'code')).toBeNull();
+  });
+
+  it('is not taken up by another client, nor by another repository', async () => {
+    const { parameters } = await customer.request(app);
+    const url = await client.buildAuthorizationUrlWithPAR(app, parameters);
+    const other = await Customer.open(running);
+    const moved = new URL(`${other.issuer}/connect/authorize${url.search}`);
+    moved.searchParams.set('client_id', other.repository.appClient.clientId);
+    const answer = await new Browser(running).go(moved);
+    expect(parameterOf(new URL(answer.headers.get('location') ?? ''), 'error')).toBe('invalid_request_uri');
+  });
+});
+
+describe('form_post', () => {
+  it('sends the code in a form, on a page that may run that one script and be framed by nobody', async () => {
+    const { url, finish } = await customer.request(app, { response_mode: 'form_post' });
+    const { page } = await customer.visit(new Browser(running), url);
+    if (!page) throw new Error('redirected');
+    const policy = page.headers.get('content-security-policy') ?? '';
+    expect(policy).toMatch(/script-src 'report-sample' 'sha256-[^']+'/);
+    expect(policy).toContain(`frame-ancestors 'none'`);
+    const html = await page.text();
+    expect(html).toContain(`<form method="post" action="${redirectUri}">`);
+    const body = new URLSearchParams(['code', 'state', 'iss'].map((name) => [name, hiddenField(html, name)]));
+    const posted = new Request(redirectUri, { method: 'POST', body });
+    expect((await finish(posted)).claims()?.sub).toBe(String(customer.anna.id));
+  });
+});
+
+describe('the claims parameter', () => {
+  it('gets single claims into the ID token and from userinfo, without their scope', async () => {
+    const claims = JSON.stringify({ id_token: { name: null }, userinfo: { email: { essential: true } } });
+    const tokens = await customer.signIn(app, { scope: 'openid', claims });
+    expect(tokens.claims()).toMatchObject({ name: 'anna' });
+    expect(tokens.claims()).not.toHaveProperty('email');
+    const told = await client.fetchUserInfo(app, tokens.access_token, tokens.claims()?.sub ?? '');
+    expect(told).toEqual({ sub: String(customer.anna.id), email: 'anna@example.com' });
+  });
+
+  it('that is no JSON object is refused', async () => {
+    const { url } = await customer.request(app, { claims: '[1' });
+    const { url: back } = await new Browser(running).follow(url, stay);
+    expect([parameterOf(back, 'error'), back.origin]).toEqual(['invalid_request', new URL(redirectUri).origin]);
+  });
+});
+
+describe('who is signed in already', () => {
+  it('is not asked again, and prompt=none answers without a page', async () => {
+    const browser = new Browser(running);
+    await customer.signIn(app, {}, { browser });
+    const tokens = await customer.signIn(app, { prompt: 'none' }, { browser });
+    expect(tokens.claims()?.sub).toBe(String(customer.anna.id));
+  });
+
+  it('is asked again by prompt=login and by max_age=0, and by max_age once it has passed; auth_time says when', async () => {
+    const browser = new Browser(running);
+    const first = await customer.signIn(app, { max_age: '600' }, { browser });
+    expect(first.claims()?.auth_time).toBeCloseTo(Date.now() / 1000, -1);
+    const asked: Record<string, string>[] = [{ prompt: 'login' }, { max_age: '0' }];
+    for (const parameters of asked) {
+      const { url } = await customer.request(app, parameters);
+      expect((await browser.follow(url, stay)).url.pathname).toMatch(/\/interaction\//);
+    }
+    await running.test.owner.query(
+      `UPDATE oidc_records SET payload = jsonb_set(payload, '{loginTs}', to_jsonb((payload->>'loginTs')::int - 700)) WHERE kind = 'Session'`,
+    );
+    const { url } = await customer.request(app, { max_age: '600' });
+    expect((await browser.follow(url, stay)).url.pathname).toMatch(/\/interaction\//);
+    const { url: silent } = await customer.request(app, { max_age: '600', prompt: 'none' });
+    expect(parameterOf((await browser.follow(silent, stay)).url, 'error')).toBe('login_required');
+  });
+
+  it('with prompt=none and nobody signed in, the app is told login_required', async () => {
+    const { url } = await customer.request(app, { prompt: 'none' });
+    expect(parameterOf((await new Browser(running).follow(url, stay)).url, 'error')).toBe('login_required');
+  });
+
+  it('is the one that id_token_hint names, or has to sign in', async () => {
+    const browser = new Browser(running);
+    const tokens = await customer.signIn(app, {}, { browser });
+    const hinted = await customer.signIn(app, { prompt: 'none', id_token_hint: tokens.id_token ?? '' }, { browser });
+    expect(decodeJwt(hinted.id_token ?? '').sub).toBe(String(customer.anna.id));
+    const { url } = await customer.request(app, { prompt: 'none', id_token_hint: tokens.id_token ?? '' });
+    expect(parameterOf((await new Browser(running).follow(url, stay)).url, 'error')).toBe('login_required');
+  });
+});
+
+describe('login_hint', () => {
+  it('is filled into the form, as text', async () => {
+    const { url } = await customer.request(app, { login_hint: '"><script>alert(1)</script>' });
+    const { page } = await new Browser(running).follow(url, stay);
+    const html = (await page?.text()) ?? '';
+    expect(html).not.toContain('<script>alert');
+    expect(html).toContain('&quot;>&lt;script>alert(1)');
+  });
+});
