@@ -115,6 +115,49 @@ describe('a tenant credential', () => {
   });
 });
 
+describe('a planned rotation of a tenant credential', () => {
+  async function inRotation() {
+    const made = await credentials.create(tenant.machine, body(['repositories:read', 'credentials:write']));
+    const { secret, cutoff } = await credentials.regenerate(tenant.machine, made.clientId, { overlapSeconds: 3600 });
+    const { clientId } = made;
+    const tokens = { earlier: await tokenOf(made), newer: await tokenOf({ ...made, secret }) };
+    const state = async () => [
+      await accepts(clientId, made.secret.value),
+      await takes(tokens.earlier),
+      await accepts(clientId, secret.value),
+      await takes(tokens.newer),
+    ];
+    expect(await state()).toEqual([true, true, true, true]);
+    return { clientId, cutoffId: cutoff.id, state };
+  }
+
+  it('can be cancelled: the newer secret and its tokens are dead when the answer comes, the earlier ones live on', async () => {
+    const { clientId, cutoffId, state } = await inRotation();
+    await credentials.endRotation(tenant.machine, clientId, cutoffId, 'cancelled');
+    expect(await state()).toEqual([true, true, false, false]);
+  });
+
+  it('can be finished: the earlier secret and its tokens are dead when the answer comes', async () => {
+    const { clientId, cutoffId, state } = await inRotation();
+    await credentials.endRotation(tenant.machine, clientId, cutoffId, 'finished');
+    expect(await state()).toEqual([false, false, true, true]);
+  });
+
+  it('is kept alive by nobody who may do less than the credential, ended by whoever may end credentials, and by no stranger', async () => {
+    const { clientId, cutoffId, state } = await inRotation();
+    const lesser = limited(['credentials:write']);
+    await expect(credentials.endRotation(lesser, clientId, cutoffId, 'cancelled')).rejects.toEqual(problem('forbidden'));
+    const stranger = await running.newTenant('Stranger');
+    for (const how of ['cancelled', 'finished'] as const) {
+      await expect(credentials.endRotation(limited(['tenant:read']), clientId, cutoffId, how)).rejects.toEqual(problem('forbidden'));
+      await expect(credentials.endRotation(stranger.machine, clientId, cutoffId, how)).rejects.toEqual(problem('not-found'));
+    }
+    expect(await state()).toEqual([true, true, true, true]);
+    await credentials.endRotation(lesser, clientId, cutoffId, 'finished');
+    expect(await state()).toEqual([false, false, true, true]);
+  });
+});
+
 describe('refreshing a tenant credential', () => {
   it('loses the earlier keys, and the tokens that they got, before the answer', async () => {
     const made = await credentials.create(tenant.machine, body());

@@ -8,12 +8,19 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
+/** What the answers of changes have that the next one needs. */
+interface Made {
+  id: string;
+  clientId: string;
+  cutoff: { id: string };
+}
+
 /** Calls as somebody, and remembers which route it was and what the trail should say. */
 class Changes {
   readonly made: { route: string; requestId: string | null }[] = [];
 
   /** @param route with the parameters in braces, followed by what they are. */
-  async make(caller: TestTenant['call'], route: string, things: string[] = [], body?: unknown): Promise<{ id: string; clientId: string }> {
+  async make(caller: TestTenant['call'], route: string, things: string[] = [], body?: unknown): Promise<Made> {
     const [method = '', template = ''] = route.split(' ');
     const rest = [...things];
     const response = await caller(
@@ -55,6 +62,10 @@ async function changeEverything(changes: Changes): Promise<void> {
   const second = await changes.make(call, `POST ${below}/clients/{clientId}/secrets`, ofTool, {});
   await changes.make(call, `DELETE ${below}/clients/{clientId}/secrets/{secretId}`, [...ofTool, second.id]);
   await changes.make(call, `POST ${below}/clients/{clientId}/secrets/regenerate`, ofTool, {});
+  for (const how of ['cancel', 'finish']) {
+    const rotation = await changes.make(call, `POST ${below}/clients/{clientId}/secrets/regenerate`, ofTool, { overlapSeconds: 3600 });
+    await changes.make(call, `POST ${below}/clients/{clientId}/rotations/{cutoffId}/${how}`, [...ofTool, rotation.cutoff.id]);
+  }
   await changes.make(call, `DELETE ${below}/clients/{clientId}`, ofTool);
 
   const user = await changes.make(call, `POST ${below}/users`, ['acme'], { loginName: 'anna' });
@@ -93,6 +104,12 @@ async function changeTenant(changes: Changes): Promise<void> {
   await changes.make(call, 'DELETE /v1/invitations/{invitationId}', [invitation.id]);
   const credential = await changes.make(call, 'POST /v1/credentials', [], { name: 'Pipeline', permissions: ['tenant:read'] });
   await changes.make(call, 'POST /v1/credentials/{clientId}/regenerate', [credential.clientId], {});
+  for (const how of ['cancel', 'finish']) {
+    const planned = { overlapSeconds: 3600 };
+    const rotation = await changes.make(call, 'POST /v1/credentials/{clientId}/regenerate', [credential.clientId], planned);
+    const things = [credential.clientId, rotation.cutoff.id];
+    await changes.make(call, `POST /v1/credentials/{clientId}/rotations/{cutoffId}/${how}`, things);
+  }
   await changes.make(call, 'DELETE /v1/credentials/{clientId}', [credential.clientId]);
 }
 

@@ -13,6 +13,7 @@ import {
   revokedSecretView,
   secretView,
   updateClientBody,
+  updatedClientView,
   type CreateClientBody,
   type CreateSecretBody,
   type RegenerateSecretBody,
@@ -51,7 +52,7 @@ export class ClientsController {
   }
 
   @Patch(':clientId')
-  @Route({ does: 'Changes a client; its ID never changes', answers: clientView, changes: true })
+  @Route({ does: 'Changes a client; its ID never changes', answers: updatedClientView, changes: true })
   update(
     @CurrentActor() actor: Actor,
     @Param('slug') slug: string,
@@ -109,6 +110,36 @@ export class ClientsController {
     @Body({ schema: regenerateSecretBody }) body: RegenerateSecretBody,
   ) {
     return this.secrets.regenerate(actor, slug, clientId, body);
+  }
+
+  @Post(':clientId/rotations/:cutoffId/cancel')
+  @Route({
+    does: 'Cancels a planned rotation: the newer secret and its tokens are dead when this answers, the earlier one lives on',
+    answers: revokedSecretView,
+    changes: true,
+  })
+  cancelRotation(
+    @CurrentActor() actor: Actor,
+    @Param('slug') slug: string,
+    @Param('clientId') clientId: string,
+    @Param('cutoffId') cutoffId: string,
+  ) {
+    return this.secrets.endRotation(actor, slug, clientId, cutoffId, 'cancelled');
+  }
+
+  @Post(':clientId/rotations/:cutoffId/finish')
+  @Route({
+    does: 'Finishes a planned rotation before its time: the earlier secret and its tokens are dead when this answers',
+    answers: revokedSecretView,
+    changes: true,
+  })
+  finishRotation(
+    @CurrentActor() actor: Actor,
+    @Param('slug') slug: string,
+    @Param('clientId') clientId: string,
+    @Param('cutoffId') cutoffId: string,
+  ) {
+    return this.secrets.endRotation(actor, slug, clientId, cutoffId, 'finished');
   }
 
   @Delete(':clientId/secrets/:secretId')

@@ -55,6 +55,26 @@ export class CredentialsController {
     return this.credentials.regenerate(actor, clientId, body);
   }
 
+  @Post(':clientId/rotations/:cutoffId/cancel')
+  @Route({
+    does: 'Cancels a planned rotation: the newer secret and its tokens are dead when this answers, the earlier one lives on',
+    answers: revokedSecretView,
+    changes: true,
+  })
+  cancelRotation(@CurrentActor() actor: Actor, @Param('clientId') clientId: string, @Param('cutoffId') cutoffId: string) {
+    return this.credentials.endRotation(actor, clientId, cutoffId, 'cancelled');
+  }
+
+  @Post(':clientId/rotations/:cutoffId/finish')
+  @Route({
+    does: 'Finishes a planned rotation before its time: the earlier secret and its tokens are dead when this answers',
+    answers: revokedSecretView,
+    changes: true,
+  })
+  finishRotation(@CurrentActor() actor: Actor, @Param('clientId') clientId: string, @Param('cutoffId') cutoffId: string) {
+    return this.credentials.endRotation(actor, clientId, cutoffId, 'finished');
+  }
+
   @Delete(':clientId')
   @Route({ does: 'Removes a credential with its secrets and tokens', answers: revokedSecretView, changes: true })
   delete(@CurrentActor() actor: Actor, @Param('clientId') clientId: string) {

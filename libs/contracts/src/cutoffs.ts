@@ -39,7 +39,10 @@ export const cutoffProofView = z.object({
   clientId: z.string().nullable(),
   userId: z.int().nullable(),
   effectiveAt: time.nullable().describe('From then on no node accepts what was ended; ahead in a planned rotation; null until it is known'),
-  nodes: z.array(cutoffNodeView).describe('Every process that accepted credentials at that time'),
+  withdrawnAt: time
+    .nullable()
+    .describe('Since then it will not take effect: the planned rotation was cancelled, or finished before its time'),
+  nodes: z.array(cutoffNodeView).describe('Every process that accepted credentials at that time; none if it was withdrawn'),
   propagation: z.array(propagationView),
 });
 export type CutoffProofView = z.infer<typeof cutoffProofView>;

@@ -22,6 +22,13 @@ const tenantCredential = { clientId: z.string() };
 const memberCredential = { memberId: z.uuid(), clientId: z.string() };
 const secretId = z.uuid();
 
+/** Of a planned rotation that ended before its time. */
+const rotation = (which: string) => ({
+  secretId: z.uuid().describe(which),
+  plannedCutoffId: z.uuid().describe('What was announced, and is withdrawn'),
+  ...cutoff,
+});
+
 /** Every event by its name, with the shape of its `data`. A name, once sent, keeps its meaning. */
 export const webhookEvents = {
   'repository.created': z.strictObject(repository).describe('A repository was provisioned and works'),
@@ -38,6 +45,15 @@ export const webhookEvents = {
     .strictObject({ ...client, secretId: z.uuid().describe('The new secret'), ...cutoff })
     .describe('A client has a new secret, and the earlier ones have ended or will at plannedFor'),
   'client.secret.revoked': z.strictObject({ ...client, secretId: z.uuid(), ...cutoff }).describe('A secret and the tokens it minted ended'),
+  'client.secret.rotation-cancelled': z
+    .strictObject({ ...client, ...rotation('The newer secret, which ended') })
+    .describe('A planned rotation was cancelled: the newer secret and its tokens ended, the earlier one goes on working'),
+  'client.secret.rotation-finished': z
+    .strictObject({ ...client, ...rotation('The newer secret, which is left') })
+    .describe('A planned rotation was finished before its time: the earlier secret and its tokens ended'),
+  'client.user-changed': z
+    .strictObject({ ...client, userId: z.int().describe('Whom it acts as from now on'), ...cutoff })
+    .describe('A tool client acts as another user; the tokens that it had ended'),
   'api-key.created': z.strictObject({ ...user, apiKeyId: z.uuid() }).describe('A user has one more API key'),
   'api-key.deleted': z.strictObject({ repositoryId: z.uuid(), apiKeyId: z.uuid(), ...cutoff }).describe('An API key ended'),
   'user.created': z.strictObject(user).describe('A repository has a new user'),
@@ -49,6 +65,12 @@ export const webhookEvents = {
   'tenant.credential.regenerated': z
     .strictObject({ ...tenantCredential, secretId: secretId.describe('The new secret'), ...cutoff })
     .describe('A tenant credential has a new secret; the earlier ones ended'),
+  'tenant.credential.rotation-cancelled': z
+    .strictObject({ ...tenantCredential, ...rotation('The newer secret, which ended') })
+    .describe('A planned rotation of a tenant credential was cancelled: the newer secret ended, the earlier one goes on working'),
+  'tenant.credential.rotation-finished': z
+    .strictObject({ ...tenantCredential, ...rotation('The newer secret, which is left') })
+    .describe('A planned rotation of a tenant credential was finished before its time: the earlier secret ended'),
   'tenant.credential.revoked': z.strictObject({ ...tenantCredential, ...cutoff }).describe('A tenant credential and its tokens ended'),
   'member.credential.created': z.strictObject({ ...memberCredential, secretId }).describe('A member made a credential'),
   'member.credential.revoked': z.strictObject({ ...memberCredential, ...cutoff }).describe('A member credential and its tokens ended'),

@@ -100,6 +100,10 @@ export const secretView = z.object({
   lastUsedAt: time.nullable(),
   endedAt: time.nullable(),
   status: z.enum(['live', 'ending', 'ended', 'expired']),
+  cutoffId: z
+    .uuid()
+    .nullable()
+    .describe('Of one that is ending: the cut-off that was announced, by which the rotation is cancelled or finished'),
 });
 export type SecretView = z.infer<typeof secretView>;
 
@@ -187,6 +191,11 @@ export type CutoffView = z.infer<typeof cutoffView>;
 
 export const regeneratedSecretView = z.object({ secret: newSecretView, cutoff: cutoffView });
 export type RegeneratedSecretView = z.infer<typeof regeneratedSecretView>;
+
+export const updatedClientView = clientView.extend({
+  cutoff: cutoffView.optional().describe('The end of the tokens that a tool had got, if it acts as another user from now on'),
+});
+export type UpdatedClientView = z.infer<typeof updatedClientView>;
 
 export const revokedSecretView = z.object({ cutoff: cutoffView });
 

@@ -24,6 +24,8 @@ import type { CheckedSecret } from './check.js';
 import { announced, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
 import type { KeyRing } from './key-ring.js';
 import { PlainSecret } from './plain-secret.js';
+import { endRotation, type RotationEnd } from './rotation.js';
+import { aliveNow, listSecrets } from './secret-versions.js';
 
 /** Secrets of one client that may be alive at once. */
 const maxLiveSecrets = 10;
@@ -128,6 +130,7 @@ export async function regenerateSecret(
     clientId,
     ended: { secretVersionIds },
     afterSeconds: overlapSeconds,
+    ...(overlapSeconds > 0 ? { successorId: secret.id } : {}),
   });
   const details = { clientId, overlapSeconds, cutoffId: cutoff.id };
   await audit(tx, actor, { action: 'secret.regenerated', repositoryId, targetKind: 'secret', targetId: secret.id, details });
@@ -150,9 +153,7 @@ export class ClientSecrets {
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
       const repository = await enter(tx, slug);
       await findTool(tx, repository, clientId);
-      const rows = await listVersions(tx, repository, clientId);
-      const now = new Date();
-      return rows.map((row) => present(row, now));
+      return listSecrets(tx, repository.id, clientId);
     });
   }
 
@@ -243,6 +244,32 @@ export class ClientSecrets {
     return { secret, cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
   }
 
+  /**
+   * Ends a planned rotation before its time. When it resolves, no node accepts the secret that this ended, the newer one if the
+   * rotation is cancelled and the earlier one if it is finished, or a token that it minted.
+   *
+   * @param cutoffId what `regenerate` announced.
+   * @throws Problem `not-found`; `conflict` when the rotation is over.
+   */
+  async endRotation(
+    actor: Actor,
+    slug: string,
+    clientId: string,
+    cutoffId: string,
+    how: RotationEnd,
+  ): Promise<{ cutoff: RegeneratedSecretView['cutoff'] }> {
+    authorize(actor, 'clients:write');
+    const { repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
+      const repository = await enter(tx, slug);
+      await lockTool(tx, repository, clientId);
+      const { secretId, cutoff } = await endRotation(tx, actor, owner(repository, clientId), cutoffId, how);
+      const event = { repositoryId: repository.id, clientId, secretId, plannedCutoffId: cutoffId, ...announced(cutoff) };
+      await announce(tx, actor.tenantId, `client.secret.rotation-${how}`, event);
+      return { repositoryId: repository.id, cutoff };
+    });
+    return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
+  }
+
   /** Ends one secret now. When it resolves, no node accepts it or a token it minted. Ending it again changes nothing. */
   async revoke(actor: Actor, slug: string, clientId: string, secretId: string): Promise<{ cutoff: RegeneratedSecretView['cutoff'] }> {
     authorize(actor, 'clients:write');
@@ -270,31 +297,6 @@ export class ClientSecrets {
   }
 }
 
-type ListedVersion = Omit<SecretVersion, 'hash' | 'pepperId'> & { lastUsedAt: Date | null };
-
-const listed = `SELECT v.client_id AS "clientId", v.id, v.hint, v.created_at AS "createdAt", v.expires_at AS "expiresAt",
-  v.overlap_ends_at AS "overlapEndsAt", v.ended_at AS "endedAt",
-  (SELECT max(u.last_used_at) FROM credential_uses u WHERE u.repository_id = v.repository_id AND u.credential_id = v.client_id
-     AND u.version_id = v.id AND u.outcome = 'accepted') AS "lastUsedAt"
-  FROM secret_versions v`;
-
-async function listVersions(tx: EntityManager, repository: Repository, clientId: string): Promise<ListedVersion[]> {
-  return tx.query(`${listed} WHERE v.repository_id = $1 AND v.client_id = $2 ORDER BY v.created_at DESC, v.id DESC LIMIT 100`, [
-    repository.id,
-    clientId,
-  ]);
-}
-
-/** The secrets of some clients of one repository that work now, by client ID, the latest first, without their values. */
-export async function liveSecrets(tx: EntityManager, repositoryId: string, clientIds: string[]): Promise<Map<string, SecretView[]>> {
-  const rows: ListedVersion[] = await tx.query(
-    `${listed} WHERE v.repository_id = $1 AND v.client_id = ANY($2) AND ${aliveNow} ORDER BY v.created_at DESC, v.id DESC`,
-    [repositoryId, clientIds],
-  );
-  const now = new Date();
-  return new Map(clientIds.map((id) => [id, rows.filter((row) => row.clientId === id).map((row) => present(row, now))]));
-}
-
 const noTool = (clientId: string) => new Problem('not-found', `The repository has no tool client ${JSON.stringify(clientId)}.`);
 
 async function findTool(tx: EntityManager, repository: Repository, clientId: string): Promise<void> {
@@ -310,8 +312,6 @@ async function lockTool(tx: EntityManager, repository: Repository, clientId: str
   );
   if (rows.length === 0) throw noTool(clientId);
 }
-
-const aliveNow = `ended_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AND (overlap_ends_at IS NULL OR overlap_ends_at > now())`;
 
 async function liveVersions(tx: EntityManager, repository: Repository, clientId: string): Promise<unknown[]> {
   return tx.query(`SELECT FROM secret_versions WHERE repository_id = $1 AND client_id = $2 AND ${aliveNow}`, [repository.id, clientId]);
@@ -351,22 +351,4 @@ function refusePast(expiresAt: Date | null): void {
       errors: [{ pointer: '/expiresAt', detail: 'must be in the future' }],
     });
   }
-}
-
-function present(row: ListedVersion, now: Date): SecretView {
-  const isPast = (date: Date | null) => date !== null && date <= now;
-  const endedAt = row.endedAt ?? (isPast(row.overlapEndsAt) ? row.overlapEndsAt : null);
-  return {
-    id: row.id,
-    hint: row.hint,
-    createdAt: row.createdAt.toISOString(),
-    expiresAt: earlier(row.expiresAt, row.overlapEndsAt)?.toISOString() ?? null,
-    lastUsedAt: row.lastUsedAt?.toISOString() ?? null,
-    endedAt: endedAt?.toISOString() ?? null,
-    status: endedAt ? 'ended' : isPast(row.expiresAt) ? 'expired' : row.overlapEndsAt ? 'ending' : 'live',
-  };
-}
-
-function earlier(one: Date | null, other: Date | null): Date | null {
-  return one && other ? new Date(Math.min(one.getTime(), other.getTime())) : (one ?? other);
 }

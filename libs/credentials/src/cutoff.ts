@@ -19,6 +19,8 @@ export interface CutoffRecord {
   ended: Ended;
   /** How long from the start of the transaction what is ended goes on working, in a planned rotation. */
   afterSeconds?: number;
+  /** Of a planned rotation: the secret version that it goes over to. */
+  successorId?: string | undefined;
 }
 
 /** A cut-off that is part of a transaction that has not committed yet. */
@@ -32,14 +34,14 @@ export interface PendingCutoff {
 export async function recordCutoff(
   tx: EntityManager,
   repository: { id: string; tenantId: string },
-  { kind, clientId, userId, ended, afterSeconds = 0 }: CutoffRecord,
+  { kind, clientId, userId, ended, afterSeconds = 0, successorId }: CutoffRecord,
 ): Promise<PendingCutoff> {
   const id = newId();
   // The time comes from the clock by which the secret itself will end.
   const [row] = await tx.query<{ effective_at: Date | null }[]>(
     `WITH recorded AS (
-       INSERT INTO cutoffs (repository_id, id, tenant_id, kind, client_id, user_id, secret_version_ids, api_key_ids, below_generation, effective_at)
-       VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6, $7, $8, $9, CASE WHEN $10::integer > 0 THEN now() + make_interval(secs => $10::integer) END)
+       INSERT INTO cutoffs (repository_id, id, tenant_id, kind, client_id, user_id, secret_version_ids, api_key_ids, below_generation, successor_id, effective_at)
+       VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6, $7, $8, $9, $11, CASE WHEN $10::integer > 0 THEN now() + make_interval(secs => $10::integer) END)
        RETURNING effective_at)
      SELECT effective_at, CASE WHEN effective_at IS NOT NULL THEN pg_notify('${cutoffChannel}', $1::text || ' ' || $2::text) END FROM recorded`,
     [
@@ -53,6 +55,7 @@ export async function recordCutoff(
       'apiKeyIds' in ended ? ended.apiKeyIds : null,
       'belowGeneration' in ended ? ended.belowGeneration : null,
       afterSeconds,
+      successorId ?? null,
     ],
   );
   return { id, plannedFor: row?.effective_at ?? null };

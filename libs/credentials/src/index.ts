@@ -15,7 +15,6 @@ export {
   ClientSecrets,
   futureDate,
   insertSecret,
-  liveSecrets,
   matchSecret,
   regenerateSecret,
   type SecretMatch,
@@ -31,5 +30,7 @@ export { NodeReporter, type NodeReporterOptions } from './proof.js';
 export { RepositoryDirectory, type KnownRepository } from './repository-directory.js';
 export { daysUntil, duesOf, noticeDays, recommendedAgeDays, type Due } from './secret-age.js';
 export { signIn, type RefusedSignIn, type SignedIn } from './sign-in.js';
+export { endRotation, type RotationEnd } from './rotation.js';
+export { liveSecrets } from './secret-versions.js';
 export { createSigningKey, SigningKeys, type PrivateJwk } from './signing-key.js';
 export { consumerOf, UseRecorder, type Use } from './uses.js';

@@ -7,6 +7,7 @@ import { AllowSeveralWebhooks1763700001000 } from './migrations/1763700001000-al
 import { AddMemberCredentialsAndReminders1763700002000 } from './migrations/1763700002000-add-member-credentials-and-reminders.js';
 import { AddProof1763700003000 } from './migrations/1763700003000-add-proof.js';
 import { KeepPlanOfCheck1763710000000 } from './migrations/1763710000000-keep-plan-of-check.js';
+import { LetRotationsBeEnded1763710001000 } from './migrations/1763710001000-let-rotations-be-ended.js';
 
 const migrations = [
   CreateFirstTables1763690000000,
@@ -16,6 +17,7 @@ const migrations = [
   AddMemberCredentialsAndReminders1763700002000,
   AddProof1763700003000,
   KeepPlanOfCheck1763710000000,
+  LetRotationsBeEnded1763710001000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

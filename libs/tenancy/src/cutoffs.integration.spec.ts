@@ -101,6 +101,7 @@ describe('the proof of a cut-off', () => {
       clientId: acme.toolClient.clientId,
       userId: null,
       effectiveAt: cutoff.effectiveAt,
+      withdrawnAt: null,
       nodes: [
         { id: expect.any(String) as string, node: 'killed', kind: 'authority', refusedAfterMillis: null },
         { id: expect.any(String) as string, node: 'first', kind: 'repository-api', refusedAfterMillis: expect.any(Number) as number },
@@ -137,6 +138,21 @@ describe('the proof of a cut-off', () => {
     expect(before).toMatchObject({ effectiveAt: cutoff.effectiveAt, nodes: [{ node: 'only', refusedAfterMillis: null }] });
     await complete(acme, cutoff.id, 1);
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(cutoff.effectiveAt));
+  });
+
+  it('of a planned rotation that was cancelled says so, and waits for no node; the end of the newer secret has its own', async () => {
+    const acme = await freshRepository();
+    await join('only');
+    const { cutoff: planned } = await regenerate(acme, 3600);
+    const followed = await cutoffs.follow(actor, { slug: acme.slug }, planned.id, new AbortController().signal);
+    expect((await followed.next()).value).toMatchObject({ withdrawnAt: null, nodes: [{ node: 'only' }] });
+    const { cutoff } = await secrets.endRotation(actor, acme.slug, acme.toolClient.clientId, planned.id, 'cancelled');
+    const withdrawn = { id: planned.id, effectiveAt: planned.effectiveAt, withdrawnAt: expect.any(String) as string, nodes: [] };
+    expect((await followed.next()).value).toMatchObject(withdrawn);
+    expect((await followed.next()).done).toBe(true);
+    await complete(acme, cutoff.id, 1);
+    const { items } = await cutoffs.list(actor, { slug: acme.slug }, { limit: 10 });
+    expect(items).toEqual([expect.objectContaining({ id: cutoff.id, withdrawnAt: null }), expect.objectContaining(withdrawn)]);
   });
 
   it('says whom a cut-off was about: a client, a user, or the whole repository, and outlives the repository', async () => {

@@ -27,6 +27,7 @@ interface CutoffRow {
   clientId: string | null;
   userId: number | null;
   effectiveAt: Date | null;
+  withdrawnAt: Date | null;
   nodes: CutoffNodeView[];
 }
 
@@ -46,8 +47,7 @@ export class Cutoffs {
         `${proof} WHERE ${inScope} AND ($3::uuid IS NULL OR c.id < $3) ORDER BY c.id DESC LIMIT $4`,
         [actor.tenantId, repositoryId, after === undefined ? null : cursor(after), limit + 1],
       );
-      const items: CutoffProofView[] = [];
-      for (const row of rows.slice(0, limit)) items.push(await present(tx, row));
+      const items = await present(tx, rows.slice(0, limit));
       return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
     });
   }
@@ -55,11 +55,12 @@ export class Cutoffs {
   /** @throws Problem `not-found`. */
   async get(actor: Actor, of: CutoffsOf, id: string): Promise<CutoffProofView> {
     return this.#read(actor, of, async (tx, repositoryId) => {
-      const [row] = isId(id)
+      const rows = isId(id)
         ? await tx.query<CutoffRow[]>(`${proof} WHERE ${inScope} AND c.id = $3`, [actor.tenantId, repositoryId, id])
         : [];
-      if (!row) throw new Problem('not-found', 'There is no such cut-off.');
-      return present(tx, row);
+      const [view] = await present(tx, rows);
+      if (!view) throw new Problem('not-found', 'There is no such cut-off.');
+      return view;
     });
   }
 
@@ -115,8 +116,8 @@ const inScope = 'c.tenant_id = $1 AND ($2::uuid IS NULL OR c.repository_id = $2)
  * its own accord before then accepted nothing any more.
  */
 const proof = `
-  SELECT c.id, c.kind, c.client_id AS "clientId", c.user_id AS "userId", c.effective_at AS "effectiveAt",
-    (SELECT coalesce(jsonb_agg(to_jsonb(n) ORDER BY n.kind, n.node, n.id), '[]') FROM (
+  SELECT c.id, c.kind, c.client_id AS "clientId", c.user_id AS "userId", c.effective_at AS "effectiveAt", c.withdrawn_at AS "withdrawnAt",
+    CASE WHEN c.withdrawn_at IS NOT NULL THEN '[]' ELSE (SELECT coalesce(jsonb_agg(to_jsonb(n) ORDER BY n.kind, n.node, n.id), '[]') FROM (
       SELECT r.node_id AS id, r.node_name AS node, r.node_kind AS kind,
         greatest(0, round(extract(epoch FROM r.refused_at - coalesce(c.effective_at, c.recorded_at)) * 1000, 1)) AS "refusedAfterMillis"
       FROM cutoff_reports r WHERE r.repository_id = c.repository_id AND r.cutoff_id = c.id
@@ -125,17 +126,27 @@ const proof = `
       WHERE n.started_at <= time.at AND n.seen_at >= time.at - interval '${silentSeconds} seconds'
         AND (n.stopped_at IS NULL OR n.stopped_at > time.at)
         AND NOT EXISTS (
-          SELECT FROM cutoff_reports r WHERE r.repository_id = c.repository_id AND r.cutoff_id = c.id AND r.node_id = n.id)) n) AS nodes
+          SELECT FROM cutoff_reports r WHERE r.repository_id = c.repository_id AND r.cutoff_id = c.id AND r.node_id = n.id)) n) END AS nodes
   FROM cutoffs c
   CROSS JOIN LATERAL (SELECT least(coalesce(c.effective_at, c.recorded_at), clock_timestamp()) AS at) AS time`;
 
-async function present(tx: EntityManager, { effectiveAt, ...row }: CutoffRow): Promise<CutoffProofView> {
-  return { ...row, effectiveAt: effectiveAt?.toISOString() ?? null, propagation: await propagationOf(tx, row.id) };
+async function present(tx: EntityManager, rows: CutoffRow[]): Promise<CutoffProofView[]> {
+  const propagation = await propagationOf(
+    tx,
+    rows.map(({ id }) => id),
+  );
+  return rows.map(({ effectiveAt, withdrawnAt, ...row }) => ({
+    ...row,
+    effectiveAt: effectiveAt?.toISOString() ?? null,
+    withdrawnAt: withdrawnAt?.toISOString() ?? null,
+    propagation: propagation.get(row.id) ?? [],
+  }));
 }
 
-function isComplete({ effectiveAt, nodes, propagation }: CutoffProofView): boolean {
+/** Nothing more becomes of it. */
+function isComplete({ effectiveAt, withdrawnAt, nodes, propagation }: CutoffProofView): boolean {
   return (
-    effectiveAt !== null &&
+    (effectiveAt !== null || withdrawnAt !== null) &&
     nodes.every(({ refusedAfterMillis }) => refusedAfterMillis !== null) &&
     propagation.every(({ state }) => state !== 'retrying')
   );

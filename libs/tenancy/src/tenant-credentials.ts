@@ -15,6 +15,7 @@ import {
   announced,
   confirmCutoff,
   endClient,
+  endRotation,
   futureDate,
   insertClient,
   insertSecret,
@@ -23,6 +24,7 @@ import {
   type KeyRing,
   type KnownRepository,
   type RepositoryDirectory,
+  type RotationEnd,
 } from '@latchkey/credentials';
 import { Client, type Database, type EntityManager } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
@@ -111,6 +113,27 @@ export class TenantCredentials {
       secret,
       cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId: consoleRepository.id }, cutoff),
     };
+  }
+
+  /**
+   * Ends a planned rotation before its time, as that of a tool client is ended.
+   *
+   * @throws Problem `not-found`; `conflict` when the rotation is over; `forbidden` when the actor would keep alive a secret of a
+   * credential that may do what the actor may not.
+   */
+  async endRotation(actor: Actor, clientId: string, cutoffId: string, how: RotationEnd): Promise<{ cutoff: CutoffView }> {
+    authorize(actor, 'credentials:write');
+    const consoleRepository = await findConsole(this.#directory);
+    const owner = { repositoryId: consoleRepository.id, tenantId: actor.tenantId, clientId };
+    const cutoff = await carryOut(this.#database, actor, async (tx) => {
+      const client = await lockCredential(tx, consoleRepository, actor.tenantId, clientId);
+      if (how === 'cancelled') refuseMoreThanActor(actor, client.permissions as TenantPermission[]);
+      const ended = await endRotation(tx, actor, owner, cutoffId, how);
+      const event = { clientId, secretId: ended.secretId, plannedCutoffId: cutoffId, ...announced(ended.cutoff) };
+      await announce(tx, actor.tenantId, `tenant.credential.rotation-${how}`, event);
+      return ended.cutoff;
+    });
+    return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId: consoleRepository.id }, cutoff) };
   }
 
   /**

@@ -91,17 +91,23 @@ export interface Propagation {
   afterMillis?: number;
 }
 
-/** To whom a cut-off was announced, and whether they know. The transaction must be in the scope of the tenant. */
-export async function propagationOf(tx: EntityManager, cutoffId: string): Promise<Propagation[]> {
-  const rows = await tx.query<(Omit<Propagation, 'afterMillis'> & { afterMillis: number | null })[]>(
-    `SELECT w.id AS "webhookId", d.id AS "deliveryId", w.url AS target,
+/**
+ * To whom cut-offs were announced, and whether they know, by cut-off. The transaction must be in the scope of the tenant. One
+ * statement, however many are asked for.
+ */
+export async function propagationOf(tx: EntityManager, cutoffIds: string[]): Promise<Map<string, Propagation[]>> {
+  const rows = await tx.query<(Omit<Propagation, 'afterMillis'> & { cutoffId: string; afterMillis: number | null })[]>(
+    `SELECT d.cutoff_id AS "cutoffId", w.id AS "webhookId", d.id AS "deliveryId", w.url AS target,
        CASE d.status WHEN 'delivered' THEN 'done' WHEN 'failed' THEN 'failed' ELSE 'retrying' END AS state,
        (extract(epoch FROM d.delivered_at - d.created_at) * 1000)::float AS "afterMillis"
      FROM webhook_deliveries d JOIN webhooks w ON w.tenant_id = d.tenant_id AND w.id = d.webhook_id
-     WHERE d.tenant_id = current_tenant() AND d.cutoff_id = $1 ORDER BY d.id, w.id`,
-    [cutoffId],
+     WHERE d.tenant_id = current_tenant() AND d.cutoff_id = ANY($1::uuid[]) ORDER BY d.id, w.id`,
+    [cutoffIds],
   );
-  return rows.map(({ afterMillis, ...row }) => (afterMillis === null ? row : { ...row, afterMillis: Math.round(afterMillis) }));
+  const found = new Map(cutoffIds.map((id): [string, Propagation[]] => [id, []]));
+  for (const { cutoffId, afterMillis, ...row } of rows)
+    found.get(cutoffId)?.push(afterMillis === null ? row : { ...row, afterMillis: Math.round(afterMillis) });
+  return found;
 }
 
 function present(delivery: WebhookDelivery): DeliveryView {

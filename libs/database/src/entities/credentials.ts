@@ -133,6 +133,10 @@ export class Cutoff {
   @Column('timestamptz', { default: () => 'now()' }) recordedAt!: Date;
   /** From then on nothing accepts it; null until the call that made it knew that it was durable. */
   @Column('timestamptz', { nullable: true }) effectiveAt!: Date | null;
+  /** Of a planned rotation: the secret version that it goes over to. */
+  @Column('uuid', { nullable: true }) successorId!: string | null;
+  /** Since then it will not take effect: the rotation was cancelled, or finished before its time. */
+  @Column('timestamptz', { nullable: true }) withdrawnAt!: Date | null;
 }
 
 /** A record that oidc-provider keeps for a while: session, interaction, grant, code, refresh token. */
