@@ -6,6 +6,7 @@ import {
   type CreatedClientView,
   type CutoffView,
   type UpdateClientBody,
+  type UpdatedClientView,
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
 import { Client, RepositoryUser, type Database, type EntityManager, type Repository } from '@latchkey/database';
@@ -126,27 +127,32 @@ export class Clients {
     );
   }
 
-  /** Changes what may change of a client. Its ID and its kind never do. */
-  async update(actor: Actor, slug: string, clientId: string, body: UpdateClientBody): Promise<ClientView> {
+  /**
+   * Changes what may change of a client. Its ID and its kind never do. When it resolves with another user for a tool to act as,
+   * no node accepts a token that the tool had got.
+   */
+  async update(actor: Actor, slug: string, clientId: string, body: UpdateClientBody): Promise<UpdatedClientView> {
     authorize(actor, 'clients:write');
-    return carryOut(this.#database, actor, async (tx) => {
+    const { view, repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
       const client = await find(tx, repository, clientId, { lock: true });
       refuseForeignMembers(client, body);
       if (body.userId !== undefined) await refuseStranger(tx, repository, body.userId);
-      // Tokens name the user that the client acted as when it got them, so they end when that changes.
-      const generation = body.userId !== undefined && body.userId !== client.userId ? client.generation + 1 : client.generation;
-      await tx.update(Client, { repositoryId: repository.id, id: clientId }, { ...body, generation });
+      const cutoff = body.userId !== undefined && body.userId !== client.userId ? await endTokens(tx, client, body.userId) : undefined;
       const changed = Object.keys(body);
+      if (changed.length > 0) await tx.update(Client, { repositoryId: repository.id, id: clientId }, body);
+      const details = { changed, ...(cutoff ? { cutoffId: cutoff.id } : {}) };
       await audit(tx, actor, {
         action: 'client.updated',
         repositoryId: repository.id,
         targetKind: 'client',
         targetId: clientId,
-        details: { changed },
+        details,
       });
-      return present({ ...client, ...body });
+      return { view: present({ ...client, ...body }), repositoryId: repository.id, cutoff };
     });
+    if (!cutoff) return view;
+    return { ...view, cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
   }
 
   /**
@@ -166,6 +172,17 @@ export class Clients {
     });
     return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
   }
+}
+
+/** Tokens name the user that the client acted as when it got them, so they end when that changes. */
+async function endTokens(tx: EntityManager, client: Client, userId: number): Promise<PendingCutoff> {
+  const { repositoryId, tenantId, id: clientId } = client;
+  const generation = client.generation + 1;
+  await tx.update(Client, { repositoryId, id: clientId }, { generation });
+  const ended = { belowGeneration: generation };
+  const cutoff = await recordCutoff(tx, { id: repositoryId, tenantId }, { kind: 'client.user-changed', clientId, ended });
+  await announce(tx, tenantId, 'client.user-changed', { repositoryId, clientId, userId, ...announced(cutoff) });
+  return cutoff;
 }
 
 async function find(tx: EntityManager, repository: Repository, clientId: string, { lock = false } = {}): Promise<Client> {

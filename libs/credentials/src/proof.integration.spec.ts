@@ -78,7 +78,7 @@ describe('every node that accepts credentials', () => {
     }
   });
 
-  it('reports a revoked secret, a removed client, a deleted API key, a changed user and a suspended repository', async () => {
+  it('reports a revoked secret, a client that acts as another user, a removed client, a deleted API key, a changed user and a suspended repository', async () => {
     const acme = await freshRepository();
     await join();
     const scope = { tenantId: acme.tenantId, repositoryId: acme.id };
@@ -103,6 +103,14 @@ describe('every node that accepts credentials', () => {
 
     const clients = new Clients(fixture.database, fixture.peppers);
     const { clientId } = await clients.create(acme.actor, acme.slug, { kind: 'tool', name: 'Other', permissions: [] }, toolUserId);
+    const other = await fixture.owner.query<{ id: number }>(
+      `INSERT INTO repository_users (repository_id, id, tenant_id, login_name, name) VALUES ($1, 77, $2, 'other', 'Other') RETURNING id`,
+      [acme.id, acme.tenantId],
+    );
+    const userId = other.rows[0]?.id ?? 0;
+    const updated = await clients.update(acme.actor, acme.slug, clientId, { userId });
+    ids.push(updated.cutoff?.id ?? 'none');
+    expect((await clients.update(acme.actor, acme.slug, clientId, { userId, name: 'Same user' })).cutoff).toBeUndefined();
     ids.push((await clients.delete(acme.actor, acme.slug, clientId)).cutoff.id);
 
     ids.push(
