@@ -84,6 +84,26 @@ describe('the sweep', () => {
     expect(rows.map(({ id }) => id).toSorted()).toEqual([webhooks.live, webhooks.removedWithDeliveries].toSorted());
   });
 
+  it('forgets uses of credentials after 400 days, and finds them by index', async () => {
+    const use = (consumer: string, days: number) =>
+      test.owner.query(
+        `INSERT INTO credential_uses (repository_id, credential_id, version_id, outcome, consumer, address, tenant_id, uses, first_used_at, last_used_at)
+         SELECT $1, 'tool_x', $1, 'accepted', $2 || n, '', $1, 1, now() - interval '900 days', now() - make_interval(days => $3)
+         FROM generate_series(1, 1500) n`,
+        [newId(), consumer, days],
+      );
+    await use('old ', 401);
+    await use('known ', 399);
+    await sweep();
+    const { rows } = await test.owner.query(
+      `SELECT count(*)::int, count(*) FILTER (WHERE consumer LIKE 'old%')::int AS old FROM credential_uses`,
+    );
+    expect(rows).toEqual([{ count: 1500, old: 0 }]);
+    await test.owner.query('ANALYZE credential_uses');
+    const plan = await test.owner.query(`EXPLAIN SELECT FROM credential_uses WHERE last_used_at < now() - interval '400 days' LIMIT 1000`);
+    expect(JSON.stringify(plan.rows)).toContain('credential_uses_age');
+  });
+
   it('passes over what somebody has in hand', async () => {
     await test.owner.query('DELETE FROM revoked_tokens');
     await test.owner.query(

@@ -14,6 +14,11 @@ const sweeps: Sweep[] = [
   { table: 'oidc_records', key: 'repository_id, kind, id', gone: 'expires_at < now()' },
   { table: 'revoked_tokens', key: 'repository_id, id', gone: 'expires_at < now()' },
   { table: 'idempotency_keys', key: 'tenant_id, actor_id, key', gone: `created_at < now() - interval '24 hours'` },
+  {
+    table: 'credential_uses',
+    key: 'repository_id, credential_id, version_id, outcome, consumer, address',
+    gone: `last_used_at < now() - interval '400 days'`,
+  },
   { table: 'outbox', key: 'id', gone: `relayed_at < now() - interval '1 day'` },
   { table: 'webhook_deliveries', key: 'tenant_id, webhook_id, id', gone: `created_at < now() - interval '90 days'` },
   {
