@@ -5,6 +5,7 @@ import type { Authority } from './authority.js';
 import { compareSecret } from './clients.js';
 import { configuration } from './configuration.js';
 import type { Issuer } from './issuer.js';
+import { brandOf } from './pages/brand.js';
 import { recordRefusedCall } from './refused.js';
 import { stateOf } from './request-state.js';
 import { ageHeaders } from './secret-age.js';
@@ -16,7 +17,7 @@ export async function createIssuer(authority: Authority, repository: KnownReposi
     authority.keys.privateJwks(repository, authority.encryption),
   ]);
   const url = authority.addresses.of(repository.slug);
-  const issuer: Issuer = { repository, name: row.name, url, provider: undefined as never };
+  const issuer: Issuer = { repository, name: row.name, brand: brandOf(row.settings.branding, url), url, provider: undefined as never };
   const provider = new Provider(url, configuration(authority, issuer, row, jwks));
   issuer.provider = provider;
 

@@ -1,11 +1,14 @@
 import type Provider from 'oidc-provider';
 import type { KnownRepository } from '@latchkey/credentials';
+import type { Brand } from './pages/brand.js';
 
 /** One repository's OpenID provider. */
 export interface Issuer {
   repository: KnownRepository;
   /** What people call the repository. */
   name: string;
+  /** How its pages look. */
+  brand: Brand;
   url: string;
   provider: Provider;
 }

@@ -6,6 +6,7 @@ import type { Authority } from './authority.js';
 import { callOf } from './call.js';
 import { IssuerPool } from './issuer-pool.js';
 import type { Issuer } from './issuer.js';
+import { noBrand } from './pages/brand.js';
 import { pageHeaders } from './pages/headers.js';
 import { messagePage } from './pages/message.js';
 import { secretPaths, servePages } from './people/serve-pages.js';
@@ -76,13 +77,13 @@ function refuse(request: IncomingMessage, response: ServerResponse, status: numb
   if (response.headersSent) return void response.destroy();
   if (status === 503) response.setHeader('retry-after', '1');
   if (/text\/html/.test(request.headers.accept ?? ''))
-    return void response.writeHead(status, pageHeaders()).end(refusal(request, status, description));
+    return void response.writeHead(status, pageHeaders(noBrand)).end(refusal(request, status, description));
   return sendJson(response, status, { error, error_description: description });
 }
 
 /** For people, in their language where it is about more than a form that no page of ours sends. */
 function refusal(request: IncomingMessage, status: number, description: string): string {
-  const look = lookOf({ name: 'Latchkey' }, request);
+  const look = lookOf({ name: 'Latchkey', brand: noBrand }, request);
   const { title, noRepository, unavailable, failed } = look.language.texts.problem;
   return messagePage(look, { title, text: { 404: noRepository, 500: failed, 503: unavailable }[status] ?? description });
 }

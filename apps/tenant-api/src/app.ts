@@ -16,6 +16,7 @@ import {
   Canary,
   Console,
   Cutoffs,
+  Logos,
   MemberCredentials,
   MemberInvitations,
   Members,
@@ -30,6 +31,7 @@ import {
 import { ApiKeysController } from './api-keys.controller.js';
 import { AuditController } from './audit.controller.js';
 import { Authentication } from './authentication.js';
+import { BrandingController } from './branding.controller.js';
 import { ClientsController } from './clients.controller.js';
 import type { Config } from './config.js';
 import { ConsoleController } from './console.controller.js';
@@ -46,7 +48,8 @@ import { TenantController } from './tenant.controller.js';
 import { UsersController } from './users.controller.js';
 import { WebhooksController } from './webhooks.controller.js';
 
-const bodyLimitBytes = 256 * 1024;
+/** A logo of 256 KiB, which takes a third more in base64. */
+const bodyLimitBytes = 352 * 1024;
 
 /** What the routes need, made once. */
 interface Services {
@@ -93,6 +96,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: Cutoffs, useValue: new Cutoffs(database) },
       { provide: Console, useValue: new Console(database, directory, urls.authorityUrls) },
       { provide: Repositories, useValue: new Repositories({ database, peppers, encryption, ...urls }) },
+      { provide: Logos, useValue: new Logos(database, urls.authorityUrls) },
       { provide: ApiKeys, useValue: new ApiKeys(database, peppers) },
       { provide: Clients, useValue: new Clients(database, peppers) },
       { provide: ClientSecrets, useValue: new ClientSecrets(database, peppers) },
@@ -120,6 +124,7 @@ export const controllers = [
   ProblemPagesController,
   ConsoleController,
   RepositoriesController,
+  BrandingController,
   ClientsController,
   UsersController,
   CutoffsController,

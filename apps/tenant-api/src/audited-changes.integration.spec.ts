@@ -56,6 +56,10 @@ async function changeEverything(changes: Changes): Promise<void> {
   await changes.make(call, 'POST /v1/repositories', [], { slug: 'acme', name: 'Acme', environment: 'production' });
   await changes.make(call, `PATCH ${below}`, ['acme'], { name: 'Acme Inc.' });
 
+  const image = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+  await changes.make(call, `PUT ${below}/logo`, ['acme'], { image });
+  await changes.make(call, `DELETE ${below}/logo`, ['acme']);
+
   const tool = await changes.make(call, `POST ${below}/clients`, ['acme'], { kind: 'tool', name: 'Import' });
   const ofTool = ['acme', tool.clientId];
   await changes.make(call, `PATCH ${below}/clients/{clientId}`, ofTool, { name: 'Export' });

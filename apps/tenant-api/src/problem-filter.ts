@@ -52,7 +52,7 @@ const ofFastify: Record<string, { type: ProblemType; detail: string }> = {
   FST_ERR_CTP_INVALID_JSON_BODY: { type: 'malformed-body', detail: 'The body is not JSON.' },
   FST_ERR_CTP_EMPTY_JSON_BODY: { type: 'malformed-body', detail: 'The body is empty, and its type is JSON.' },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: { type: 'malformed-body', detail: 'The body is not as long as Content-Length says.' },
-  FST_ERR_CTP_BODY_TOO_LARGE: { type: 'body-too-large', detail: 'A body may have 256 KiB at most.' },
+  FST_ERR_CTP_BODY_TOO_LARGE: { type: 'body-too-large', detail: 'A body may have 352 KiB at most.' },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: { type: 'unsupported-media-type', detail: 'Send application/json.' },
 };
 const ofStatus: Record<number, { type: ProblemType; detail: string }> = {

@@ -86,6 +86,9 @@ const fill = (route: Route) =>
 const goodBodies: Record<string, unknown> = {
   'POST /v1/repositories': { slug: 'another', name: 'Another', environment: 'production' },
   'PATCH /v1/repositories/{slug}': { name: 'Mine' },
+  'PUT /v1/repositories/{slug}/logo': {
+    image: 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  },
   'POST /v1/repositories/{slug}/clients': { kind: 'tool', name: 'Mine' },
   'PATCH /v1/repositories/{slug}/clients/{clientId}': { name: 'Mine' },
   'POST /v1/repositories/{slug}/clients/{clientId}/secrets': {},

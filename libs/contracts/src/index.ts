@@ -1,4 +1,5 @@
 export * from './audit.js';
+export * from './branding.js';
 export * from './credentials.js';
 export * from './cutoffs.js';
 export * from './events.js';

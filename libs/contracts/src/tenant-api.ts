@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { brandingChange, brandingView } from './branding.js';
 import { memberCredentialPolicy } from './member-policy.js';
 import { repositoryPermissions } from './permissions.js';
 import { slugSchema } from './slug.js';
@@ -70,6 +71,7 @@ export const updateRepositoryBody = z.strictObject({
   allowedOrigins: z.array(originSchema).max(100).optional().describe('Origins whose pages may call the repository API'),
   accessTokenSeconds: z.int().min(60).max(86_400).optional().describe('Life of a token that a person got through an app'),
   toolTokenSeconds: z.int().min(60).max(86_400).optional().describe('Life of a token that a tool got'),
+  branding: brandingChange.optional().describe('How its sign-in pages look; what is not named stays as it is'),
 });
 export type UpdateRepositoryBody = z.infer<typeof updateRepositoryBody>;
 
@@ -88,6 +90,7 @@ export const repositoryView = z.object({
   allowedOrigins: z.array(z.string()),
   accessTokenSeconds: z.int(),
   toolTokenSeconds: z.int(),
+  branding: brandingView,
   createdAt: time,
 });
 export type RepositoryView = z.infer<typeof repositoryView>;

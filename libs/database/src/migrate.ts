@@ -8,6 +8,7 @@ import { AddMemberCredentialsAndReminders1763700002000 } from './migrations/1763
 import { AddProof1763700003000 } from './migrations/1763700003000-add-proof.js';
 import { KeepPlanOfCheck1763710000000 } from './migrations/1763710000000-keep-plan-of-check.js';
 import { LetRotationsBeEnded1763710001000 } from './migrations/1763710001000-let-rotations-be-ended.js';
+import { AddLogos1763714000000 } from './migrations/1763714000000-add-logos.js';
 
 const migrations = [
   CreateFirstTables1763690000000,
@@ -18,6 +19,7 @@ const migrations = [
   AddProof1763700003000,
   KeepPlanOfCheck1763710000000,
   LetRotationsBeEnded1763710001000,
+  AddLogos1763714000000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

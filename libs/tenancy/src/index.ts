@@ -1,4 +1,5 @@
 export { AuditTrail } from './audit-trail.js';
+export { findLogo, logoPath, Logos, presentBranding } from './branding.js';
 export { resolveActor } from './callers.js';
 export { Canary, canarySlug, type CanaryClient, type CanaryFlight, type LiveNode } from './canary.js';
 export { Cutoffs, type CutoffsOf } from './cutoffs.js';

@@ -25,6 +25,7 @@ import {
 } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import type { AddressTemplate } from '@latchkey/runtime';
+import { presentBranding } from './branding.js';
 import { cursor } from './cursor.js';
 
 export interface RepositoriesOptions {
@@ -174,16 +175,20 @@ export class Repositories {
   }
 
   /** Changes settings; every node uses the new ones from its next request on. */
-  async update(actor: Actor, slug: string, { name, ...settings }: UpdateRepositoryBody): Promise<RepositoryView> {
+  async update(actor: Actor, slug: string, { name, branding, ...settings }: UpdateRepositoryBody): Promise<RepositoryView> {
     authorize(actor, 'repositories:write');
     return carryOut(this.#options.database, actor, async (tx) => {
       const repository = await enter(tx, slug, { lock: true });
       const changed = {
         name: name ?? repository.name,
-        settings: { ...repository.settings, ...settings },
+        settings: {
+          ...repository.settings,
+          ...settings,
+          ...(branding ? { branding: { ...repository.settings.branding, ...branding } } : {}),
+        },
         settingsVersion: repository.settingsVersion + 1,
       };
-      await write(tx, actor, repository, 'repository.updated', changed, { changed: Object.keys({ name, ...settings }) });
+      await write(tx, actor, repository, 'repository.updated', changed, { changed: Object.keys({ name, branding, ...settings }) });
       return this.#view(tx, { ...repository, ...changed });
     });
   }
@@ -262,6 +267,7 @@ export class Repositories {
       appClient: { clientId: appClient.id, redirectUris: appClient.redirectUris },
       toolClient: { clientId: toolClient.id },
       ...row.settings,
+      branding: presentBranding(row.settings.branding, this.#options.authorityUrls.of(row.slug)),
       createdAt: row.createdAt.toISOString(),
     };
   }

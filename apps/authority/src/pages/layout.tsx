@@ -1,11 +1,13 @@
 import type { ComponentChildren } from 'preact';
 import { render } from 'preact-render-to-string';
+import type { Brand } from './brand.js';
 import { stylesheet } from './stylesheet.js';
 import type { Language } from './texts/choose.js';
 
 /** Whose page it is and in which language. */
 export interface Look {
   repositoryName: string;
+  brand: Brand;
   language: Language;
 }
 
@@ -16,7 +18,7 @@ export interface PageProps {
 }
 
 /** A whole page as HTML. It works without script and names the repository that it belongs to. */
-export function page({ repositoryName, language }: Look, { title, children }: PageProps): string {
+export function page({ repositoryName, brand, language }: Look, { title, children }: PageProps): string {
   const document = (
     <html lang={language.tag}>
       <head>
@@ -26,13 +28,18 @@ export function page({ repositoryName, language }: Look, { title, children }: Pa
         <meta name="color-scheme" content="light dark" />
         <title>{`${title} · ${repositoryName}`}</title>
         <style dangerouslySetInnerHTML={{ __html: stylesheet }} />
+        {brand.style ? <style dangerouslySetInnerHTML={{ __html: brand.style }} /> : null}
       </head>
       <body>
         <main>
           <header>
-            <p class="mark" aria-hidden="true">
-              {repositoryName.slice(0, 1).toUpperCase()}
-            </p>
+            {brand.logo ? (
+              <img class="logo" src={brand.logo} alt="" />
+            ) : (
+              <p class="mark" aria-hidden="true">
+                {repositoryName.slice(0, 1).toUpperCase()}
+              </p>
+            )}
             <p class="repository">{repositoryName}</p>
           </header>
           {children}

@@ -10,7 +10,7 @@ import { messagePage } from './message.js';
 export function errorPage(ctx: KoaContextWithOIDC, issuer: Issuer, out: ErrorOut): void {
   const look = lookOf(issuer, ctx.req, uiLocales(ctx));
   const { title, request: text } = look.language.texts.problem;
-  ctx.set(pageHeaders());
+  ctx.set(pageHeaders(look.brand));
   ctx.body = messagePage(look, { title, text, detail: [out.error, out.error_description].filter(Boolean).join(': ') });
 }
 
@@ -27,8 +27,9 @@ export function signOutPage(ctx: KoaContextWithOIDC, issuer: Issuer, form: strin
   const target = URL.parse(back ?? '');
   const [, action = ''] = /action="([^"]*)"/.exec(form) ?? [];
   const [, xsrf = ''] = /name="xsrf" value="([^"]*)"/.exec(form) ?? [];
-  ctx.set(pageHeaders({ formTargets: target ? formTarget(target) : '', ...(proved ? { script: pressButtonHash } : {}) }));
   const look = lookOf(issuer, ctx.req, uiLocales(ctx));
+  const script = proved ? { script: pressButtonHash } : {};
+  ctx.set(pageHeaders(look.brand, { formTargets: target ? formTarget(target) : '', ...script }));
   const { signOut } = look.language.texts;
   ctx.body = page(look, {
     title: signOut.title,
@@ -53,7 +54,7 @@ export function signOutPage(ctx: KoaContextWithOIDC, issuer: Issuer, form: strin
 
 export function signedOutPage(ctx: KoaContextWithOIDC, issuer: Issuer): void {
   const look = lookOf(issuer, ctx.req, uiLocales(ctx));
-  ctx.set(pageHeaders());
+  ctx.set(pageHeaders(look.brand));
   ctx.body = messagePage(look, look.language.texts.signOut.done);
 }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Authority } from '../authority.js';
 import type { Issuer } from '../issuer.js';
 import { serveInvitation } from './invitation.js';
+import { serveLogo } from './logo.js';
 import { serveSignIn } from './sign-in.js';
 import { Visit } from './visit.js';
 
@@ -12,6 +13,7 @@ import { Visit } from './visit.js';
 const pages: [path: RegExp, serve: (visit: Visit, ...caught: string[]) => Promise<void>][] = [
   [/^\/interaction\/([\w-]{1,64})$/, serveSignIn],
   [/^\/invitation\/([0-9A-Za-z]{43})$/, serveInvitation],
+  [/^\/branding\/logo\/([0-9a-f]{32})$/, serveLogo],
 ];
 
 /** Paths whose rest is a secret: they are logged without it. */

@@ -47,7 +47,7 @@ export async function waitingApp(visit: Visit, uid: string) {
   return {
     app: client?.clientName ?? visit.texts.signIn.anApp,
     hint: login_hint,
-    headers: pageHeaders({ formTargets: target ? formTarget(target) : '' }),
+    headers: pageHeaders(visit.look.brand, { formTargets: target ? formTarget(target) : '' }),
   };
 }
 

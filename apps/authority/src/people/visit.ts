@@ -55,7 +55,7 @@ export class Visit {
   }
 
   /** Answers with a page. */
-  send(status: number, html: string, headers = pageHeaders()): void {
+  send(status: number, html: string, headers = pageHeaders(this.look.brand)): void {
     this.response.writeHead(status, headers).end(html);
   }
 
@@ -66,6 +66,6 @@ export class Visit {
 }
 
 /** How the pages of an issuer look to whoever sent the request. */
-export function lookOf(issuer: Pick<Issuer, 'name'>, request: IncomingMessage, uiLocales?: string): Look {
-  return { repositoryName: issuer.name, language: chooseLanguage(request, uiLocales) };
+export function lookOf(issuer: Pick<Issuer, 'name' | 'brand'>, request: IncomingMessage, uiLocales?: string): Look {
+  return { repositoryName: issuer.name, brand: issuer.brand, language: chooseLanguage(request, uiLocales) };
 }

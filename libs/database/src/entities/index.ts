@@ -12,7 +12,7 @@ import {
 } from './credentials.js';
 import { CanaryRun, CutoffReport, Node } from './proof.js';
 import { Mail, OutboxRow, Webhook, WebhookDelivery } from './propagation.js';
-import { AuditEvent, IdempotencyKey, Invitation, Member, Reminder, Repository, RepositorySlug, Tenant } from './tenancy.js';
+import { AuditEvent, IdempotencyKey, Invitation, Member, Reminder, Repository, RepositoryLogo, RepositorySlug, Tenant } from './tenancy.js';
 
 export * from './content.js';
 export * from './credentials.js';
@@ -42,6 +42,7 @@ export const entities = [
   OutboxRow,
   Reminder,
   Repository,
+  RepositoryLogo,
   RepositorySlug,
   RepositoryUser,
   RevokedToken,

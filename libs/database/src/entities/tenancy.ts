@@ -29,11 +29,21 @@ export class RepositorySlug {
   @Column('uuid') tenantId!: string;
 }
 
+/** What makes the sign-in pages of a repository its own. */
+export interface RepositoryBranding {
+  /** As `#rrggbb`; ours if absent. */
+  accentColor?: string | null;
+  /** Version of the logo in `repository_logos`, if there is one. */
+  logo?: string | null;
+}
+
 export interface RepositorySettings {
   /** Origins whose pages may call the repository API. */
   allowedOrigins: string[];
   accessTokenSeconds: number;
   toolTokenSeconds: number;
+  /** How the sign-in pages look. */
+  branding?: RepositoryBranding;
 }
 
 @Entity('repositories')
@@ -122,4 +132,16 @@ export class Reminder {
   /** Such as `expiry-30`. */
   @PrimaryColumn('text') reminder!: string;
   @Column('timestamptz', { default: () => 'now()' }) sentAt!: Date;
+}
+
+/** The picture that the sign-in pages of a repository show. */
+@Entity('repository_logos')
+export class RepositoryLogo {
+  @PrimaryColumn('uuid') repositoryId!: string;
+  @Column('uuid') tenantId!: string;
+  /** From the hash of the image: another image has another version. */
+  @Column('text') version!: string;
+  @Column('text') contentType!: string;
+  @Column('bytea') image!: Buffer;
+  @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
 }
