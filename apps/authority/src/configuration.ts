@@ -13,16 +13,11 @@ import { languageTags } from './pages/texts/choose.js';
 import { Records } from './records.js';
 import { stateOf } from './request-state.js';
 
-const day = 86_400;
-
-/** How long things live, in seconds. Access tokens live as the repository's settings say. */
+/** How long things live, in seconds, of which the repository's settings say nothing. */
 const lives = {
   AuthorizationCode: 60,
   IdToken: 3600,
   Interaction: 3600,
-  Session: 30 * day,
-  Grant: 30 * day,
-  RefreshToken: 30 * day,
 };
 
 /** Everything that oidc-provider is told, each with its reason. */
@@ -30,9 +25,9 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
   const { repository, url } = issuer;
   const { pathname, protocol } = new URL(url);
   const audience = authority.audienceOf(repository.slug);
+  const { accessTokenSeconds, refreshTokenSeconds, sessionSeconds } = row.settings;
   // The key that signs comes first.
   const algorithm = (keys[0]?.alg ?? 'ES256') as 'ES256';
-  const algorithms = [...new Set(keys.map((key) => key.alg as 'ES256'))];
   const secure = protocol === 'https:';
   // A session cookie must reach the hidden iframe of silent renewal on another site, which takes SameSite=None, which
   // browsers only accept with Secure. Without https, on one machine, everything is one site.
@@ -59,8 +54,8 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
     // Whatever signs for the repository now; discovery says the same.
     clientDefaults: { id_token_signed_response_alg: algorithm },
     enabledJWA: {
-      idTokenSigningAlgValues: algorithms,
-      userinfoSigningAlgValues: algorithms,
+      idTokenSigningAlgValues: [algorithm],
+      userinfoSigningAlgValues: [algorithm],
       dPoPSigningAlgValues: dpopAlgorithms as never,
     },
     // Only the code flow (RFC 9700 §2.1.2), only with PKCE (§2.1.1), and the library takes S256 alone.
@@ -81,14 +76,17 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
       jwks: '/.well-known/jwks',
     },
     // One set of cookies per issuer: on a shared host a second sign-in would overwrite the first.
-    cookies: { keys: [cookieKey(authority, repository)], long: cookie, short: cookie },
+    cookies: { keys: cookieKeys(authority, repository), long: cookie, short: cookie },
     ttl: {
       ...lives,
       // From the moment of signing in, however often it is used.
-      Session: (_ctx, session) => (session.loginTs ? Math.max(1, session.loginTs + lives.Session - now()) : lives.Session),
-      // A rotated refresh token ends when the first of its line would have (RFC 9700 §4.14.2).
-      RefreshToken: (ctx) => ctx.oidc.entities.RotatedRefreshToken?.remainingTTL ?? lives.RefreshToken,
-      AccessToken: () => row.settings.accessTokenSeconds,
+      Session: (_ctx, session) => remaining(session.loginTs, sessionSeconds),
+      // A rotated refresh token ends when the first of its line would have (RFC 9700 §4.14.2), or earlier by a new setting.
+      RefreshToken: (ctx, token) =>
+        Math.min(ctx.oidc.entities.RotatedRefreshToken?.remainingTTL ?? Infinity, remaining(token.iiat, refreshTokenSeconds)),
+      // As long as anything that hangs on it.
+      Grant: Math.max(sessionSeconds, refreshTokenSeconds, accessTokenSeconds) + lives.AuthorizationCode,
+      AccessToken: () => accessTokenSeconds,
       // The tokens of a member's credential live as the tenant's policy says, which came with the check of the credential.
       ClientCredentials: (ctx) => stateOf(ctx).client?.client?.tokenSeconds ?? row.settings.toolTokenSeconds,
     },
@@ -153,7 +151,10 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
   };
 }
 
-const now = () => Math.floor(Date.now() / 1000);
+/** Seconds that are left of a life that began then (seconds since the epoch); all of them if it is only beginning. */
+function remaining(began: number | undefined, seconds: number): number {
+  return began === undefined ? seconds : Math.max(1, began + seconds - Math.floor(Date.now() / 1000));
+}
 
 /** The scopes that a token for this repository's API can have. They include OpenID's, since the same token is for userinfo. */
 function allScopes(repository: KnownRepository): string {
@@ -161,9 +162,12 @@ function allScopes(repository: KnownRepository): string {
   return [...openidScopes, everythingScope, ...permissions].join(' ');
 }
 
-/** Cookies of one issuer are signed with a key that no other issuer has. */
-function cookieKey(authority: Authority, repository: KnownRepository): string {
-  return createHmac('sha256', authority.encryption.mac('cookies')).update(repository.id).digest('base64url');
+/**
+ * Cookies of one issuer are signed with a key that no other issuer has. The first signs; the others still verify, so that
+ * nobody is signed out when the key-encryption key is replaced.
+ */
+function cookieKeys({ encryption }: Authority, repository: KnownRepository): string[] {
+  return encryption.ids.map((id) => createHmac('sha256', encryption.mac('cookies', id)).update(repository.id).digest('base64url'));
 }
 
 function restoreOfflineAccess(ctx: KoaContextWithOIDC): void {

@@ -12,13 +12,15 @@ import { ageHeaders } from './secret-age.js';
 
 /** Builds the issuer of a repository from its settings as they are now. */
 export async function createIssuer(authority: Authority, repository: KnownRepository): Promise<Issuer> {
-  const [row, jwks] = await Promise.all([
+  const [row, keys] = await Promise.all([
     authority.database.read({ repositoryId: repository.id }, (tx) => tx.findOneByOrFail(Repository, { id: repository.id })),
-    authority.keys.privateJwks(repository, authority.encryption),
+    authority.keys.privateKeys(repository, authority.encryption),
   ]);
   const url = authority.addresses.of(repository.slug);
-  const issuer: Issuer = { repository, name: row.name, brand: brandOf(row.settings.branding, url), url, provider: undefined as never };
-  const provider = new Provider(url, configuration(authority, issuer, row, jwks));
+  const until = Date.now() + keys.forMillis;
+  const brand = brandOf(row.settings.branding, url);
+  const issuer: Issuer = { repository, name: row.name, brand, url, until, provider: undefined as never };
+  const provider = new Provider(url, configuration(authority, issuer, row, keys.jwks));
   issuer.provider = provider;
 
   // Our server has settled host and scheme before the library sees a request (see server.ts).

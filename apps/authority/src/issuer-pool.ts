@@ -9,7 +9,7 @@ const maxIssuers = 2_000;
 
 /**
  * The issuers that this process has built. Each is built at its first use, which takes a millisecond or two, and again when
- * the version of the repository's settings has changed. A request that is under way keeps the issuer it began with.
+ * the version of the repository's settings has changed or another of its keys begins to sign. A request that is under way keeps the issuer it began with.
  */
 export class IssuerPool {
   readonly #authority: Authority;
@@ -32,9 +32,15 @@ export class IssuerPool {
     return this.#build(repository, answer.repository.settingsVersion);
   }
 
-  #build(repository: KnownRepository, settingsVersion: number): Promise<Issuer> {
+  async #build(repository: KnownRepository, settingsVersion: number): Promise<Issuer> {
     const built = this.#issuers.get(repository.id);
-    if (built?.settingsVersion === settingsVersion) return built.issuer;
+    if (built?.settingsVersion === settingsVersion) {
+      const known = await built.issuer;
+      if (known.until > Date.now()) return known;
+      // Of requests that find this out at once the first builds, and the others wait with it.
+      const later = this.#issuers.get(repository.id);
+      if (later && later !== built) return later.issuer;
+    }
     const issuer = createIssuer(this.#authority, repository);
     this.#issuers.set(repository.id, { settingsVersion, issuer });
     // A failure is not remembered: the next request tries again.

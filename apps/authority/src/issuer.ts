@@ -10,5 +10,7 @@ export interface Issuer {
   /** How its pages look. */
   brand: Brand;
   url: string;
+  /** Until when its settings stay as they are if nobody changes them, in milliseconds since the epoch: a key may be about to sign. */
+  until: number;
   provider: Provider;
 }

@@ -6,7 +6,16 @@ import { Module, StandardSchemaValidationPipe, type DynamicModule } from '@nestj
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Problem } from '@latchkey/contracts';
-import { ApiKeys, Clients, ClientSecrets, CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier } from '@latchkey/credentials';
+import {
+  ApiKeys,
+  Clients,
+  ClientSecrets,
+  CredentialCheck,
+  RepositoryDirectory,
+  RepositoryKeys,
+  SigningKeys,
+  TokenVerifier,
+} from '@latchkey/credentials';
 import type { FastifyReply } from 'fastify';
 import { connectForChecks, Database } from '@latchkey/database';
 import type { Logger } from '@latchkey/runtime';
@@ -97,6 +106,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: Console, useValue: new Console(database, directory, urls.authorityUrls) },
       { provide: Repositories, useValue: new Repositories({ database, peppers, encryption, ...urls }) },
       { provide: Logos, useValue: new Logos(database, urls.authorityUrls) },
+      { provide: RepositoryKeys, useValue: new RepositoryKeys(database, encryption) },
       { provide: ApiKeys, useValue: new ApiKeys(database, peppers) },
       { provide: Clients, useValue: new Clients(database, peppers) },
       { provide: ClientSecrets, useValue: new ClientSecrets(database, peppers) },

@@ -59,6 +59,8 @@ async function changeEverything(changes: Changes): Promise<void> {
   const image = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
   await changes.make(call, `PUT ${below}/logo`, ['acme'], { image });
   await changes.make(call, `DELETE ${below}/logo`, ['acme']);
+  await changes.make(call, `POST ${below}/keys/rotate`, ['acme'], {});
+  await changes.make(call, `POST ${below}/keys/rotate`, ['acme'], { compromised: true });
 
   const tool = await changes.make(call, `POST ${below}/clients`, ['acme'], { kind: 'tool', name: 'Import' });
   const ofTool = ['acme', tool.clientId];

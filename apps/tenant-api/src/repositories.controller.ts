@@ -7,12 +7,17 @@ import {
   pageQuery,
   provisionedRepositoryView,
   repositoryView,
+  rotatedKeyView,
+  rotateKeyBody,
+  signingKeyView,
   updateRepositoryBody,
   type CreateRepositoryBody,
   type PageQuery,
+  type RotateKeyBody,
   type UpdateRepositoryBody,
 } from '@latchkey/contracts';
 import type { Actor } from '@latchkey/access';
+import { RepositoryKeys } from '@latchkey/credentials';
 import { Repositories } from '@latchkey/tenancy';
 import { CurrentActor } from './authentication.js';
 import { Route } from './describe-route.js';
@@ -23,7 +28,10 @@ const cutOffRepository = repositoryView.extend({ cutoff: cutoffView });
 @ApiTags('Repositories')
 @Controller('v1/repositories')
 export class RepositoriesController {
-  constructor(readonly repositories: Repositories) {}
+  constructor(
+    readonly repositories: Repositories,
+    readonly keys: RepositoryKeys,
+  ) {}
 
   @Post()
   @Route({
@@ -76,5 +84,24 @@ export class RepositoriesController {
   @Route({ does: 'Restores a deleted repository', answers: repositoryView, changes: true })
   restore(@CurrentActor() actor: Actor, @Param('slug') slug: string) {
     return this.repositories.restore(actor, slug);
+  }
+
+  @Get(':slug/keys')
+  @Route({
+    does: 'Lists the keys that sign the tokens of a repository, signed them or will',
+    answers: z.object({ items: z.array(signingKeyView), next: z.null() }),
+  })
+  async listKeys(@CurrentActor() actor: Actor, @Param('slug') slug: string) {
+    return { items: await this.keys.list(actor, slug), next: null };
+  }
+
+  @Post(':slug/keys/rotate')
+  @Route({
+    does: 'Replaces the key that signs the tokens of a repository; a compromised one, and what it signed, ends when this answers',
+    answers: rotatedKeyView,
+    changes: true,
+  })
+  rotateKey(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Body({ schema: rotateKeyBody }) body: RotateKeyBody) {
+    return this.keys.rotate(actor, slug, body);
   }
 }

@@ -89,6 +89,7 @@ const goodBodies: Record<string, unknown> = {
   'PUT /v1/repositories/{slug}/logo': {
     image: 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
   },
+  'POST /v1/repositories/{slug}/keys/rotate': { afterSeconds: 60 },
   'POST /v1/repositories/{slug}/clients': { kind: 'tool', name: 'Mine' },
   'PATCH /v1/repositories/{slug}/clients/{clientId}': { name: 'Mine' },
   'POST /v1/repositories/{slug}/clients/{clientId}/secrets': {},

@@ -16,6 +16,18 @@ export const configSchema = z
     KEY_ENCRYPTION_KEYS: keyRingConfig,
     /** How often the canary ends a secret of its own and presents it to every node; 0 leaves it at home. */
     CANARY_SECONDS: z.coerce.number().min(0).max(86_400).default(60),
+    /** After how many days a repository gets another signing key; 0 leaves that to its tenant. */
+    SIGNING_KEY_DAYS: z.coerce.number().min(0).max(3_650).default(90),
+    /** How long a new signing key is published before it signs. */
+    SIGNING_KEY_PUBLISH_SECONDS: z.coerce
+      .number()
+      .min(0)
+      .max(30 * 86_400)
+      .default(3_600),
+    /** How many days a key that signs no longer is published: as long as ID tokens are sent back as hints. */
+    SIGNING_KEY_KEEP_DAYS: z.coerce.number().min(1).max(400).default(30),
+    /** RSA keys that lie ready for whoever asks for RS256: each takes a quarter of a second of a core to make. */
+    PREPARED_KEYS: z.coerce.number().int().min(0).max(1_000).default(5),
     SECRET_PEPPERS: keyRingConfig,
     AUTHORITY_URL_TEMPLATE: addressTemplate,
     REPOSITORY_URL_TEMPLATE: addressTemplate,

@@ -10,6 +10,7 @@ import { recoverJobs } from './recover-jobs.js';
 import { remindOfCredentials } from './reminders.js';
 import { sendMails } from './send-mail.js';
 import { sweepRecords } from './sweep-records.js';
+import { tendKeys } from './tend-keys.js';
 
 /** Started once per process; see `config.ts` for what it reads from the environment. */
 async function main(): Promise<void> {
@@ -37,6 +38,7 @@ async function main(): Promise<void> {
       'mail.send': sendMails({ database, mailer, portalUrl: config.PORTAL_URL }),
       'webhook.recover': recoverJobs({ database, queue, log }),
       'credentials.remind': remindOfCredentials({ database, log }),
+      'signing-keys.tend': tendKeys({ database, config, log }),
       'records.sweep': sweepRecords({ database, queue, log }),
     }),
     log,

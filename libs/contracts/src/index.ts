@@ -7,6 +7,7 @@ export * from './member-policy.js';
 export * from './members.js';
 export * from './permissions.js';
 export * from './problems.js';
+export * from './signing-keys.js';
 export * from './slug.js';
 export * from './tenant-api.js';
 export * from './webhooks.js';

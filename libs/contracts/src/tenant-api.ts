@@ -56,6 +56,12 @@ export const originSchema = z
     'must be an origin such as https://app.example.com',
   );
 
+/** The longest that somebody stays signed in: 400 days, as long as browsers keep a cookie. */
+const maxSessionSeconds = 400 * 86_400;
+
+/** What a repository's tokens can be signed with (RFC 7518 §3.1). */
+export const signingAlgorithms = ['ES256', 'RS256'] as const;
+
 const redirectUris = z.array(redirectUriSchema).max(50);
 
 export const createRepositoryBody = z.strictObject({
@@ -72,6 +78,19 @@ export const updateRepositoryBody = z.strictObject({
   accessTokenSeconds: z.int().min(60).max(86_400).optional().describe('Life of a token that a person got through an app'),
   toolTokenSeconds: z.int().min(60).max(86_400).optional().describe('Life of a token that a tool got'),
   branding: brandingChange.optional().describe('How its sign-in pages look; what is not named stays as it is'),
+  refreshTokenSeconds: z
+    .int()
+    .min(300)
+    .max(maxSessionSeconds)
+    .optional()
+    .describe('From signing in to the end of the last refresh token, however often it is used'),
+  sessionSeconds: z
+    .int()
+    .min(300)
+    .max(maxSessionSeconds)
+    .optional()
+    .describe('From signing in to the moment the authority asks for it again, however often it was used meanwhile'),
+  signingAlgorithm: z.enum(signingAlgorithms).optional().describe('Of tokens; RS256 for clients that know nothing else'),
 });
 export type UpdateRepositoryBody = z.infer<typeof updateRepositoryBody>;
 
@@ -91,6 +110,9 @@ export const repositoryView = z.object({
   accessTokenSeconds: z.int(),
   toolTokenSeconds: z.int(),
   branding: brandingView,
+  refreshTokenSeconds: z.int(),
+  sessionSeconds: z.int(),
+  signingAlgorithm: z.enum(signingAlgorithms),
   createdAt: time,
 });
 export type RepositoryView = z.infer<typeof repositoryView>;

@@ -99,7 +99,7 @@ export class TokenVerifier {
    * @throws the driver's error when the primary cannot be asked.
    */
   async inspect(repository: KnownRepository, token: string): Promise<VerifiedToken> {
-    const claims = await this.#verifyJwt(repository, token);
+    const { claims, kid } = await this.#verifyJwt(repository, token);
     const binding = readBinding(claims);
     const userId = Number(claims.sub);
     const answer = await this.#options.check.ask({
@@ -110,7 +110,9 @@ export class TokenVerifier {
       grantId: binding.g,
       tokenId: claims.jti,
     });
-    const { client, subject } = refuseUnlessAlive(answer, binding);
+    const { client, subject, settingsVersion } = refuseUnlessAlive(answer, binding);
+    if (!(await this.#options.keys.stillPublished(repository, kid, settingsVersion)))
+      throw new CredentialRefused('the key that signed the token was taken away');
     const scopes = claims.scope?.split(' ') ?? [];
     return {
       tokenId: claims.jti,
@@ -131,10 +133,10 @@ export class TokenVerifier {
     };
   }
 
-  async #verifyJwt(repository: KnownRepository, token: string): Promise<AccessTokenClaims> {
+  async #verifyJwt(repository: KnownRepository, token: string): Promise<{ claims: AccessTokenClaims; kid: string }> {
     const { keys, issuerOf, audienceOf } = this.#options;
     try {
-      const { payload } = await jwtVerify<AccessTokenClaims>(
+      const { payload, protectedHeader } = await jwtVerify<AccessTokenClaims>(
         token,
         async ({ kid }) => {
           const key = kid === undefined ? undefined : await keys.publicKey(repository, kid);
@@ -149,7 +151,7 @@ export class TokenVerifier {
           requiredClaims: ['sub', 'exp', 'iat', 'jti', 'client_id', 'lk'],
         },
       );
-      return payload;
+      return { claims: payload, kid: protectedHeader.kid ?? '' };
     } catch (error) {
       if (error instanceof errors.JOSEError)
         throw new CredentialRefused(error instanceof errors.JWTExpired ? 'the token has expired' : 'the token is not valid');
@@ -200,5 +202,5 @@ function refuseUnlessAlive(answer: Answer | undefined, binding: TokenBinding) {
   if (!current || answer.versionAlive === false || answer.grantAlive === false)
     throw new CredentialRefused('what the token was issued for has ended');
   if (answer.tokenRevoked) throw new CredentialRefused('the token was revoked');
-  return { client, subject };
+  return { client, subject, settingsVersion: answer.repository.settingsVersion };
 }

@@ -32,5 +32,6 @@ export { daysUntil, duesOf, noticeDays, recommendedAgeDays, type Due } from './s
 export { signIn, type RefusedSignIn, type SignedIn } from './sign-in.js';
 export { endRotation, type RotationEnd } from './rotation.js';
 export { liveSecrets } from './secret-versions.js';
-export { createSigningKey, SigningKeys, type PrivateJwk } from './signing-key.js';
+export { RepositoryKeys, tendSigningKeys, type KeyPolicy, type TendedKeys } from './repository-keys.js';
+export { createSigningKey, replaceSigningKey, SigningKeys, type PrivateJwk, type PrivateKeys } from './signing-key.js';
 export { consumerOf, UseRecorder, type Use } from './uses.js';

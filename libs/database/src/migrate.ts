@@ -8,6 +8,7 @@ import { AddMemberCredentialsAndReminders1763700002000 } from './migrations/1763
 import { AddProof1763700003000 } from './migrations/1763700003000-add-proof.js';
 import { KeepPlanOfCheck1763710000000 } from './migrations/1763710000000-keep-plan-of-check.js';
 import { LetRotationsBeEnded1763710001000 } from './migrations/1763710001000-let-rotations-be-ended.js';
+import { AddKeyLifeAndClientKeys1763711000000 } from './migrations/1763711000000-add-key-life-and-client-keys.js';
 import { AddLogos1763714000000 } from './migrations/1763714000000-add-logos.js';
 
 const migrations = [
@@ -19,6 +20,7 @@ const migrations = [
   AddProof1763700003000,
   KeepPlanOfCheck1763710000000,
   LetRotationsBeEnded1763710001000,
+  AddKeyLifeAndClientKeys1763711000000,
   AddLogos1763714000000,
 ];
 

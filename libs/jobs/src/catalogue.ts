@@ -49,6 +49,13 @@ export const catalogue = {
     firstRetrySeconds: 60,
     everySeconds: 3_600,
   },
+  /** Replaces signing keys that are old enough, removes those that were, and keeps keys ready that take long to make. */
+  'signing-keys.tend': {
+    data: z.strictObject({}),
+    attempts: 3,
+    firstRetrySeconds: 10,
+    everySeconds: 60,
+  },
   /** Removes what has expired or served its purpose. */
   'records.sweep': {
     data: z.strictObject({}),

@@ -12,7 +12,16 @@ import {
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor, type Person } from '@latchkey/access';
 import { createContentRoot, createUser, wellKnown } from '@latchkey/content';
-import { announced, confirmCutoff, createSigningKey, insertClient, insertSecret, recordCutoff, type KeyRing } from '@latchkey/credentials';
+import {
+  announced,
+  confirmCutoff,
+  createSigningKey,
+  insertClient,
+  insertSecret,
+  recordCutoff,
+  replaceSigningKey,
+  type KeyRing,
+} from '@latchkey/credentials';
 import {
   Client,
   enterRepository,
@@ -38,7 +47,15 @@ export interface RepositoriesOptions {
   repositoryUrls: AddressTemplate;
 }
 
-const defaultSettings: RepositorySettings = { allowedOrigins: [], accessTokenSeconds: 600, toolTokenSeconds: 3600 };
+const month = 30 * 86_400;
+const defaultSettings: RepositorySettings = {
+  allowedOrigins: [],
+  accessTokenSeconds: 600,
+  toolTokenSeconds: 3600,
+  refreshTokenSeconds: month,
+  sessionSeconds: month,
+  signingAlgorithm: 'ES256',
+};
 
 /** How long a deleted repository can be restored. */
 const keptDays = 30;
@@ -179,6 +196,10 @@ export class Repositories {
     authorize(actor, 'repositories:write');
     return carryOut(this.#options.database, actor, async (tx) => {
       const repository = await enter(tx, slug, { lock: true });
+      const { signingAlgorithm } = settings;
+      // At once: whoever asks for another algorithm has clients that cannot verify this one.
+      if (signingAlgorithm && signingAlgorithm !== repository.settings.signingAlgorithm)
+        await replaceSigningKey(tx, this.#options.encryption, repository, { algorithm: signingAlgorithm, afterSeconds: 0 });
       const changed = {
         name: name ?? repository.name,
         settings: {

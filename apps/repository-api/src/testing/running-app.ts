@@ -120,7 +120,8 @@ export class RunningApp {
   ): Promise<string> {
     const answer = await new CredentialCheck(this.#checks).ask({ repositoryId: repository.id, clientId, userId });
     if (!answer) throw new Error('no such repository');
-    const [jwk] = await new SigningKeys(this.database).privateJwks(signedBy, this.#keys);
+    const { jwks } = await new SigningKeys(this.database).privateKeys(signedBy, this.#keys);
+    const [jwk] = jwks;
     if (!jwk) throw new Error('the repository has no key');
     const now = Math.floor(Date.now() / 1000);
     const bound = boundClaims(

@@ -173,7 +173,8 @@ async function mint(test: TestDatabase, config: Config, proof: Proof, more: Reco
   try {
     const repository = await new RepositoryDirectory(pool).find(consoleSlug);
     if (!repository) throw new Error('there is no console');
-    const [jwk] = await new SigningKeys(test.database).privateJwks(repository, config.KEY_ENCRYPTION_KEYS);
+    const { jwks } = await new SigningKeys(test.database).privateKeys(repository, config.KEY_ENCRYPTION_KEYS);
+    const [jwk] = jwks;
     const answer = await new CredentialCheck(pool).ask({
       repositoryId: repository.id,
       clientId,

@@ -49,7 +49,14 @@ export async function openFixture(): Promise<CredentialsFixture> {
   const newRepository: CredentialsFixture['newRepository'] = async (slug, environment = 'production') =>
     test.database.transaction('system', async (tx) => {
       const [tenantId, id] = [newId(), newId()];
-      const settings = { allowedOrigins: [], accessTokenSeconds: 600, toolTokenSeconds: 3600 };
+      const settings = {
+        allowedOrigins: [],
+        accessTokenSeconds: 600,
+        toolTokenSeconds: 3600,
+        refreshTokenSeconds: 86_400,
+        sessionSeconds: 86_400,
+        signingAlgorithm: 'ES256' as const,
+      };
       await tx.insert(Tenant, { id: tenantId, name: slug });
       await tx.insert(RepositorySlug, { slug, repositoryId: id, tenantId });
       await tx.insert(Repository, { tenantId, id, slug, name: slug, environment, settings });

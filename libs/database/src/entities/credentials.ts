@@ -40,8 +40,29 @@ export class Client {
   @Column('integer', { nullable: true }) userId!: number | null;
   /** Raised to end the client's tokens. */
   @Column('integer', { default: 1 }) generation!: number;
+  /** Where a tool publishes its keys. */
+  @Column('text', { nullable: true }) jwksUri!: string | null;
+  @Column('timestamptz', { nullable: true }) jwksFetchedAt!: Date | null;
+  /** Where an app is told that somebody has signed out. */
+  @Column('text', { nullable: true }) backchannelLogoutUri!: string | null;
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
   @Column('timestamptz', { nullable: true }) deletedAt!: Date | null;
+}
+
+/** A public key with which a tool proves who it is, instead of a secret (RFC 7523). It is never overwritten. */
+@Entity('client_keys')
+export class ClientKey {
+  @PrimaryColumn('uuid') repositoryId!: string;
+  @PrimaryColumn('text') clientId!: string;
+  @PrimaryColumn('uuid') id!: string;
+  @Column('uuid') tenantId!: string;
+  /** By which an assertion names it. */
+  @Column('text') kid!: string;
+  @Column('jsonb') publicJwk!: webcrypto.JsonWebKey & { kid: string; alg: string; use: string };
+  /** It was found at the client's address for keys, and ends when it is no longer there. */
+  @Column('boolean', { default: false }) fetched!: boolean;
+  @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+  @Column('timestamptz', { nullable: true }) endedAt!: Date | null;
 }
 
 /** One secret of a client. Its hash is never overwritten. */
@@ -111,8 +132,22 @@ export class SigningKey {
   @Column('bytea') privateKey!: Buffer;
   @Column('text') encryptionKeyId!: string;
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
-  /** It signs nothing from then on, and is still published. */
+  /** It signs from then on, unless a later key does. */
+  @Column('timestamptz', { default: () => 'now()' }) signsAt!: Date;
+  /** It signs nothing from then on, and is still published. Lies ahead until its successor signs. */
   @Column('timestamptz', { nullable: true }) retiredAt!: Date | null;
+}
+
+/** A key that was made beforehand, because making it takes long. It belongs to nobody until it is taken. */
+@Entity('prepared_keys')
+export class PreparedKey {
+  @PrimaryColumn('uuid') id!: string;
+  @Column('text') algorithm!: string;
+  @Column('jsonb') publicJwk!: webcrypto.JsonWebKey & { kid: string; alg: string; use: string };
+  /** As of a signing key. */
+  @Column('bytea') privateKey!: Buffer;
+  @Column('text') encryptionKeyId!: string;
+  @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
 }
 
 /** An act after which no node accepts what it ended. */

@@ -44,6 +44,12 @@ export interface RepositorySettings {
   toolTokenSeconds: number;
   /** How the sign-in pages look. */
   branding?: RepositoryBranding;
+  /** From signing in to the end of the last refresh token of that line. */
+  refreshTokenSeconds: number;
+  /** From signing in to the end of the session at the authority. */
+  sessionSeconds: number;
+  /** Of the key that signs tokens. */
+  signingAlgorithm: 'ES256' | 'RS256';
 }
 
 @Entity('repositories')
