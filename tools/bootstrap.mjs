@@ -21,6 +21,7 @@ const programs = {
   build: { build: true, entry: undefined },
   chaos: { build: true, entry: 'tools/chaos/dist/main.js' },
   'bench:cutoff': { build: true, entry: 'tools/bench/dist/cutoff.js' },
+  'bench:authority': { build: true, entry: 'tools/bench/dist/authority.js' },
 };
 
 /** The process that a signal is for. */

@@ -8,7 +8,12 @@ export interface BenchRepository {
   slug: string;
   clientId: string;
   secret: string;
+  /** The client in which people sign in. */
+  appClientId: string;
 }
+
+/** Where the app of a repository takes people back; nothing listens there. */
+export const redirectUri = 'http://localhost/signed-in';
 
 /** A customer of an installation: has repositories and calls the tenant API. */
 export class Customer {
@@ -24,14 +29,19 @@ export class Customer {
   static async of(installation: Installation): Promise<Customer> {
     const customer = new Customer(installation);
     const { clientId, clientSecret } = installation.credential;
-    customer.#token = await customer.token({ slug: 'console', clientId, secret: clientSecret });
+    customer.#token = await customer.token({ slug: 'console', clientId, secret: clientSecret, appClientId: '' });
     return customer;
   }
 
   async createRepository(slug: string): Promise<BenchRepository> {
-    const body = { slug, name: 'Bench', environment: 'production' };
+    const body = { slug, name: 'Bench', environment: 'production', redirectUris: [redirectUri] };
     const made = (await this.#call('/v1/repositories', body)) as ProvisionedRepositoryView;
-    return { slug, clientId: made.toolClient.clientId, secret: made.toolClient.secret.value };
+    return { slug, clientId: made.toolClient.clientId, secret: made.toolClient.secret.value, appClientId: made.appClient.clientId };
+  }
+
+  /** Makes somebody who can sign in at the repository's authority. */
+  async createUser({ slug }: BenchRepository, loginName: string, password: string): Promise<void> {
+    await this.#call(`/v1/repositories/${slug}/users`, { loginName, name: loginName, password });
   }
 
   /** Ends the secret and takes the new one. @returns how long the call took, in milliseconds. */

@@ -1,12 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import pg from 'pg';
-import { Installation, type InstallationOptions } from '@latchkey/chaos/installation';
-import { Customer, type BenchRepository } from './customer.js';
-import { canPin, describeMachine, pin, processors } from './machine.js';
+import type { Installation } from '@latchkey/chaos/installation';
+import { runBench, withInstallation } from './bench.js';
+import type { BenchRepository, Customer } from './customer.js';
+import { canPin, describeMachine, pin, processorOf, processors } from './machine.js';
 import { measureRefusing, type Refusing } from './refusing.js';
 import { measureRegenerating, type Regenerating } from './regenerating.js';
 import { describeBench, writeSection } from './report.js';
@@ -25,7 +22,6 @@ const usage = `npm run bench:cutoff -- [options]
   --no-write    print only; leave docs/benchmarks.md as it is
 `;
 
-const benchmarks = fileURLToPath(new URL('../../../docs/benchmarks.md', import.meta.url));
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 const repositoryCount = 100;
@@ -64,48 +60,26 @@ async function main(): Promise<void> {
   if (!(rounds >= 1 && seconds >= 1)) throw new Error('--rounds and --seconds must be numbers from 1 on.');
 
   const { regenerating, refusing } = await withInstallation(
-    { authorities: Math.max(...nodeCounts), repositoryApis: 1 },
+    { authorities: Math.max(...nodeCounts), repositoryApis: 1, repositoryCount },
     (all, customer, repositories) => measureCutOff(all, customer, repositories, rounds),
   );
   await pin(process.pid, processors.load);
   const throughput = await withInstallation(
-    { authorities: variants.length, repositoryApis: variants.length, nodeArguments: argumentsOf, ...(canPin ? { processor } : {}) },
+    {
+      authorities: variants.length,
+      repositoryApis: variants.length,
+      repositoryCount,
+      nodeArguments: argumentsOf,
+      ...(canPin ? { processor: processorOf } : {}),
+    },
     (all, customer, repositories) => measureThroughput(all, customer, repositories, { connections, rounds, seconds, say }),
   );
 
   const date = new Date().toISOString().slice(0, 10);
   const text = describeBench({ date, machine: describeMachine(), regenerating, refusing, throughput });
   say(`\n${text}`);
-  if (!values['no-write']) await writeSection(benchmarks, 'Cut-off and checks', `\`npm run bench:cutoff\`\n\n${text}`);
+  if (!values['no-write']) await writeSection('Cut-off and checks', `\`npm run bench:cutoff\`\n\n${text}`);
 }
-
-async function withInstallation<T>(
-  options: Partial<InstallationOptions> & { authorities: number; repositoryApis: number },
-  work: (installation: Installation, customer: Customer, repositories: BenchRepository[]) => Promise<T>,
-): Promise<T> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-bench-'));
-  say(`Starting ${options.authorities} authorities and ${options.repositoryApis} repository APIs…`);
-  const installation = await Installation.open({ dataDir, linked: false, ...options });
-  try {
-    if (options.processor) {
-      const postmaster = await readFile(join(dataDir, 'postgres/cluster/postmaster.pid'), 'utf8');
-      await pin(Number.parseInt(postmaster, 10), processors.load);
-    }
-    const customer = await Customer.of(installation);
-    const repositories: BenchRepository[] = [];
-    for (let i = 0; i < repositoryCount; i++) repositories.push(await customer.createRepository(`bench-${i}`));
-    await analyze(installation);
-    const result = await work(installation, customer, repositories);
-    await customer.close();
-    return result;
-  } finally {
-    await installation.close();
-    await rm(dataDir, { recursive: true, force: true });
-  }
-}
-
-/** Servers to one processor, everything else to the other. */
-const processor = (name: string) => (/^(authority|repository-api)/.test(name) ? processors.server : processors.load);
 
 /** With as many nodes as asked for, from the most to the fewest: those that are not needed any more are stopped. */
 async function measureCutOff(installation: Installation, customer: Customer, repositories: BenchRepository[], rounds: number) {
@@ -121,21 +95,4 @@ async function measureCutOff(installation: Installation, customer: Customer, rep
   return { regenerating: regenerating!, refusing };
 }
 
-/** As autovacuum does sooner or later: statements are planned by what the tables hold. */
-async function analyze(installation: Installation): Promise<void> {
-  const database = new pg.Client({ connectionString: installation.postgres.ownerUrl });
-  await database.connect();
-  await database.query('VACUUM (ANALYZE)');
-  await database.end();
-}
-
-// Whoever ends the run by a signal leaves nothing behind: the processes end with us.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect'] as const) process.on(signal, () => process.exit(1));
-
-try {
-  await main();
-  process.exit(0);
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  process.exit(1);
-}
+await runBench(main);

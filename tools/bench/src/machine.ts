@@ -6,6 +6,9 @@ import { promisify } from 'node:util';
 /** Where servers run, and where everything else does: the load, PostgreSQL. */
 export const processors = { server: 0, load: 1 };
 
+/** Servers to one processor, everything else to the other. */
+export const processorOf = (name: string) => (/^(authority|repository-api)/.test(name) ? processors.server : processors.load);
+
 /** Whether processes can be pinned here: two processors and `taskset`. */
 export const canPin = cpus().length > 1 && hasTaskset();
 

@@ -36,9 +36,9 @@ describe('the report', () => {
   it('replaces its own section of the file and leaves the others', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'latchkey-report-'));
     const file = join(folder, 'benchmarks.md');
-    await writeSection(file, 'One', 'first');
-    await writeSection(file, 'Two', 'second');
-    await writeSection(file, 'One', 'again');
+    await writeSection('One', 'first', file);
+    await writeSection('Two', 'second', file);
+    await writeSection('One', 'again', file);
     const text = await readFile(file, 'utf8');
     expect(text).toMatch(/^# Benchmarks\n/);
     expect(text).toContain('## One\n\nagain\n');

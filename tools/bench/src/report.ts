@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import type { Refusing } from './refusing.js';
 import type { Regenerating } from './regenerating.js';
 import type { Throughput } from './throughput.js';
@@ -71,11 +72,13 @@ function goals({ regenerate, transaction }: Regenerating, refusing: Refusing[], 
   return lines.map(([goal, reached]) => `- ${reached ? 'reached' : '**not reached**'}: ${goal}`);
 }
 
-function table(head: string[], rows: string[][]): string {
+/** A table in Markdown. */
+export function table(head: string[], rows: string[][]): string {
   const line = (cells: string[]) => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
+const benchmarks = fileURLToPath(new URL('../../../docs/benchmarks.md', import.meta.url));
 const title = '# Benchmarks';
 const preface = `${title}
 
@@ -83,8 +86,8 @@ Figures of small, shared machines: only ratios between things measured in the sa
 goals are about. Each section is written by its program.
 `;
 
-/** Puts the run in its section of the file, and leaves the other sections as they are. */
-export async function writeSection(file: string, heading: string, text: string): Promise<void> {
+/** Puts the run in its section of `docs/benchmarks.md`, and leaves the other sections as they are. */
+export async function writeSection(heading: string, text: string, file = benchmarks): Promise<void> {
   const known = await readFile(file, 'utf8').catch(() => preface);
   const sections = known.split(/^(?=## )/m).filter((section) => !section.startsWith(`## ${heading}\n`));
   const [first = preface, ...others] = sections;
