@@ -1,9 +1,10 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Call } from '@latchkey/access';
-import type { KnownRepository, RefusedSignIn } from '@latchkey/credentials';
+import { suspendedBecause, type Answer, type KnownRepository, type RefusedSignIn } from '@latchkey/credentials';
 import { consoleSlug, type Refusal } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
 import { callOf } from './call.js';
+import { replacedSecret, suspendedSecret } from './clients.js';
 import { stateOf } from './request-state.js';
 
 /** OAuth errors (RFC 6749 §5.2, RFC 6750 §3.1) that say that somebody was not let in; the others say that a request was put wrongly. */
@@ -35,14 +36,22 @@ export function recordRefusedCall(authority: Authority, repository: KnownReposit
   const { error: code = '', error_detail: detail } = error as { error?: string; error_detail?: string };
   const { client, unavailable } = stateOf(ctx);
   if (unavailable || !refusals.has(code)) return;
-  const known = client?.client;
+  const known = client?.client ?? client?.refusedClient;
   authority.refusals.record({
     action: 'token.refused',
     tenantId: known?.tenantId ?? repository.tenantId,
     repositoryId: repository.id,
     by: { kind: 'unknown', id: null },
     target: { kind: 'client', id: known?.id ?? 'unknown' },
-    reason: detail === 'a replaced secret was presented' ? 'replaced secret' : code,
+    reason: reasonOf(code, detail, client),
     call: callOf(authority, ctx.req),
   });
+}
+
+function reasonOf(code: string, detail: string | undefined, answer: Answer | undefined): string {
+  const because = answer?.refusedClient?.because;
+  if (detail === replacedSecret) return 'replaced secret';
+  if (because === 'deleted') return 'deleted client';
+  // Whoever has not the secret is not told, so to the trail they are guessing.
+  return because !== undefined && detail === suspendedSecret ? suspendedBecause(because) : code;
 }

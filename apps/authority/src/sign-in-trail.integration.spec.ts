@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { MemberCredentials } from '@latchkey/tenancy';
 import { Browser } from './testing/browser.js';
 import { startAuthority, type RunningAuthority, type Tenant, type TestMember } from './testing/running-authority.js';
 
@@ -122,5 +123,68 @@ describe('a refused token', () => {
     const { clientId, secret } = own.made.credential;
     expect((await running.token(clientId, secret.value, { grant_type: 'nonsense' })).status).toBe(400);
     expect(await trail(own.id, 'token.refused')).toEqual([]);
+  });
+});
+
+describe('a credential of a member that the policy of the tenant suspends', () => {
+  async function suspendedCredential() {
+    const own = await running.newTenant('Suspended');
+    const somebody = await own.addMember('super-admin');
+    const { authority, database } = running;
+    const credential = await new MemberCredentials(database, authority.peppers, authority.directory).create(somebody.actor);
+    await running.test.owner.query('UPDATE members SET federated = true WHERE id = $1', [somebody.id]);
+    return { own, credential };
+  }
+  const wrongOf = (value: string) => value.slice(0, 20) + (value[20] === 'x' ? 'y' : 'x') + value.slice(21);
+
+  it('tells whoever has its secret why it does not work, and the trail of its tenant too', async () => {
+    const { own, credential } = await suspendedCredential();
+    const answer = await running.token(credential.clientId, credential.secret.value);
+    const reason = 'the policy of the tenant suspends this credential: its member signs in by federation';
+    expect([answer.status, answer.body]).toEqual([401, { error: 'invalid_client', error_description: reason }]);
+    expect(await trail(own.id, 'token.refused')).toMatchObject([
+      { target_kind: 'client', target_id: credential.clientId, address: '127.0.0.1', details: { reason, count: 1 } },
+    ]);
+  });
+
+  it('looks to whoever has not its secret like one that does not exist', async () => {
+    const { own, credential } = await suspendedCredential();
+    const wrong = await running.token(credential.clientId, wrongOf(credential.secret.value));
+    const unknown = await running.token(`member_${randomBytes(11).toString('hex')}`, wrongOf(credential.secret.value));
+    expect([wrong.status, wrong.body]).toEqual([unknown.status, unknown.body]);
+    expect(await trail(own.id, 'token.refused')).toMatchObject([{ target_id: credential.clientId, details: { reason: 'invalid_client' } }]);
+  });
+
+  it('can ask about no token, and no other way of authenticating lets it in', async () => {
+    const { credential } = await suspendedCredential();
+    const { clientId: client_id, secret } = credential;
+    const form = (path: string, body: Record<string, string>) =>
+      fetch(`${running.issuerOf('console')}${path}`, { method: 'POST', body: new URLSearchParams(body) });
+    const asked = [
+      form('/connect/introspect', { client_id, client_secret: secret.value, token: 'x' }),
+      form('/connect/revocation', { client_id, client_secret: secret.value, token: 'x' }),
+      form('/connect/token', { client_id, client_secret: secret.value, grant_type: 'client_credentials' }),
+      form('/connect/token', { client_id, grant_type: 'client_credentials' }),
+    ];
+    for (const response of await Promise.all(asked))
+      expect([response.status, ((await response.json()) as { error: string }).error]).toEqual([401, 'invalid_client']);
+  });
+
+  it('works again when the policy lets it', async () => {
+    const { credential } = await suspendedCredential();
+    await running.test.owner.query('UPDATE members SET federated = false');
+    expect((await running.token(credential.clientId, credential.secret.value)).status).toBe(200);
+  });
+});
+
+describe('a client that was deleted', () => {
+  it('is in the trail of the tenant whose it was when somebody still comes with it, and is told nothing', async () => {
+    const own = await running.newTenant('Deleted');
+    const { clientId, secret } = own.made.credential;
+    await running.test.owner.query('UPDATE clients SET deleted_at = now() WHERE id = $1', [clientId]);
+    const deleted = await running.token(clientId, secret.value);
+    const unknown = await running.token(`tenant_${randomBytes(11).toString('hex')}`, secret.value);
+    expect([deleted.status, deleted.body]).toEqual([unknown.status, unknown.body]);
+    expect(await trail(own.id, 'token.refused')).toMatchObject([{ target_id: clientId, details: { reason: 'deleted client' } }]);
   });
 });

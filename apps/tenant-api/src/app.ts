@@ -91,7 +91,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
   const webhooks = new Webhooks(database, encryption);
   return {
     database,
-    authentication: new Authentication(database, directory, verifier, config.TENANT_API_URL),
+    authentication: new Authentication(database, directory, verifier, config.TENANT_API_URL, refusals),
     refusals,
     close: async () => {
       await refusals.close();

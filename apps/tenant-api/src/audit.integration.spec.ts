@@ -1,4 +1,4 @@
-import type { AuditEventView, Page, ProvisionedRepositoryView } from '@latchkey/contracts';
+import type { AuditEventView, CreatedTenantCredentialView, Page, ProvisionedRepositoryView } from '@latchkey/contracts';
 import { Refusals } from '@latchkey/tenancy';
 import { startApi, type RunningApi } from './testing/running-api.js';
 
@@ -105,6 +105,65 @@ describe('the audit trail', () => {
     await api.app.get(Refusals).flush();
     const { items } = await list(`?action=call.refused&actor=${developer.id}`);
     expect(items).toMatchObject([{ target: { kind: 'route', id: 'GET /v1/audit' }, details: { count: 2 }, actor: { kind: 'member' } }]);
+  });
+});
+
+describe('a token that is not taken', () => {
+  const trail = async (tenantId: string) => {
+    await api.app.get(Refusals).flush();
+    const { rows } = await api.test.owner.query<{ target_id: string; repository_id: string; details: { reason: string; count: number } }>(
+      `SELECT * FROM audit_events WHERE tenant_id = $1 AND action = 'token.refused' ORDER BY id`,
+      [tenantId],
+    );
+    return rows;
+  };
+  const operator = async () =>
+    (await api.test.owner.query<{ tenant_id: string }>(`SELECT tenant_id FROM repositories WHERE slug = 'console'`)).rows[0]?.tenant_id ??
+    '';
+  const ended = async (caller: { call: RunningApi['tenant']['call'] }, times = 1) => {
+    for (let i = 0; i < times; i++) expect((await caller.call('GET', '/v1/tenant')).status).toBe(401);
+  };
+
+  it('because its credential has ended is in the trail of the tenant, once a minute, with its count', async () => {
+    const body = { name: 'Pipeline', permissions: ['tenant:read'] };
+    const { clientId, secret } = (await (await api.stranger.call('POST', '/v1/credentials', body)).json()) as CreatedTenantCredentialView;
+    const caller = await api.withCredential({ clientId, secretId: secret.id });
+    expect((await caller.call('GET', '/v1/tenant')).status).toBe(200);
+    await api.stranger.call('DELETE', `/v1/credentials/${clientId}`);
+    await ended(caller, 3);
+    const rows = await trail(api.stranger.tenantId);
+    expect(rows).toMatchObject([
+      { target_kind: 'client', target_id: clientId, address: '127.0.0.1', details: { reason: 'the client is gone', count: 3 } },
+    ]);
+    expect(JSON.stringify(rows)).not.toContain(caller.token.slice(-20));
+  });
+
+  it('because its member or the policy lets it no more is in the trail of the tenant too', async () => {
+    const [member, removed] = [await api.addMember('super-admin'), await api.addMember('super-admin')];
+    await api.test.owner.query('UPDATE members SET federated = true WHERE id = $1', [member.id]);
+    await ended(member);
+    await api.test.owner.query(
+      'UPDATE repository_users u SET enabled = false FROM members m WHERE m.id = $1 AND u.repository_id = m.repository_id AND u.id = m.user_id',
+      [removed.id],
+    );
+    expect((await removed.inPerson('GET', '/v1/tenant')).status).toBe(401);
+    const rows = await trail(api.tenant.tenantId);
+    expect(rows.map(({ target_id, details }) => [target_id.replace(/^app_.*/, 'the portal'), details.reason])).toEqual(
+      expect.arrayContaining([
+        [member.clientId, 'the policy of the tenant suspends this credential: its member signs in by federation'],
+        ['the portal', 'the user is disabled or gone'],
+      ]),
+    );
+  });
+
+  it('because it is none of this installation’s concerns its operator, and names nobody', async () => {
+    const forged = `${api.tenant.token.slice(0, -8)}AAAAAAAA`;
+    for (const authorization of [`Bearer ${forged}`, 'Bearer nonsense'])
+      expect((await api.tenant.call('GET', '/v1/tenant', undefined, { authorization })).status).toBe(401);
+    expect((await api.tenant.call('GET', '/v1/tenant', undefined, { authorization: '' })).status).toBe(401);
+    const rows = (await trail(await operator())).filter(({ details }) => details.reason === 'the token is not valid');
+    expect(rows).toMatchObject([{ target_id: 'unknown', details: { count: 2 } }]);
+    expect(JSON.stringify(await trail(api.tenant.tenantId))).not.toContain('the token is not valid');
   });
 });
 

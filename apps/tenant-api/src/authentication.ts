@@ -4,9 +4,16 @@ import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '@latchkey/contracts';
 import type { Actor, Call } from '@latchkey/access';
-import { CredentialRefused, type PresentedProof, type RepositoryDirectory, type TokenVerifier } from '@latchkey/credentials';
+import {
+  CredentialRefused,
+  tokenExpired,
+  type KnownRepository,
+  type PresentedProof,
+  type RepositoryDirectory,
+  type TokenVerifier,
+} from '@latchkey/credentials';
 import type { Database } from '@latchkey/database';
-import { consoleSlug, resolveActor } from '@latchkey/tenancy';
+import { consoleSlug, resolveActor, type Refusal, type Refusals } from '@latchkey/tenancy';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -36,6 +43,8 @@ export class Authentication implements CanActivate {
     readonly verifier: TokenVerifier,
     /** Where callers know this API to be. */
     readonly baseUrl: string,
+    /** Whose token was not taken, for the audit trail. */
+    readonly refusals: Refusals,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -49,8 +58,9 @@ export class Authentication implements CanActivate {
       request.actor = await resolveActor(this.database, consoleRepository, verified, describeCall(request), tenantHeader(request));
       return true;
     } catch (error) {
-      if (error instanceof CredentialRefused) throw new Problem('unauthenticated', `The access token is not accepted: ${error.reason}.`);
-      throw error;
+      if (!(error instanceof CredentialRefused)) throw error;
+      if (error.reason !== tokenExpired) this.refusals.record(refusedToken(consoleRepository, error, request));
+      throw new Problem('unauthenticated', `The access token is not accepted: ${error.reason}.`);
     }
   }
 
@@ -64,6 +74,25 @@ function accessToken(request: FastifyRequest): { token: string; bound: boolean }
   const [, scheme = '', token] = /^(Bearer|DPoP) ([\w.~+/=-]+)$/i.exec(request.headers.authorization ?? '') ?? [];
   if (!token) throw new Problem('unauthenticated', 'Send an access token of the console: Authorization: Bearer …');
   return { token, bound: scheme.toLowerCase() === 'dpop' };
+}
+
+/**
+ * A token that was not taken, in the trail of whom it concerns: the tenant whose credential got it, every tenant of the person
+ * who did, or, if it is none of this installation's, the operator. That a token has expired is nothing to be told: it happens
+ * to all.
+ */
+function refusedToken(consoleRepository: KnownRepository, { reason, holder }: CredentialRefused, request: FastifyRequest): Refusal {
+  const { id: consoleId, tenantId: operator } = consoleRepository;
+  const ofPerson = holder?.clientKind === 'app' ? { consoleId, userId: holder.userId, otherwise: operator } : undefined;
+  return {
+    action: 'token.refused',
+    tenantId: ofPerson ?? holder?.tenantId ?? operator,
+    repositoryId: consoleId,
+    by: { kind: 'unknown', id: null },
+    target: { kind: 'client', id: holder?.clientId ?? 'unknown' },
+    reason,
+    call: { requestId: request.id, address: request.ip },
+  };
 }
 
 /** Which of a person's tenants is meant. */

@@ -2,7 +2,7 @@ import { errors, jwtVerify, type JWTPayload } from 'jose';
 import { everythingScope } from '@latchkey/contracts';
 import type { StoredClientKind } from '@latchkey/database';
 import type { Answer, CredentialCheck } from './check.js';
-import { CredentialRefused } from './credential-refused.js';
+import { CredentialRefused, suspendedBecause } from './credential-refused.js';
 import { DpopProofs, type PresentedProof } from './dpop.js';
 import type { KnownRepository } from './repository-directory.js';
 import type { SigningKeys } from './signing-key.js';
@@ -64,6 +64,9 @@ export interface TokenVerifierOptions {
   audienceOf: (slug: string) => string;
 }
 
+/** Why a token is refused that has come to its end by itself. */
+export const tokenExpired = 'the token has expired';
+
 /** Tells live access tokens of a repository from everything else. */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
@@ -82,12 +85,15 @@ export class TokenVerifier {
    */
   async verify(repository: KnownRepository, token: string, proof?: PresentedProof): Promise<VerifiedToken> {
     const verified = await this.inspect(repository, token);
-    const { keyThumbprint } = verified;
-    if (proof && keyThumbprint === undefined)
-      throw new CredentialRefused('the token is not bound to a key: present it with the scheme Bearer');
-    if (!proof && keyThumbprint !== undefined)
-      throw new CredentialRefused('the token is bound to a key: present it with the scheme DPoP and a proof');
-    if (proof && keyThumbprint !== undefined) await this.#proofs.verify(token, keyThumbprint, proof);
+    const { keyThumbprint, clientId, clientKind, tenantId, userId } = verified;
+    const refusal = (reason: string) => new CredentialRefused(reason, { clientId, clientKind, tenantId, userId });
+    if (proof && keyThumbprint === undefined) throw refusal('the token is not bound to a key: present it with the scheme Bearer');
+    if (!proof && keyThumbprint !== undefined) throw refusal('the token is bound to a key: present it with the scheme DPoP and a proof');
+    if (proof && keyThumbprint !== undefined) {
+      await this.#proofs.verify(token, keyThumbprint, proof).catch((error: unknown) => {
+        throw error instanceof CredentialRefused ? refusal(error.reason) : error;
+      });
+    }
     return verified;
   }
 
@@ -110,9 +116,9 @@ export class TokenVerifier {
       grantId: binding.g,
       tokenId: claims.jti,
     });
-    const { client, subject, settingsVersion } = refuseUnlessAlive(answer, binding);
+    const { client, subject, settingsVersion, refusal } = refuseUnlessAlive(answer, binding, userId);
     if (!(await this.#options.keys.stillPublished(repository, kid, settingsVersion)))
-      throw new CredentialRefused('the key that signed the token was taken away');
+      throw refusal('the key that signed the token was taken away');
     const scopes = claims.scope?.split(' ') ?? [];
     return {
       tokenId: claims.jti,
@@ -154,7 +160,7 @@ export class TokenVerifier {
       return { claims: payload, kid: protectedHeader.kid ?? '' };
     } catch (error) {
       if (error instanceof errors.JOSEError)
-        throw new CredentialRefused(error instanceof errors.JWTExpired ? 'the token has expired' : 'the token is not valid');
+        throw new CredentialRefused(error instanceof errors.JWTExpired ? tokenExpired : 'the token is not valid');
       throw error;
     }
   }
@@ -189,18 +195,21 @@ function readBinding(claims: AccessTokenClaims): TokenBinding {
   return { n, ...(v === undefined ? {} : { v }), ...(g === undefined ? {} : { g }) };
 }
 
-function refuseUnlessAlive(answer: Answer | undefined, binding: TokenBinding) {
-  if (!answer?.repository.alive) throw new CredentialRefused('the repository is not active');
-  const { client, subject } = answer;
-  if (!client) throw new CredentialRefused('the client is gone');
-  if (!subject?.enabled) throw new CredentialRefused('the user is disabled or gone');
+function refuseUnlessAlive(answer: Answer | undefined, binding: TokenBinding, userId: number) {
+  const known = answer?.client ?? answer?.refusedClient;
+  const holder = known ? { clientId: known.id, clientKind: known.kind, tenantId: known.tenantId, userId } : undefined;
+  const refusal = (reason: string) => new CredentialRefused(reason, holder);
+  if (!answer?.repository.alive) throw refusal('the repository is not active');
+  const { client, refusedClient, subject } = answer;
+  if (refusedClient && refusedClient.because !== 'deleted') throw refusal(suspendedBecause(refusedClient.because));
+  if (!client) throw refusal('the client is gone');
+  if (!subject?.enabled) throw refusal('the user is disabled or gone');
   const [repositoryGeneration, clientGeneration, userGeneration] = binding.n;
   const current =
     answer.repository.generation === repositoryGeneration &&
     client.generation === clientGeneration &&
     subject.generation === userGeneration;
-  if (!current || answer.versionAlive === false || answer.grantAlive === false)
-    throw new CredentialRefused('what the token was issued for has ended');
-  if (answer.tokenRevoked) throw new CredentialRefused('the token was revoked');
-  return { client, subject, settingsVersion: answer.repository.settingsVersion };
+  if (!current || answer.versionAlive === false || answer.grantAlive === false) throw refusal('what the token was issued for has ended');
+  if (answer.tokenRevoked) throw refusal('the token was revoked');
+  return { client, subject, settingsVersion: answer.repository.settingsVersion, refusal };
 }

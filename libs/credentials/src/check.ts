@@ -1,4 +1,4 @@
-import type { Environment } from '@latchkey/contracts';
+import type { Environment, MemberCredentialRefusal } from '@latchkey/contracts';
 import type { Pool, StoredClientKind } from '@latchkey/database';
 
 /** What to ask about one credential. Parts that are left out are not looked at. */
@@ -51,6 +51,14 @@ export interface Answer {
     /** Life of its tokens, where the tenant's policy for its kind says one. */
     tokenSeconds: number | null;
   } | null;
+  /** Whose a client was that may not be used, so that `client` is null: for the audit trail. It opens nothing. */
+  refusedClient: {
+    id: string;
+    tenantId: string;
+    kind: StoredClientKind;
+    /** It is gone for good, or suspended by the tenant's policy for the credentials of members. */
+    because: 'deleted' | MemberCredentialRefusal;
+  } | null;
   /** Null when there is no such user (any more). */
   subject: { id: number; loginName: string; enabled: boolean; generation: number } | null;
   secrets: CheckedSecret[] | null;
@@ -72,7 +80,7 @@ const batchSize = 500;
 
 const statement = {
   name: 'check-credentials',
-  text: `SELECT ordinal, repository, client, subject, secrets, api_key AS "apiKey", version_alive AS "versionAlive", grant_alive AS "grantAlive",
+  text: `SELECT ordinal, repository, client, refused_client AS "refusedClient", subject, secrets, api_key AS "apiKey", version_alive AS "versionAlive", grant_alive AS "grantAlive",
            token_revoked AS "tokenRevoked"
          FROM check_credentials($1::uuid[], $2::text[], $3::integer[], $4::uuid[], $5::text[], $6::text[], $7::bytea[], $8::boolean[])`,
 };

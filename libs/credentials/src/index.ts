@@ -1,4 +1,11 @@
-export { boundClaims, TokenVerifier, type TokenBinding, type TokenVerifierOptions, type VerifiedToken } from './access-token.js';
+export {
+  boundClaims,
+  tokenExpired,
+  TokenVerifier,
+  type TokenBinding,
+  type TokenVerifierOptions,
+  type VerifiedToken,
+} from './access-token.js';
 export {
   ApiKeys,
   endApiKeys,
@@ -20,7 +27,7 @@ export {
   type SecretMatch,
   type SecretOwner,
 } from './client-secret.js';
-export { CredentialRefused } from './credential-refused.js';
+export { CredentialRefused, suspendedBecause, type Holder } from './credential-refused.js';
 export { announced, confirmCutoff, recordCutoff, type CutoffRecord, type Ended, type PendingCutoff } from './cutoff.js';
 export { KeyRing, keyRingConfig } from './key-ring.js';
 export { dpopAlgorithms, DpopProofs, type PresentedProof } from './dpop.js';

@@ -10,6 +10,7 @@ import { KeepPlanOfCheck1763710000000 } from './migrations/1763710000000-keep-pl
 import { LetRotationsBeEnded1763710001000 } from './migrations/1763710001000-let-rotations-be-ended.js';
 import { AddKeyLifeAndClientKeys1763711000000 } from './migrations/1763711000000-add-key-life-and-client-keys.js';
 import { AddLogos1763714000000 } from './migrations/1763714000000-add-logos.js';
+import { TellOfRefusedClients1763714001500 } from './migrations/1763714001500-tell-of-refused-clients.js';
 
 const migrations = [
   CreateFirstTables1763690000000,
@@ -22,6 +23,7 @@ const migrations = [
   LetRotationsBeEnded1763710001000,
   AddKeyLifeAndClientKeys1763711000000,
   AddLogos1763714000000,
+  TellOfRefusedClients1763714001500,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

@@ -37,6 +37,8 @@ export interface RunningApi {
   test: TestDatabase;
   tenant: TestTenant;
   stranger: TestTenant;
+  /** Calls with a token of a credential. */
+  withCredential: (credential: { clientId: string; secretId: string }) => Promise<Pick<TestTenant, 'token' | 'call'>>;
   /** Makes a member of the first tenant with a credential, and calls as it. */
   addMember: (role: Role) => Promise<TestMember>;
   /** A token of the first tenant's that is bound to a key (RFC 9449). */
@@ -87,6 +89,10 @@ export async function startApi(): Promise<RunningApi> {
     boundToken: async (jkt) => {
       const { clientId, secret } = first.credential;
       return (await mint(test, config, { clientId, secretId: secret.id }, { cnf: { jkt } })).token;
+    },
+    withCredential: async (credential) => {
+      const { token } = await mint(test, config, credential);
+      return { token, call: (method, path, body, headers) => call(url, token, method, path, body, headers) };
     },
     addMember: async (role) => {
       const { id, userId, clientId, secretId } = await makeMember(test, app.get(MemberCredentials), tenant.tenantId, role);
