@@ -209,7 +209,8 @@ export class Repositories {
         },
         settingsVersion: repository.settingsVersion + 1,
       };
-      await write(tx, actor, repository, 'repository.updated', changed, { changed: Object.keys({ name, branding, ...settings }) });
+      const named = Object.entries({ name, branding, ...settings }).flatMap(([member, value]) => (value === undefined ? [] : [member]));
+      await write(tx, actor, repository, 'repository.updated', changed, { changed: named });
       return this.#view(tx, { ...repository, ...changed });
     });
   }
