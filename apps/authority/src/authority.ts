@@ -23,6 +23,8 @@ export interface Authority {
   encryption: KeyRing;
   addresses: AddressTemplate;
   portalUrl: string;
+  /** Whether the addresses that clients register may be inside. */
+  allowPrivateAddresses: boolean;
   /** Whom a repository's access tokens are for. */
   audienceOf: (slug: string) => string;
   /** The address that a request came from, behind the proxies that are trusted. */
@@ -59,6 +61,7 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
     encryption,
     addresses,
     portalUrl: config.PORTAL_URL,
+    allowPrivateAddresses: config.CLIENT_ALLOW_PRIVATE_ADDRESSES,
     audienceOf: audience,
     log,
     close: async () => {

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import Provider, { errors, type AdapterPayload } from 'oidc-provider';
+import { decodeProtectedHeader } from 'jose';
 import { everythingScope } from '@latchkey/contracts';
+import { isUnavailable } from '@latchkey/database';
 import {
   consumerOf,
+  fetchClientKeys,
   matchSecret,
   PlainSecret,
   suspendedBecause,
@@ -32,7 +35,8 @@ const nobodysSecret = PlainSecret.generate('production', 'cs').reveal();
 
 /** Asks the primary for a client and describes it as the library wants it (OpenID Connect Registration 1.0 §2). */
 export async function findClient(authority: Authority, repository: KnownRepository, clientId: string): Promise<AdapterPayload | undefined> {
-  const answer = await authority.check.ask({ repositoryId: repository.id, clientId, withSecrets: true });
+  const assertion = presentedAssertion();
+  const answer = await askForClient(authority, repository, clientId, assertion);
   const client = answer?.repository.alive ? (answer.client ?? suspended(answer)) : undefined;
   const guesser = { repositoryId: repository.id, clientId: client?.id, address: authority.addressOf(Provider.ctx?.req) };
   await authority.guessing.refuseGuesser(guesser);
@@ -46,11 +50,14 @@ export async function findClient(authority: Authority, repository: KnownReposito
     return undefined;
   }
   markPresentedToken();
-  return metadata(client);
+  return metadata(client, assertion !== undefined);
 }
 
 /** What the library is told of a client. */
-type Described = Pick<NonNullable<Answer['client']>, 'id' | 'kind' | 'name' | 'permissions' | 'redirectUris' | 'postLogoutRedirectUris'>;
+type Described = Pick<
+  NonNullable<Answer['client']>,
+  'id' | 'kind' | 'name' | 'permissions' | 'redirectUris' | 'postLogoutRedirectUris' | 'backchannelLogoutUri' | 'keys'
+>;
 
 /**
  * A credential that the policy of its tenant suspends may do nothing. It is there only for its secret to be compared, so that
@@ -59,10 +66,55 @@ type Described = Pick<NonNullable<Answer['client']>, 'id' | 'kind' | 'name' | 'p
 function suspended({ refusedClient }: Answer): Described | undefined {
   if (!refusedClient || refusedClient.because === 'deleted') return undefined;
   const { id, kind } = refusedClient;
-  return { id, kind, name: id, permissions: [], redirectUris: [], postLogoutRedirectUris: [] };
+  return { id, kind, name: id, permissions: [], redirectUris: [], postLogoutRedirectUris: [], backchannelLogoutUri: null, keys: null };
 }
 
-function metadata(client: Described): AdapterPayload {
+/** The assertion with which the request proves who it is (RFC 7523 §2.2), if it has one. */
+function presentedAssertion(): string | undefined {
+  const { client_assertion: assertion } = (Provider.ctx?.oidc.params ?? {}) as { client_assertion?: unknown };
+  return typeof assertion === 'string' ? assertion : undefined;
+}
+
+/** For how long a client's own server is not asked again for its keys. */
+const fetchEverySeconds = 10;
+
+/**
+ * Asks the primary. Whoever names a key that is not known yet, and publishes keys, has theirs read before the answer counts;
+ * what was read is asked for again, so that it is the check that says which keys are alive.
+ */
+async function askForClient(
+  authority: Authority,
+  repository: KnownRepository,
+  clientId: string,
+  assertion: string | undefined,
+): Promise<Answer | undefined> {
+  const ask = () => authority.check.ask({ repositoryId: repository.id, clientId, withSecrets: true });
+  const answer = await ask();
+  const client = answer?.client;
+  if (!assertion || !answer?.repository.alive || !client?.jwksUri) return answer;
+  const kid = keyIdOf(assertion);
+  if (client.keys?.some(({ jwk }) => jwk.kid === kid)) return answer;
+  const { allowPrivateAddresses, database, log } = authority;
+  const owner = { tenantId: client.tenantId, repositoryId: repository.id, clientId };
+  const fetched = await fetchClientKeys(database, owner, { everySeconds: fetchEverySeconds, allowPrivateAddresses }).catch(
+    (error: unknown) => {
+      if (isUnavailable(error)) throw error;
+      log.info({ err: error, repository: repository.slug, client: clientId }, 'the keys of a client could not be read');
+      return false;
+    },
+  );
+  return fetched ? ask() : answer;
+}
+
+function keyIdOf(assertion: string): string | undefined {
+  try {
+    return decodeProtectedHeader(assertion).kid;
+  } catch {
+    return undefined;
+  }
+}
+
+function metadata(client: Described, byKey: boolean): AdapterPayload {
   const base = { client_id: client.id, client_name: client.name };
   if (client.kind === 'app') {
     const signsIn = client.redirectUris.length > 0;
@@ -76,12 +128,15 @@ function metadata(client: Described): AdapterPayload {
       grant_types: signsIn ? ['authorization_code', 'refresh_token'] : [],
       response_types: signsIn ? ['code'] : [],
       scope: [...openidScopes, everythingScope, ...client.permissions].join(' '),
+      ...(client.backchannelLogoutUri === null ? {} : { backchannel_logout_uri: client.backchannelLogoutUri }),
     };
   }
   return {
     ...base,
-    token_endpoint_auth_method: 'client_secret_basic',
-    client_secret: placeholderSecret,
+    // A tool may have both secrets and keys. How the request proves who it is decides what the library compares.
+    ...(byKey && client.keys?.length
+      ? { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: client.keys.map(({ jwk }) => jwk) as never } }
+      : { token_endpoint_auth_method: 'client_secret_basic', client_secret: placeholderSecret }),
     redirect_uris: [],
     grant_types: ['client_credentials'],
     response_types: [],
@@ -123,4 +178,34 @@ export function compareSecret(authority: Authority, repository: KnownRepository,
   }
   if (state) state.versionId = match.versionId;
   return answer?.client !== null && answer?.subject?.enabled === true;
+}
+
+/** How long an assertion may be good for: it is remembered as long, so that it is used once. */
+const maxAssertionSeconds = 3600;
+
+/**
+ * The library has verified an assertion with one of the keys that this very request got from the primary; notes which one it
+ * was, because the token will name it.
+ *
+ * @throws InvalidClientAuth when that cannot be told, when the assertion is good for too long, or its client acts as nobody.
+ */
+export function acceptAssertion(
+  authority: Authority,
+  repository: KnownRepository,
+  clientId: string,
+  claims: { exp?: unknown },
+  header: { kid?: unknown },
+): void {
+  const state = currentState();
+  const answer = state?.client?.client?.id === clientId ? state.client : undefined;
+  const keys = answer?.client?.keys ?? [];
+  const key = header.kid === undefined ? (keys.length === 1 ? keys[0] : undefined) : keys.find(({ jwk }) => jwk.kid === header.kid);
+  if (!key) throw new errors.InvalidClientAuth("the assertion does not name one of the client's keys");
+  if (typeof claims.exp !== 'number' || claims.exp > Date.now() / 1000 + maxAssertionSeconds)
+    throw new errors.InvalidClientAuth('the assertion is good for more than an hour');
+  if (!state || !answer?.subject?.enabled) throw new errors.InvalidClientAuth('the client acts as nobody');
+  const request = Provider.ctx?.req;
+  const use = { consumer: consumerOf(request?.headers ?? {}), address: authority.addressOf(request) };
+  authority.uses.record({ repositoryId: repository.id, credentialId: clientId, versionId: key.id, outcome: 'accepted', ...use });
+  state.versionId = key.id;
 }

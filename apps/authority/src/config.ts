@@ -13,6 +13,8 @@ export const configSchema = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
   /** Addresses or networks (CIDR) of the proxies in front, comma-separated: whose X-Forwarded-For is believed. */
   TRUSTED_PROXIES: z.string().optional(),
+  /** Lets the addresses that clients register be inside: for trying on one machine, never where tenants are strangers. */
+  CLIENT_ALLOW_PRIVATE_ADDRESSES: flag.default(false),
   SECRET_PEPPERS: keyRingConfig,
   KEY_ENCRYPTION_KEYS: keyRingConfig,
   AUTHORITY_URL_TEMPLATE: addressTemplate,

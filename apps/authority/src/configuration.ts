@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { errors, interactionPolicy, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
-import { everythingScope, repositoryPermissions, tenantPermissions } from '@latchkey/contracts';
+import { clientKeyAlgorithms, everythingScope, repositoryPermissions, tenantPermissions } from '@latchkey/contracts';
 import { dpopAlgorithms, type KnownRepository, type PrivateJwk } from '@latchkey/credentials';
 import type { Repository } from '@latchkey/database';
 import { consoleSlug } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
-import { openidScopes } from './clients.js';
+import { acceptAssertion, openidScopes } from './clients.js';
 import { bindToken, findAccount, forgetEnded, grantWhatIsAsked } from './grants.js';
 import type { Issuer } from './issuer.js';
 import { errorPage, signedOutPage, signOutPage } from './pages/library-pages.js';
@@ -50,13 +50,16 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
     adapter: (kind: string) => new Records(authority, repository, kind),
     jwks: { keys: keys as never },
     // No client_secret_jwt: its key would be the placeholder secret, which is the same for all.
-    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post'],
+    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    assertJwtClientAuthClaimsAndHeader: async (_ctx, claims, header, client) =>
+      acceptAssertion(authority, repository, client.clientId, claims, header),
     // Whatever signs for the repository now; discovery says the same.
     clientDefaults: { id_token_signed_response_alg: algorithm },
     enabledJWA: {
       idTokenSigningAlgValues: [algorithm],
       userinfoSigningAlgValues: [algorithm],
       dPoPSigningAlgValues: dpopAlgorithms as never,
+      clientAuthSigningAlgValues: [...clientKeyAlgorithms],
     },
     // Only the code flow (RFC 9700 §2.1.2), only with PKCE (§2.1.1), and the library takes S256 alone.
     responseTypes: ['code'],

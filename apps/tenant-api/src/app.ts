@@ -8,6 +8,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import { Problem } from '@latchkey/contracts';
 import {
   ApiKeys,
+  ClientKeys,
   Clients,
   ClientSecrets,
   CredentialCheck,
@@ -109,6 +110,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: RepositoryKeys, useValue: new RepositoryKeys(database, encryption) },
       { provide: ApiKeys, useValue: new ApiKeys(database, peppers) },
       { provide: Clients, useValue: new Clients(database, peppers) },
+      { provide: ClientKeys, useValue: new ClientKeys(database) },
       { provide: ClientSecrets, useValue: new ClientSecrets(database, peppers) },
       { provide: Users, useValue: new Users(database, peppers, urls.authorityUrls) },
       { provide: Refusals, useValue: refusals },

@@ -72,6 +72,14 @@ async function changeEverything(changes: Changes): Promise<void> {
     const rotation = await changes.make(call, `POST ${below}/clients/{clientId}/secrets/regenerate`, ofTool, { overlapSeconds: 3600 });
     await changes.make(call, `POST ${below}/clients/{clientId}/rotations/{cutoffId}/${how}`, [...ofTool, rotation.cutoff.id]);
   }
+  const jwk = {
+    kty: 'EC',
+    crv: 'P-256',
+    x: 'MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4',
+    y: '4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM',
+  };
+  const clientKey = await changes.make(call, `POST ${below}/clients/{clientId}/keys`, ofTool, { jwk });
+  await changes.make(call, `DELETE ${below}/clients/{clientId}/keys/{clientKeyId}`, [...ofTool, clientKey.id]);
   await changes.make(call, `DELETE ${below}/clients/{clientId}`, ofTool);
 
   const user = await changes.make(call, `POST ${below}/users`, ['acme'], { loginName: 'anna' });

@@ -2,9 +2,11 @@ import { Body, Controller, Delete, Get, Param, Patch, Post } from '@nestjs/commo
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import {
+  clientKeyView,
   clientView,
   consumerView,
   createClientBody,
+  createClientKeyBody,
   createdClientView,
   createSecretBody,
   newSecretView,
@@ -15,13 +17,14 @@ import {
   updateClientBody,
   updatedClientView,
   type CreateClientBody,
+  type CreateClientKeyBody,
   type CreateSecretBody,
   type RegenerateSecretBody,
   type UpdateClientBody,
 } from '@latchkey/contracts';
 import type { Actor } from '@latchkey/access';
 import { wellKnown } from '@latchkey/content';
-import { Clients, ClientSecrets } from '@latchkey/credentials';
+import { ClientKeys, Clients, ClientSecrets } from '@latchkey/credentials';
 import { CurrentActor } from './authentication.js';
 import { Route } from './describe-route.js';
 
@@ -31,6 +34,7 @@ export class ClientsController {
   constructor(
     readonly clients: Clients,
     readonly secrets: ClientSecrets,
+    readonly keys: ClientKeys,
   ) {}
 
   @Get()
@@ -151,5 +155,36 @@ export class ClientsController {
     @Param('secretId') secretId: string,
   ) {
     return this.secrets.revoke(actor, slug, clientId, secretId);
+  }
+
+  @Get(':clientId/keys')
+  @Route({
+    does: 'Lists the public keys with which a tool client proves who it is',
+    answers: z.object({ items: z.array(clientKeyView), next: z.null() }),
+  })
+  async listKeys(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('clientId') clientId: string) {
+    return { items: await this.keys.list(actor, slug, clientId), next: null };
+  }
+
+  @Post(':clientId/keys')
+  @Route({ does: 'Adds a public key to a tool client (private_key_jwt)', status: 201, answers: clientKeyView, changes: true })
+  addKey(
+    @CurrentActor() actor: Actor,
+    @Param('slug') slug: string,
+    @Param('clientId') clientId: string,
+    @Body({ schema: createClientKeyBody }) body: CreateClientKeyBody,
+  ) {
+    return this.keys.add(actor, slug, clientId, body);
+  }
+
+  @Delete(':clientId/keys/:clientKeyId')
+  @Route({ does: 'Ends one key of a tool client and its tokens now', answers: revokedSecretView, changes: true })
+  revokeKey(
+    @CurrentActor() actor: Actor,
+    @Param('slug') slug: string,
+    @Param('clientId') clientId: string,
+    @Param('clientKeyId') keyId: string,
+  ) {
+    return this.keys.revoke(actor, slug, clientId, keyId);
   }
 }

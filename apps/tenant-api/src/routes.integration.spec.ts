@@ -74,6 +74,7 @@ const fill = (route: Route) =>
     .replace('/credentials/{clientId}', `/credentials/${credential.clientId}`)
     .replace('{memberId}', member.id)
     .replace('{invitationId}', invitation.id)
+    .replace('{clientKeyId}', acme.toolClient.secret.id)
     .replace('{clientId}', acme.toolClient.clientId)
     .replace('{secretId}', acme.toolClient.secret.id)
     .replace('{keyId}', apiKey.id)
@@ -93,6 +94,9 @@ const goodBodies: Record<string, unknown> = {
   'POST /v1/repositories/{slug}/clients': { kind: 'tool', name: 'Mine' },
   'PATCH /v1/repositories/{slug}/clients/{clientId}': { name: 'Mine' },
   'POST /v1/repositories/{slug}/clients/{clientId}/secrets': {},
+  'POST /v1/repositories/{slug}/clients/{clientId}/keys': {
+    jwk: { kty: 'EC', crv: 'P-256', x: 'MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4', y: '4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM' },
+  },
   'POST /v1/repositories/{slug}/clients/{clientId}/secrets/regenerate': {},
   'POST /v1/repositories/{slug}/users/{id}/api-keys': { name: 'Mine' },
   'POST /v1/repositories/{slug}/users': { loginName: 'mallory' },

@@ -31,6 +31,8 @@ export const configSchema = z
     SECRET_PEPPERS: keyRingConfig,
     AUTHORITY_URL_TEMPLATE: addressTemplate,
     REPOSITORY_URL_TEMPLATE: addressTemplate,
+    /** Lets the addresses that clients register be inside: for trying on one machine, never where tenants are strangers. */
+    CLIENT_ALLOW_PRIVATE_ADDRESSES: flag.default(false),
     /** Lets webhooks reach loopback and private addresses: for trying on one machine, never where tenants are strangers. */
     WEBHOOK_ALLOW_PRIVATE_ADDRESSES: flag.default(false),
     /** After how many days of nothing but failures a webhook is disabled. */

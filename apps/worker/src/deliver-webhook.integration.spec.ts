@@ -296,6 +296,7 @@ describe('an event that a transaction announced', () => {
           'webhook.recover': nothing,
           'mail.send': nothing,
           'credentials.remind': nothing,
+          'client-keys.fetch': nothing,
           'signing-keys.tend': nothing,
           'records.sweep': nothing,
         };

@@ -3,7 +3,7 @@ import type { KeyRing } from '@latchkey/credentials';
 import { Webhook, WebhookDelivery, type Database, type DeliveryAttempt } from '@latchkey/database';
 import type { JobData } from '@latchkey/jobs';
 import type { Handlers } from '@latchkey/jobs/worker';
-import { describeFault, post } from './post.js';
+import { describeFault, post } from '@latchkey/runtime';
 import { giveUp, recordAttempt } from './record-attempt.js';
 
 export interface DeliveryOptions {

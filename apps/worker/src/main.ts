@@ -5,6 +5,7 @@ import { startCanary } from './canary.js';
 import { configSchema, type Config } from './config.js';
 import { deliverWebhook } from './deliver-webhook.js';
 import { createHealthServer, listen } from './health.js';
+import { fetchKeys } from './fetch-client-keys.js';
 import { folderMailer, smtpMailer, type Mailer } from './mailer.js';
 import { recoverJobs } from './recover-jobs.js';
 import { remindOfCredentials } from './reminders.js';
@@ -38,6 +39,7 @@ async function main(): Promise<void> {
       'mail.send': sendMails({ database, mailer, portalUrl: config.PORTAL_URL }),
       'webhook.recover': recoverJobs({ database, queue, log }),
       'credentials.remind': remindOfCredentials({ database, log }),
+      'client-keys.fetch': fetchKeys({ database, allowPrivateAddresses: config.CLIENT_ALLOW_PRIVATE_ADDRESSES, log }),
       'signing-keys.tend': tendKeys({ database, config, log }),
       'records.sweep': sweepRecords({ database, queue, log }),
     }),

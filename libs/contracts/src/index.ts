@@ -1,5 +1,6 @@
 export * from './audit.js';
 export * from './branding.js';
+export * from './client-keys.js';
 export * from './credentials.js';
 export * from './cutoffs.js';
 export * from './events.js';

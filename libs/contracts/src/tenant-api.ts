@@ -167,8 +167,26 @@ export const createClientBody = z.discriminatedUnion('kind', [
 ]);
 export type CreateClientBody = z.infer<typeof createClientBody>;
 
+/** An address of a client's own server that ours calls. */
+const clientServerUrl = z
+  .url({ protocol: /^https?$/ })
+  .max(2000)
+  .refine((value) => {
+    const url = URL.parse(value);
+    return isPlainText(value) && !url?.username && !url?.password && !value.includes('#');
+  }, 'must not have user info or a fragment')
+  .refine((value) => {
+    const url = URL.parse(value);
+    return url?.protocol === 'https:' || loopbackHosts.has(url?.hostname ?? '');
+  }, 'must be https (http only on loopback)')
+  .nullable();
+
 export const updateClientBody = z.strictObject({
   name: displayName.optional(),
+  jwksUri: clientServerUrl
+    .optional()
+    .describe('Where a tool publishes its public keys (RFC 7517 §5); null ends those that were found there'),
+  backchannelLogoutUri: clientServerUrl.optional().describe('Where an app is told that somebody has signed out; null for nowhere'),
   redirectUris: redirectUris.optional(),
   postLogoutRedirectUris: redirectUris.optional(),
   permissions: permissions.optional(),
@@ -184,6 +202,8 @@ export const clientView = z.object({
   postLogoutRedirectUris: z.array(z.string()),
   permissions: z.array(z.string()),
   userId: z.int().nullable(),
+  jwksUri: z.string().nullable(),
+  backchannelLogoutUri: z.string().nullable(),
   createdAt: time,
 });
 export type ClientView = z.infer<typeof clientView>;

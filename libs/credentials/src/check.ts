@@ -1,5 +1,6 @@
 import type { Environment, MemberCredentialRefusal } from '@latchkey/contracts';
 import type { Pool, StoredClientKind } from '@latchkey/database';
+import type { PublicJwk } from './client-key.js';
 
 /** What to ask about one credential. Parts that are left out are not looked at. */
 export interface Question {
@@ -48,6 +49,10 @@ export interface Answer {
     userId: number | null;
     redirectUris: string[];
     postLogoutRedirectUris: string[];
+    backchannelLogoutUri: string | null;
+    jwksUri: string | null;
+    /** The live keys of a tool, with its secrets. */
+    keys: { id: string; jwk: PublicJwk }[] | null;
     /** Life of its tokens, where the tenant's policy for its kind says one. */
     tokenSeconds: number | null;
   } | null;

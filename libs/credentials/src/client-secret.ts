@@ -164,8 +164,10 @@ export class ClientSecrets {
       const repository = await enter(tx, slug);
       await findTool(tx, repository, clientId);
       const rows: (CredentialUse & { hint: string })[] = await tx.query(
-        `SELECT u.consumer, u.address, u.version_id AS "versionId", v.hint, u.outcome, u.uses, u.first_used_at AS "firstUsedAt", u.last_used_at AS "lastUsedAt"
-         FROM credential_uses u JOIN secret_versions v ON v.repository_id = u.repository_id AND v.client_id = u.credential_id AND v.id = u.version_id
+        `SELECT u.consumer, u.address, u.version_id AS "versionId", coalesce(v.hint, k.kid, '') AS hint, u.outcome, u.uses, u.first_used_at AS "firstUsedAt", u.last_used_at AS "lastUsedAt"
+         FROM credential_uses u
+         LEFT JOIN secret_versions v ON v.repository_id = u.repository_id AND v.client_id = u.credential_id AND v.id = u.version_id
+         LEFT JOIN client_keys k ON k.repository_id = u.repository_id AND k.client_id = u.credential_id AND k.id = u.version_id
          WHERE u.repository_id = $1 AND u.credential_id = $2 ORDER BY u.last_used_at DESC LIMIT 500`,
         [repository.id, clientId],
       );

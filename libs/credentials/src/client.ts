@@ -12,6 +12,7 @@ import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access'
 import { Client, RepositoryUser, type Database, type EntityManager, type Repository } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import { insertSecret } from './client-secret.js';
+import { endKeys, liveKeys } from './client-key.js';
 import { announced, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
 import type { KeyRing } from './key-ring.js';
 import { randomText } from './plain-secret.js';
@@ -57,6 +58,10 @@ export async function endClient(tx: EntityManager, actor: Actor, client: Client)
   const generation = client.generation + 1;
   await tx.update(Client, { repositoryId, id: clientId }, { deletedAt: new Date(), generation });
   await tx.query('UPDATE secret_versions SET ended_at = now() WHERE repository_id = $1 AND client_id = $2 AND ended_at IS NULL', [
+    repositoryId,
+    clientId,
+  ]);
+  await tx.query('UPDATE client_keys SET ended_at = now() WHERE repository_id = $1 AND client_id = $2 AND ended_at IS NULL', [
     repositoryId,
     clientId,
   ]);
@@ -136,12 +141,13 @@ export class Clients {
    */
   async update(actor: Actor, slug: string, clientId: string, body: UpdateClientBody): Promise<UpdatedClientView> {
     authorize(actor, 'clients:write');
-    const { view, repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
+    const { view, repositoryId, cutoffs } = await carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
       const client = await find(tx, repository, clientId, { lock: true });
       refuseForeignMembers(client, body);
       if (body.userId !== undefined) await refuseStranger(tx, repository, body.userId);
       const cutoff = body.userId !== undefined && body.userId !== client.userId ? await endTokens(tx, client, body.userId) : undefined;
+      const keysCutoff = await this.#forgetFetchedKeys(tx, actor, client, body.jwksUri);
       const changed = Object.keys(body);
       if (changed.length > 0) await tx.update(Client, { repositoryId: repository.id, id: clientId }, body);
       const details = { changed, ...(cutoff ? { cutoffId: cutoff.id } : {}) };
@@ -152,10 +158,20 @@ export class Clients {
         targetId: clientId,
         details,
       });
-      return { view: present({ ...client, ...body }), repositoryId: repository.id, cutoff };
+      return { view: present({ ...client, ...body }), repositoryId: repository.id, cutoffs: [keysCutoff, cutoff] };
     });
-    if (!cutoff) return view;
-    return { ...view, cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
+    let last: CutoffView | undefined;
+    for (const cutoff of cutoffs)
+      if (cutoff) last = await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff);
+    return last ? { ...view, cutoff: last } : view;
+  }
+
+  /** Keys that were found at one address are not those of another: they end with it, and so do the tokens that they got. */
+  async #forgetFetchedKeys(tx: EntityManager, actor: Actor, client: Client, jwksUri: string | null | undefined) {
+    if (jwksUri === undefined || jwksUri === client.jwksUri) return undefined;
+    await tx.update(Client, { repositoryId: client.repositoryId, id: client.id }, { jwksFetchedAt: null });
+    const fetched = (await liveKeys(tx, client)).filter((key) => key.fetched);
+    return fetched.length > 0 ? endKeys(tx, actor, client, fetched) : undefined;
   }
 
   /**
@@ -204,7 +220,10 @@ async function refuseStranger(tx: EntityManager, repository: Repository, userId:
 
 /** What only the other kind of client has is a fault, not something to be dropped in silence. */
 function refuseForeignMembers(client: Client, body: UpdateClientBody): void {
-  const foreign = client.kind === 'app' ? (['permissions', 'userId'] as const) : (['redirectUris', 'postLogoutRedirectUris'] as const);
+  const foreign =
+    client.kind === 'app'
+      ? (['permissions', 'userId', 'jwksUri'] as const)
+      : (['redirectUris', 'postLogoutRedirectUris', 'backchannelLogoutUri'] as const);
   const errors = foreign
     .filter((name) => body[name] !== undefined)
     .map((name) => ({ pointer: `/${name}`, detail: `does not go with a client of kind ${client.kind}` }));
@@ -220,6 +239,8 @@ function present(client: Client): ClientView {
     postLogoutRedirectUris: client.postLogoutRedirectUris,
     permissions: client.permissions,
     userId: client.userId,
+    jwksUri: client.jwksUri,
+    backchannelLogoutUri: client.backchannelLogoutUri,
     createdAt: client.createdAt.toISOString(),
   };
 }

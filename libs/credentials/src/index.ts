@@ -17,6 +17,7 @@ export {
   type VerifiedApiKey,
 } from './api-key.js';
 export { CredentialCheck, type Answer, type CheckedSecret, type Question } from './check.js';
+export { ClientKeys, fetchClientKeys, parsePublicJwk, type PublicJwk } from './client-key.js';
 export { Clients, endClient, insertClient, newClientId } from './client.js';
 export {
   ClientSecrets,

@@ -49,6 +49,13 @@ export const catalogue = {
     firstRetrySeconds: 60,
     everySeconds: 3_600,
   },
+  /** Reads the keys that clients publish, so that one that is no longer there ends. */
+  'client-keys.fetch': {
+    data: z.strictObject({}),
+    attempts: 1,
+    firstRetrySeconds: 1,
+    everySeconds: 300,
+  },
   /** Replaces signing keys that are old enough, removes those that were, and keeps keys ready that take long to make. */
   'signing-keys.tend': {
     data: z.strictObject({}),

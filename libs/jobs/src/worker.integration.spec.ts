@@ -74,6 +74,7 @@ describe.each(redisUrl ? ['PostgreSQL', 'Redis'] : ['PostgreSQL'])('the queue on
       'webhook.recover': async () => undefined,
       'mail.send': async () => undefined,
       'credentials.remind': async () => undefined,
+      'client-keys.fetch': async () => undefined,
       'signing-keys.tend': async () => undefined,
       'records.sweep': async () => void (sweeps += 1),
     };

@@ -54,6 +54,7 @@ describe('the plan', () => {
       DATA_DIR: '/data',
       MAIL_DIR: '/data/mail',
       WEBHOOK_ALLOW_PRIVATE_ADDRESSES: 'true',
+      CLIENT_ALLOW_PRIVATE_ADDRESSES: 'true',
     });
   });
 

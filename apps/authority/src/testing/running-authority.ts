@@ -77,6 +77,8 @@ export async function startAuthority(): Promise<RunningAuthority> {
     REPOSITORY_URL_TEMPLATE: 'http://localhost:4200/{repository}',
     TENANT_API_URL: 'http://localhost:4000',
     PORTAL_URL: 'http://localhost:4000',
+    // The servers of clients are test files.
+    CLIENT_ALLOW_PRIVATE_ADDRESSES: 'true',
   });
   const options: InstallationOptions = {
     database: test.database,

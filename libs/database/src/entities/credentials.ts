@@ -58,7 +58,7 @@ export class ClientKey {
   @Column('uuid') tenantId!: string;
   /** By which an assertion names it. */
   @Column('text') kid!: string;
-  @Column('jsonb') publicJwk!: webcrypto.JsonWebKey & { kid: string; alg: string; use: string };
+  @Column('jsonb') publicJwk!: webcrypto.JsonWebKey & { kid: string; use: string };
   /** It was found at the client's address for keys, and ends when it is no longer there. */
   @Column('boolean', { default: false }) fetched!: boolean;
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { describeFault, post } from './post.js';
+import { describeFault, post, readDocument } from './outgoing.js';
 
 let asked: string[] = [];
 let server: Server;
@@ -90,5 +90,29 @@ describe('a post to an address that a customer chose', () => {
     expect(await fault(send(`https://127.0.0.1:${port}/`, { allowPrivateAddresses: true }))).toMatch(
       /^The receiver could not be reached: /,
     );
+  });
+});
+
+describe('a document at an address that a customer chose', () => {
+  const read = (path: string, more: Partial<Parameters<typeof readDocument>[0]> = {}) =>
+    readDocument({
+      url: `http://127.0.0.1:${port}${path}`,
+      headers: {},
+      timeoutMillis: 500,
+      signal: new AbortController().signal,
+      allowPrivateAddresses: true,
+      ...more,
+    });
+
+  it('is read', async () => {
+    expect(await read('/')).toBe('thanks');
+  });
+
+  it('is not read from inside, by a redirect, without end, or for longer than patience lasts', async () => {
+    await expect(read('/', { allowPrivateAddresses: false })).rejects.toThrow('is not allowed');
+    await expect(read('/moved')).rejects.toThrow('302');
+    await expect(read('/endless')).rejects.toThrow('too large');
+    await expect(read('/silent')).rejects.toMatchObject({ name: expect.stringMatching(/Abort|Timeout/) as string });
+    expect(asked).not.toContain('/elsewhere');
   });
 });
