@@ -30,6 +30,18 @@ export {
 } from './client-secret.js';
 export { CredentialRefused, suspendedBecause, type Holder } from './credential-refused.js';
 export { announced, confirmCutoff, recordCutoff, type CutoffRecord, type Ended, type PendingCutoff } from './cutoff.js';
+export {
+  assertionOptions,
+  parseAssertion,
+  registrationOptions,
+  userHandle,
+  verifyAssertion,
+  verifyRegistration,
+  type NewPasskey,
+  type RelyingParty,
+} from './factors/passkey.js';
+export { hashRecoveryCode, isRecoveryCode, newRecoveryCodes } from './factors/recovery-code.js';
+export { newTotpSecret, spellTotpSecret, totpStep, totpUri } from './factors/totp.js';
 export { KeyRing, keyRingConfig } from './key-ring.js';
 export { dpopAlgorithms, DpopProofs, type PresentedProof } from './dpop.js';
 export { hashPassword, verifyPassword } from './password.js';
