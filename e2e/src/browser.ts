@@ -37,5 +37,5 @@ export async function openContext(browser: Browser): Promise<BrowserContext> {
 export async function submitSignIn(page: Page, login: string, password: string): Promise<void> {
   await page.getByLabel('User name or e-mail').fill(login);
   await page.getByLabel('Password').fill(password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
 }

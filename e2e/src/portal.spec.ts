@@ -62,10 +62,10 @@ describe('the portal', () => {
     await page.getByLabel('Password again').fill(password);
     await page.getByRole('button').click();
     await page.getByRole('link', { name: 'Go to the portal' }).click();
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.getByLabel('User name or e-mail').fill('olga');
     await page.getByLabel('Password').fill(password);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.getByText('Create your first repository').waitFor();
   });
 
@@ -144,7 +144,7 @@ describe('the portal', () => {
   it('signs out at the authority too', async () => {
     await page.getByRole('banner').getByRole('button', { name: /Olga/ }).click();
     await page.getByRole('menuitem', { name: 'Sign out' }).click();
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
     await page.getByLabel('Password').waitFor();
   });
 

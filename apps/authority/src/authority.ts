@@ -3,7 +3,7 @@ import proxyAddress from 'proxy-addr';
 import { CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier, UseRecorder, type KeyRing } from '@latchkey/credentials';
 import { connectForChecks, Database } from '@latchkey/database';
 import type { AddressTemplate, Logger } from '@latchkey/runtime';
-import { audienceOf, Invitations, Refusals } from '@latchkey/tenancy';
+import { audienceOf, Invitations, Refusals, SecondFactors } from '@latchkey/tenancy';
 import type { Config } from './config.js';
 import { Guessing } from './guessing.js';
 
@@ -15,6 +15,7 @@ export interface Authority {
   keys: SigningKeys;
   verifier: TokenVerifier;
   invitations: Invitations;
+  secondFactors: SecondFactors;
   uses: UseRecorder;
   guessing: Guessing;
   /** Who was not let in, for the audit trail. */
@@ -53,6 +54,7 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
     keys,
     verifier: new TokenVerifier({ check, keys, issuerOf: (slug) => addresses.of(slug), audienceOf: audience }),
     invitations: new Invitations(database, peppers),
+    secondFactors: new SecondFactors({ database, peppers, encryption }),
     uses,
     guessing: new Guessing(),
     refusals,

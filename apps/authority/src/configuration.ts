@@ -5,6 +5,7 @@ import { dpopAlgorithms, type KnownRepository, type PrivateJwk } from '@latchkey
 import type { Repository } from '@latchkey/database';
 import { consoleSlug } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
+import { acrValues, stepUpChecks } from './authentication-context.js';
 import { acceptAssertion, openidScopes } from './clients.js';
 import { bindToken, findAccount, forgetEnded, grantWhatIsAsked } from './grants.js';
 import type { Issuer } from './issuer.js';
@@ -44,7 +45,11 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
   const ended = new interactionPolicy.Check('account_ended', 'End-User authentication is required', 'login_required', (ctx) =>
     forgetEnded(issuer.provider, ctx),
   );
-  policy.get('login')?.checks.add(ended);
+  const checks = policy.get('login')?.checks;
+  checks?.add(ended);
+  checks?.remove('essential_acrs');
+  checks?.remove('essential_acr');
+  for (const check of stepUpChecks(authority, issuer)) checks?.add(check);
 
   return {
     adapter: (kind: string) => new Records(authority, repository, kind),
@@ -65,8 +70,10 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
     responseTypes: ['code'],
     pkce: { required: () => true },
     scopes: allScopes(repository).split(' '),
+    acrValues,
     discovery: { ui_locales_supported: languageTags },
-    claims: { openid: ['sub'], profile: ['name', 'preferred_username'], email: ['email', 'email_verified'] },
+    // How somebody signed in is in every ID token.
+    claims: { openid: ['sub', 'acr', 'amr'], profile: ['name', 'preferred_username'], email: ['email', 'email_verified'] },
     // Paths that existing clients have built in.
     routes: {
       authorization: '/connect/authorize',

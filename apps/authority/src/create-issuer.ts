@@ -17,9 +17,15 @@ export async function createIssuer(authority: Authority, repository: KnownReposi
     authority.keys.privateKeys(repository, authority.encryption),
   ]);
   const url = authority.addresses.of(repository.slug);
-  const until = Date.now() + keys.forMillis;
-  const brand = brandOf(row.settings.branding, url);
-  const issuer: Issuer = { repository, name: row.name, brand, url, until, provider: undefined as never };
+  const issuer: Issuer = {
+    repository,
+    name: row.name,
+    brand: brandOf(row.settings.branding, url),
+    url,
+    secondFactor: row.settings.secondFactor ?? 'optional',
+    until: Date.now() + keys.forMillis,
+    provider: undefined as never,
+  };
   const provider = new Provider(url, configuration(authority, issuer, row, keys.jwks));
   issuer.provider = provider;
 

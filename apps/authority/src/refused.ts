@@ -19,6 +19,11 @@ const refusals = new Set([
 
 /** A wrong user name or password. What was typed is not in it: people type passwords into the wrong field. */
 export function refusedSignIn(repository: KnownRepository, { userId }: RefusedSignIn, call: Call): Refusal {
+  return refusedFactor(repository, userId, 'wrong user name or password', call);
+}
+
+/** Somebody who has not proved who they are. @param userId null when it is nobody who is known. */
+export function refusedFactor(repository: KnownRepository, userId: number | null, reason: string, call: Call): Refusal {
   const isConsole = repository.slug === consoleSlug;
   return {
     action: 'sign-in.refused',
@@ -26,7 +31,7 @@ export function refusedSignIn(repository: KnownRepository, { userId }: RefusedSi
     repositoryId: repository.id,
     by: { kind: 'unknown', id: null },
     target: { kind: 'user', id: userId === null ? 'unknown' : String(userId) },
-    reason: 'wrong user name or password',
+    reason,
     call,
   };
 }

@@ -72,6 +72,13 @@ export const createRepositoryBody = z.strictObject({
 });
 export type CreateRepositoryBody = z.infer<typeof createRepositoryBody>;
 
+/** Whether users who signed in with a password prove a second factor: if they have one, always, or never. */
+export const secondFactorModes = ['optional', 'forced', 'disabled'] as const;
+export type SecondFactorMode = (typeof secondFactorModes)[number];
+const secondFactor = z
+  .enum(secondFactorModes)
+  .describe('A second factor after the password: for users who have one, for all (who has none sets one up), or for none');
+
 export const updateRepositoryBody = z.strictObject({
   name: displayName.optional(),
   allowedOrigins: z.array(originSchema).max(100).optional().describe('Origins whose pages may call the repository API'),
@@ -91,6 +98,7 @@ export const updateRepositoryBody = z.strictObject({
     .optional()
     .describe('From signing in to the moment the authority asks for it again, however often it was used meanwhile'),
   signingAlgorithm: z.enum(signingAlgorithms).optional().describe('Of tokens; RS256 for clients that know nothing else'),
+  secondFactor: secondFactor.optional(),
 });
 export type UpdateRepositoryBody = z.infer<typeof updateRepositoryBody>;
 
@@ -113,6 +121,7 @@ export const repositoryView = z.object({
   refreshTokenSeconds: z.int(),
   sessionSeconds: z.int(),
   signingAlgorithm: z.enum(signingAlgorithms),
+  secondFactor,
   createdAt: time,
 });
 export type RepositoryView = z.infer<typeof repositoryView>;
@@ -331,6 +340,7 @@ export const updateTenantBody = z.strictObject({
   name: displayName.optional(),
   webhook: webhookSetting.nullable().optional().describe('Where signed events go; null ends them'),
   memberCredentials: memberCredentialPolicy.partial().optional().describe('What is not named stays as it is'),
+  mfaEnforced: z.boolean().optional().describe('Whether every member must prove a second factor when signing in'),
 });
 export type UpdateTenantBody = z.infer<typeof updateTenantBody>;
 

@@ -20,6 +20,15 @@ export { Members } from './members.js';
 export { Refusals, type Refusal } from './refusals.js';
 export { remind, type Reminded } from './reminders.js';
 export { provision, Repositories, type Blueprint, type RepositoriesOptions } from './repositories.js';
+export {
+  hasFactor,
+  SecondFactors,
+  type AddedFactor,
+  type CheckedCode,
+  type FactorsOfUser,
+  type KnownPasskey,
+  type ProvedPasskey,
+} from './second-factors.js';
 export { TenantCredentials } from './tenant-credentials.js';
 export { recordSignIn } from './sign-ins.js';
 export { Tenants } from './tenants.js';

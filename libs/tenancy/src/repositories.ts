@@ -288,6 +288,7 @@ export class Repositories {
       repositoryUrl: this.#options.repositoryUrls.of(row.slug),
       appClient: { clientId: appClient.id, redirectUris: appClient.redirectUris },
       toolClient: { clientId: toolClient.id },
+      secondFactor: 'optional',
       ...row.settings,
       branding: presentBranding(row.settings.branding, this.#options.authorityUrls.of(row.slug)),
       createdAt: row.createdAt.toISOString(),

@@ -25,7 +25,7 @@ export class Tenants {
    */
   async update(
     actor: Actor,
-    { name, webhook, memberCredentials }: UpdateTenantBody,
+    { name, webhook, memberCredentials, mfaEnforced }: UpdateTenantBody,
   ): Promise<TenantView & { webhookSigningSecret?: string }> {
     authorize(actor, 'tenant:write');
     return carryOut(
@@ -33,18 +33,18 @@ export class Tenants {
       actor,
       async (tx) => {
         if (name !== undefined) await tx.update(Tenant, { id: actor.tenantId }, { name });
-        if (memberCredentials) await changePolicy(tx, actor.tenantId, memberCredentials);
+        if (memberCredentials || mfaEnforced !== undefined) await changeSettings(tx, actor.tenantId, { memberCredentials, mfaEnforced });
         const present = webhook === null ? await findTenantWide(tx, actor.tenantId, { lock: true }) : null;
         if (present) await removeWebhook(tx, present);
         const webhookSigningSecret = webhook ? await this.#webhooks.setTenantWide(tx, actor.tenantId, webhook.url) : undefined;
-        const changed = Object.entries({ name, webhook, memberCredentials }).flatMap(([member, value]) =>
+        const changed = Object.entries({ name, webhook, memberCredentials, mfaEnforced }).flatMap(([member, value]) =>
           value === undefined ? [] : [member],
         );
         await audit(tx, actor, {
           action: 'tenant.updated',
           targetKind: 'tenant',
           targetId: actor.tenantId,
-          details: { changed, ...(memberCredentials ? { memberCredentials } : {}) },
+          details: { changed, ...(memberCredentials ? { memberCredentials } : {}), ...(mfaEnforced === undefined ? {} : { mfaEnforced }) },
         });
         return { ...(await view(tx, actor.tenantId)), ...(webhookSigningSecret ? { webhookSigningSecret } : {}) };
       },
@@ -65,12 +65,17 @@ async function view(tx: EntityManager, tenantId: string): Promise<TenantView> {
   };
 }
 
-/** Credentials that the new policy forbids are dead when this commits: every check asks for the policy. */
-async function changePolicy(
+/** Credentials that the new settings forbid are dead when this commits: every check asks for them. */
+async function changeSettings(
   tx: EntityManager,
   tenantId: string,
-  change: NonNullable<UpdateTenantBody['memberCredentials']>,
+  { memberCredentials, mfaEnforced }: Pick<UpdateTenantBody, 'memberCredentials' | 'mfaEnforced'>,
 ): Promise<void> {
   const settings = await holdTenant(tx, tenantId);
-  await tx.update(Tenant, { id: tenantId }, { settings: { ...settings, memberCredentials: { ...settings.memberCredentials, ...change } } });
+  const changed = {
+    ...settings,
+    ...(memberCredentials ? { memberCredentials: { ...settings.memberCredentials, ...memberCredentials } } : {}),
+    ...(mfaEnforced === undefined ? {} : { mfaEnforced }),
+  };
+  await tx.update(Tenant, { id: tenantId }, { settings: changed });
 }

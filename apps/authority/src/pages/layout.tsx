@@ -75,6 +75,7 @@ export interface FieldProps {
   autofocus?: boolean;
   required?: boolean;
   minLength?: number;
+  inputMode?: 'numeric';
 }
 
 export function Field({
@@ -88,6 +89,7 @@ export function Field({
   autofocus = false,
   required = true,
   minLength,
+  inputMode,
 }: FieldProps) {
   const described = [hint ? `${name}-hint` : '', faulty ? 'fault' : ''].filter(Boolean).join(' ');
   return (
@@ -104,6 +106,7 @@ export function Field({
         spellcheck={false}
         required={required}
         minLength={minLength}
+        inputMode={inputMode}
         maxLength={256}
         autofocus={autofocus}
         aria-invalid={faulty || undefined}

@@ -1,11 +1,12 @@
 import { Fault, Field, page, Sentence, type Look } from './layout.js';
+import { PasskeyForm, type PasskeyOptions } from './passkey-script.js';
 
 /** Asks for a person's user name and password, and says for which app and repository. */
 export function signInPage(
   look: Look,
-  { app, action, name, fault }: { app: string; action: string; name?: string; fault?: string },
+  { app, action, name, fault, passkey }: { app: string; action: string; name?: string; fault?: string; passkey: PasskeyOptions },
 ): string {
-  const { signIn } = look.language.texts;
+  const { signIn, factors } = look.language.texts;
   const faulty = Boolean(fault);
   return page(look, {
     title: signIn.title,
@@ -17,7 +18,7 @@ export function signInPage(
         </p>
         <form method="post" action={action}>
           <Fault>{fault}</Fault>
-          <Field label={signIn.login} name="login" value={name} autocomplete="username" faulty={faulty} autofocus={!name} />
+          <Field label={signIn.login} name="login" value={name} autocomplete="username webauthn" faulty={faulty} autofocus={!name} />
           <Field
             label={signIn.password}
             name="password"
@@ -31,6 +32,11 @@ export function signInPage(
             {signIn.cancel}
           </button>
         </form>
+        <PasskeyForm {...passkey} action={action} fault={factors.faults.passkeyAlone} autofill>
+          <button type="submit" class="quiet">
+            {factors.passkeyInstead}
+          </button>
+        </PasskeyForm>
       </>
     ),
   });

@@ -26,6 +26,13 @@ button, .button { display: block; width: 100%; min-height: 2.75rem; padding: 0.5
 button.quiet { margin-top: 0.75rem; background: transparent; color: var(--accent); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 code { font-size: 0.875rem; }
+form + form, form + details, details + form { margin-top: 0.75rem; }
+form + form button.quiet, details + form button.quiet { margin-top: 0; }
+details summary { padding: 0.625rem 0; color: var(--accent); font-weight: 600; text-align: center; cursor: pointer; }
+.qr { display: block; width: 100%; max-width: 15rem; margin: 0 auto 1rem; border-radius: 0.5rem; }
+.secret { margin: 0.25rem 0 1.25rem; }
+.codes { columns: 2; margin: 0 0 1.5rem; padding-left: 2rem; line-height: 2; }
+.codes code { font-size: 1rem; }
 `;
 
 /** How a Content-Security-Policy names the one stylesheet that pages may have (CSP Level 3 §2.3.1). */

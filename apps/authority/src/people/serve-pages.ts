@@ -3,6 +3,7 @@ import type { Authority } from '../authority.js';
 import type { Issuer } from '../issuer.js';
 import { serveInvitation } from './invitation.js';
 import { serveLogo } from './logo.js';
+import { serveEnrolment, serveProof, serveRecoveryCodes } from './second-factor.js';
 import { serveSignIn } from './sign-in.js';
 import { Visit } from './visit.js';
 
@@ -12,6 +13,9 @@ import { Visit } from './visit.js';
  */
 const pages: [path: RegExp, serve: (visit: Visit, ...caught: string[]) => Promise<void>][] = [
   [/^\/interaction\/([\w-]{1,64})$/, serveSignIn],
+  [/^\/interaction\/([\w-]{1,64})\/factor$/, serveProof],
+  [/^\/interaction\/([\w-]{1,64})\/enrol$/, serveEnrolment],
+  [/^\/interaction\/([\w-]{1,64})\/codes$/, serveRecoveryCodes],
   [/^\/invitation\/([0-9A-Za-z]{43})$/, serveInvitation],
   [/^\/branding\/logo\/([0-9a-f]{32})$/, serveLogo],
 ];

@@ -1,27 +1,34 @@
-import { signIn, type SignedIn } from '@latchkey/credentials';
-import { recordSignIn } from '@latchkey/tenancy';
-import { errors } from 'oidc-provider';
-import { formTarget, pageHeaders } from '../pages/headers.js';
+import { signIn } from '@latchkey/credentials';
+import { pageHeaders } from '../pages/headers.js';
+import { passkeyScriptHash } from '../pages/passkey-script.js';
 import { signInPage } from '../pages/sign-in.js';
-import { refusedSignIn } from '../refused.js';
+import { refusedFactor, refusedSignIn } from '../refused.js';
+import { completeSignIn, offerPasskey, provePasskeyAlone } from './second-factor.js';
 import type { Visit } from './visit.js';
+import { waitingApp } from './waiting-app.js';
 
 /** Signs a person in whom an app has sent: `/interaction/<uid>`. */
 export async function serveSignIn(visit: Visit, uid: string): Promise<void> {
-  const { authority, issuer, request, response } = visit;
-  const interaction = await waitingApp(visit, uid);
-  if (!interaction) return visit.say(400, visit.texts.problem.startAgain);
-  const { app, hint, headers } = interaction;
-  const show = (status: number, form: { name?: string; fault?: string }) =>
-    visit.send(status, signInPage(visit.look, { app, action: visit.path(`/interaction/${uid}`), ...form }), headers);
+  const { authority, issuer } = visit;
+  const waiting = await waitingApp(visit, uid);
+  if (!waiting) return visit.say(400, visit.texts.problem.startAgain);
+  const { app, hint, formTargets } = waiting;
+  const show = async (status: number, form: { name?: string; fault?: string }) => {
+    const passkey = await offerPasskey(visit, uid);
+    const html = signInPage(visit.look, { app, action: visit.path(`/interaction/${uid}`), passkey, ...form });
+    visit.send(status, html, pageHeaders(visit.look.brand, { formTargets, script: passkeyScriptHash }));
+  };
 
   if (!visit.posted) return show(200, hint ? { name: hint } : {});
   const form = await visit.form();
-  if (form.get('cancel'))
-    return issuer.provider.interactionFinished(request, response, {
-      error: 'access_denied',
-      error_description: 'The person cancelled',
-    });
+  if (form.get('cancel')) return waiting.cancel();
+  const answer = form.get('passkey');
+  if (answer) {
+    const proved = await provePasskeyAlone(visit, uid, answer);
+    if (proved) return completeSignIn(visit, proved, proved.amr);
+    authority.refusals.record(refusedFactor(issuer.repository, null, 'wrong passkey', visit.call));
+    return show(401, { fault: visit.texts.factors.faults.passkeyAlone });
+  }
   const name = form.get('login')?.trim() ?? '';
   const person = await signIn(authority.database, issuer.repository, name, form.get('password') ?? '');
   if ('refused' in person) {
@@ -31,35 +38,4 @@ export async function serveSignIn(visit: Visit, uid: string): Promise<void> {
   return completeSignIn(visit, person, ['pwd']);
 }
 
-/** The request of the app that this browser was sent with, if it is the one that the address names. */
-export async function waitingApp(visit: Visit, uid: string) {
-  const { provider } = visit.issuer;
-  const interaction = await provider.interactionDetails(visit.request, visit.response).catch((error: unknown) => {
-    if (error instanceof errors.SessionNotFound) return undefined;
-    throw error;
-  });
-  // The cookie names the interaction; an address that names another was made up or belongs to another window.
-  if (!interaction || interaction.uid !== uid || interaction.prompt.name !== 'login') return undefined;
-  const { client_id, redirect_uri, login_hint, ui_locales } = interaction.params as Record<string, string | undefined>;
-  visit.prefer(ui_locales);
-  const target = URL.parse(redirect_uri ?? '');
-  const client = await provider.Client.find(client_id ?? '');
-  return {
-    app: client?.clientName ?? visit.texts.signIn.anApp,
-    hint: login_hint,
-    headers: pageHeaders(visit.look.brand, { formTargets: target ? formTarget(target) : '' }),
-  };
-}
-
-/**
- * Sends a person who has proved who they are back to the app.
- *
- * @param amr how they did (RFC 8176 §2)
- */
-export async function completeSignIn(visit: Visit, person: SignedIn, amr: string[]): Promise<void> {
-  const { authority, issuer, request, response } = visit;
-  await recordSignIn(authority.database, issuer.repository, person.userId, visit.call);
-  const login = { accountId: String(person.userId), amr };
-  // The session will be bound to the generation that the password belonged to (see records.ts).
-  return issuer.provider.interactionFinished(request, response, { login, generation: person.generation } as never);
-}
+export { completeSignIn, waitingApp };

@@ -12,12 +12,14 @@ import {
   SecretVersion,
   SigningKey,
 } from './credentials.js';
+import { FactorGuesses, Passkey, RecoveryCode, TotpSecret } from './factors.js';
 import { CanaryRun, CutoffReport, Node } from './proof.js';
 import { Mail, OutboxRow, Webhook, WebhookDelivery } from './propagation.js';
 import { AuditEvent, IdempotencyKey, Invitation, Member, Reminder, Repository, RepositoryLogo, RepositorySlug, Tenant } from './tenancy.js';
 
 export * from './content.js';
 export * from './credentials.js';
+export * from './factors.js';
 export * from './proof.js';
 export * from './propagation.js';
 export * from './tenancy.js';
@@ -36,6 +38,7 @@ export const entities = [
   CredentialUse,
   Cutoff,
   CutoffReport,
+  FactorGuesses,
   IdempotencyKey,
   Invitation,
   Mail,
@@ -43,7 +46,9 @@ export const entities = [
   Node,
   OidcRecord,
   OutboxRow,
+  Passkey,
   PreparedKey,
+  RecoveryCode,
   Reminder,
   Repository,
   RepositoryLogo,
@@ -53,6 +58,7 @@ export const entities = [
   SecretVersion,
   SigningKey,
   Tenant,
+  TotpSecret,
   Webhook,
   WebhookDelivery,
 ];

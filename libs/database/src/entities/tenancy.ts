@@ -1,5 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { Environment, MemberCredentialPolicy, Role } from '@latchkey/contracts';
+import type { Environment, MemberCredentialPolicy, Role, SecondFactorMode } from '@latchkey/contracts';
 
 /** Settings of a tenant that are not columns of their own. */
 export interface TenantSettings {
@@ -50,6 +50,8 @@ export interface RepositorySettings {
   sessionSeconds: number;
   /** Of the key that signs tokens. */
   signingAlgorithm: 'ES256' | 'RS256';
+  /** `optional` if absent. */
+  secondFactor?: SecondFactorMode;
 }
 
 @Entity('repositories')

@@ -11,6 +11,41 @@ export const de: Texts = {
     cancel: 'Abbrechen',
     wrong: 'Benutzername oder Passwort ist falsch.',
   },
+  factors: {
+    passkeyInstead: 'Mit Passkey anmelden',
+    passkeyName: 'Passkey',
+    prove: {
+      title: 'Noch ein Schritt',
+      submit: 'Weiter',
+      passkey: 'Passkey verwenden',
+      recovery: 'Wiederherstellungscode verwenden',
+    },
+    code: { label: 'Code', hint: 'Die sechs Ziffern, die Ihre Authenticator-App gerade zeigt.' },
+    recovery: { label: 'Wiederherstellungscode', hint: 'Einer der zehn Codes, die Sie erhalten haben. Er gilt einmal.' },
+    enrol: {
+      title: 'Zweiten Faktor einrichten',
+      why: (repository, app) => ['', repository, ' verlangt mehr als ein Passwort, bevor es weitergeht zu ', app, '.'],
+      scan: 'Scannen Sie dieses Bild mit einer Authenticator-App auf Ihrem Telefon.',
+      picture: 'QR-Code für eine Authenticator-App. Sein Inhalt steht darunter als Text.',
+      type: 'Oder geben Sie diesen Schlüssel in die App ein:',
+      submit: 'Einrichten',
+      passkey: 'Stattdessen einen Passkey verwenden',
+    },
+    codes: {
+      title: 'Ihre Wiederherstellungscodes',
+      keep: 'Wenn Sie Telefon oder Passkey verlieren, kommen Sie mit jedem dieser Codes einmal hinein. Bewahren Sie sie bei Ihren wichtigen Unterlagen auf: Sie werden nicht noch einmal gezeigt.',
+      shown:
+        'Ihre Wiederherstellungscodes wurden einmal gezeigt. Wenn Sie sie nicht aufbewahrt haben, erzeugen Sie auf Ihrer Kontoseite neue.',
+      submit: 'Ich habe sie aufbewahrt',
+    },
+    faults: {
+      wrong: 'Dieser Code ist falsch oder wurde schon benutzt. Warten Sie auf den nächsten.',
+      wait: (minutes) =>
+        `Zu viele falsche Codes. Versuchen Sie es in ${minutes === 1 ? 'einer Minute' : `${minutes} Minuten`} noch einmal.`,
+      passkey: 'Das hat nicht geklappt. Versuchen Sie es noch einmal oder wählen Sie einen anderen Weg.',
+      passkeyAlone: 'Kein Passkey wurde angenommen. Versuchen Sie es noch einmal oder melden Sie sich mit Ihrem Passwort an.',
+    },
+  },
   invitation: {
     setPassword: { title: 'Passwort festlegen', submit: 'Passwort festlegen' },
     createAccount: { title: 'Konto anlegen', submit: 'Konto anlegen' },
