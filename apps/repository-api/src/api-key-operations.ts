@@ -1,5 +1,5 @@
 import { createApiKeyBody, Problem, repositoryPermissions, type ApiKeyView, type CreateApiKeyBody } from '@latchkey/contracts';
-import { InsufficientScope, readNode, wellKnown, type PermittedEntity } from '@latchkey/content';
+import { InsufficientScope, isAdministrator, readNode, type PermittedEntity } from '@latchkey/content';
 import { endApiKeys, findApiKey, insertApiKey, listApiKeys } from '@latchkey/credentials';
 import type { EntityManager } from '@latchkey/database';
 import { json, noContent } from './answer.js';
@@ -33,6 +33,9 @@ const createApiKey: Operation = {
   run: async (call) => {
     requireManagement(call);
     const body = readNewKey(call);
+    // Whoever makes a key cannot make one that may be used for more than its own credential.
+    const beyond = body.permissions.find((permission) => !call.request.caller.permissions.has(permission));
+    if (beyond) throw new InsufficientScope(beyond);
     return call.request.write(async (tx) => {
       const user = await readUser(tx, call);
       if (!mayManage(call, user)) throw forbidden();
@@ -75,8 +78,8 @@ const deleteApiKeys: Operation = {
     const { request } = call;
     const cutoff = await request.write(async (tx) => {
       const bound = await readNode(tx, request.caller, call.address);
-      const root = await readNode(tx, request.caller, { id: wellKnown.root });
-      if (!root.permissions.has('Save')) throw new ODataFault(403, 'Forbidden', 'Only administrators may delete all API keys.');
+      if (!(await isAdministrator(tx, request.caller)))
+        throw new ODataFault(403, 'Forbidden', 'Only administrators may delete all API keys.');
       if (bound.type !== 'User' && bound.type !== 'PortalRoot') throw onlyOn('a user or the root');
       const { tenantId, repositoryId } = ownerOf(call, 0);
       return endApiKeys(tx, request.actor, { tenantId, repositoryId, ...(bound.type === 'User' ? { userId: bound.id } : {}) });
@@ -110,7 +113,7 @@ function ownerOf({ request }: OperationCall, userId: number) {
 function readNewKey(call: OperationCall): CreateApiKeyBody {
   const parsed = createApiKeyBody.safeParse({
     name: parameter(call, 'name') ?? 'API key',
-    permissions: parameter(call, 'permissions') ?? repositoryPermissions,
+    permissions: parameter(call, 'permissions') ?? repositoryPermissions.filter((one) => call.request.caller.permissions.has(one)),
     expiresAt: parameter(call, 'expirationDate'),
   });
   if (parsed.success) return parsed.data;

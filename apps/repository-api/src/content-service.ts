@@ -114,7 +114,8 @@ export class ContentService {
         throw new ODataFault(405, 'IllegalInvoke', `${operation.name} changes something: call it with POST.`, { allow: 'POST' });
       }
       requireMethod(request, 'GET', 'POST');
-      return operation.run({ request, address, authorityUrls: this.#options.authorityUrls, peppers: this.#options.peppers });
+      const { authorityUrls, repositoryUrls, peppers } = this.#options;
+      return operation.run({ request, address, authorityUrls, repositoryUrls, peppers });
     }
     if (request.method === 'GET') {
       const entity = await request.read((tx) => readNode(tx, request.caller, address));

@@ -19,7 +19,8 @@ export interface OperationCall {
   /** What it was called on. Nobody has looked yet whether that is there. */
   address: Address;
   authorityUrls: AddressTemplate;
-  /** Under which API keys are hashed. */
+  repositoryUrls: AddressTemplate;
+  /** Under which API keys and secrets are hashed. */
   peppers: KeyRing;
 }
 

@@ -10,6 +10,7 @@ import {
 } from '@latchkey/content';
 import { Client } from '@latchkey/database';
 import { apiKeyOperations } from './api-key-operations.js';
+import { clientOperations } from './client-operations.js';
 import { errorBody, faultOf, json, plain } from './answer.js';
 import { present } from './entities.js';
 import { badRequest } from './odata/fault.js';
@@ -171,9 +172,17 @@ function itemError(item: string | number, error: unknown) {
 }
 
 const operations = new Map<string, Operation>(
-  [getCurrentUser, getSchema, getRepositoryType, getClientRequestParameters, hasPermission, actions, deleteBatch, ...apiKeyOperations].map(
-    (operation) => [operation.name.toLowerCase(), operation],
-  ),
+  [
+    getCurrentUser,
+    getSchema,
+    getRepositoryType,
+    getClientRequestParameters,
+    hasPermission,
+    actions,
+    deleteBatch,
+    ...apiKeyOperations,
+    ...clientOperations,
+  ].map((operation) => [operation.name.toLowerCase(), operation]),
 );
 
 /** The operation of this name in any case. */

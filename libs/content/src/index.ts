@@ -2,6 +2,7 @@ export { builtInTypes } from './built-in-types.js';
 export { InsufficientScope, readablePart, visitor, type Caller } from './caller.js';
 export { ContentTypes, type ContentTypeDefinition, type FieldDefinition, type FieldKind, type FieldValue } from './content-types.js';
 export { comparisons, textTests, type Comparison, type Expression, type Literal, type Order, type TextTest } from './filter.js';
+export { isAdministrator } from './groups.js';
 export { type ContentEntity, type PermittedEntity } from './node.js';
 export { permissionNames, type ContentPermissionName } from './permissions.js';
 export {

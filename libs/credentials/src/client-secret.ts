@@ -113,16 +113,18 @@ export async function insertSecret(
 /**
  * Makes a new secret and ends the earlier ones, in a transaction that holds the client's row, with cut-off and audit. Every
  * kind of client secret is regenerated here. The event is the caller's, since each kind has its own.
+ *
+ * @param options.only ends this version alone, so that the client's other secrets go on working.
  */
 export async function regenerateSecret(
   tx: EntityManager,
   peppers: KeyRing,
   actor: Actor,
   owner: SecretOwner,
-  { overlapSeconds, end }: { overlapSeconds: number; end: Date | null },
+  { overlapSeconds, end, only }: { overlapSeconds: number; end: Date | null; only?: string },
 ): Promise<{ secret: NewSecretView; cutoff: PendingCutoff }> {
   const { repositoryId, tenantId, clientId } = owner;
-  const secretVersionIds = await endLiveVersions(tx, owner, overlapSeconds);
+  const secretVersionIds = await endLiveVersions(tx, owner, overlapSeconds, only);
   const secret = await insertSecret(tx, peppers, owner, end);
   const repository = { id: repositoryId, tenantId };
   const cutoff = await recordCutoff(tx, repository, {
@@ -135,6 +137,73 @@ export async function regenerateSecret(
   const details = { clientId, overlapSeconds, cutoffId: cutoff.id };
   await audit(tx, actor, { action: 'secret.regenerated', repositoryId, targetKind: 'secret', targetId: secret.id, details });
   return { secret, cutoff };
+}
+
+/**
+ * Adds a secret to a tool client beside those that are alive, with audit and event. The caller has authorised the act.
+ *
+ * @throws Problem `not-found` when there is no such tool client; `secret-limit` when it has ten live secrets.
+ */
+export async function addSecret(
+  tx: EntityManager,
+  peppers: KeyRing,
+  actor: Actor,
+  owner: SecretOwner,
+  expiresAt: Date | null,
+): Promise<NewSecretView> {
+  refusePast(expiresAt);
+  await lockTool(tx, owner);
+  if ((await liveVersions(tx, owner)).length >= maxLiveSecrets) {
+    throw new Problem('secret-limit', `A client may have ${maxLiveSecrets} live secrets, and this one has. Revoke one first.`);
+  }
+  const secret = await insertSecret(tx, peppers, owner, expiresAt);
+  const { repositoryId, tenantId, clientId } = owner;
+  await audit(tx, actor, { action: 'secret.created', repositoryId, targetKind: 'secret', targetId: secret.id, details: { clientId } });
+  await announce(tx, tenantId, 'client.secret.created', { repositoryId, clientId, secretId: secret.id });
+  return secret;
+}
+
+/**
+ * Regenerates the secret of a tool client, with cut-off, audit and event. The caller has authorised the act and confirms the
+ * cut-off after the commit.
+ *
+ * @throws Problem `not-found` when there is no such tool client.
+ */
+export async function regenerateToolSecret(
+  tx: EntityManager,
+  peppers: KeyRing,
+  actor: Actor,
+  owner: SecretOwner,
+  wish: { overlapSeconds: number; end: Date | null; only?: string },
+): Promise<{ secret: NewSecretView; cutoff: PendingCutoff }> {
+  await lockTool(tx, owner);
+  const { secret, cutoff } = await regenerateSecret(tx, peppers, actor, owner, wish);
+  const { repositoryId, tenantId, clientId } = owner;
+  await announce(tx, tenantId, 'client.secret.regenerated', { repositoryId, clientId, secretId: secret.id, ...announced(cutoff) });
+  return { secret, cutoff };
+}
+
+/**
+ * Ends one secret of a tool client, with cut-off, audit and event. The caller has authorised the act and confirms the cut-off
+ * after the commit.
+ *
+ * @throws Problem `not-found` when there is no such tool client or secret.
+ */
+export async function revokeSecret(tx: EntityManager, actor: Actor, owner: SecretOwner, secretId: string): Promise<PendingCutoff> {
+  const { repositoryId, tenantId, clientId } = owner;
+  await lockTool(tx, owner);
+  if (!isId(secretId)) throw new Problem('not-found', 'The client has no such secret.');
+  const [, ended] = (await tx.query(
+    'UPDATE secret_versions SET ended_at = coalesce(ended_at, now()) WHERE repository_id = $1 AND client_id = $2 AND id = $3',
+    [repositoryId, clientId, secretId],
+  )) as [unknown, number];
+  if (ended === 0) throw new Problem('not-found', 'The client has no such secret.');
+  const repository = { id: repositoryId, tenantId };
+  const cutoff = await recordCutoff(tx, repository, { kind: 'secret.revoked', clientId, ended: { secretVersionIds: [secretId] } });
+  const details = { clientId, cutoffId: cutoff.id };
+  await audit(tx, actor, { action: 'secret.revoked', repositoryId, targetKind: 'secret', targetId: secretId, details });
+  await announce(tx, tenantId, 'client.secret.revoked', { repositoryId, clientId, secretId, ...announced(cutoff) });
+  return cutoff;
 }
 
 /** The life of the secrets of a tenant's clients, from creation to end. */
@@ -195,21 +264,7 @@ export class ClientSecrets {
       actor,
       async (tx) => {
         const repository = await enter(tx, slug);
-        await lockTool(tx, repository, clientId);
-        const live = await liveVersions(tx, repository, clientId);
-        if (live.length >= maxLiveSecrets) {
-          throw new Problem('secret-limit', `A client may have ${maxLiveSecrets} live secrets, and this one has. Revoke one first.`);
-        }
-        const secret = await insertSecret(tx, this.#peppers, owner(repository, clientId), expiresAt);
-        await audit(tx, actor, {
-          action: 'secret.created',
-          repositoryId: repository.id,
-          targetKind: 'secret',
-          targetId: secret.id,
-          details: { clientId },
-        });
-        await announce(tx, actor.tenantId, 'client.secret.created', { repositoryId: repository.id, clientId, secretId: secret.id });
-        return secret;
+        return addSecret(tx, this.#peppers, actor, owner(repository, clientId), expiresAt);
       },
       { answerIsSecret: true },
     );
@@ -235,10 +290,8 @@ export class ClientSecrets {
       actor,
       async (tx) => {
         const repository = await enter(tx, slug);
-        await lockTool(tx, repository, clientId);
-        const { secret, cutoff } = await regenerateSecret(tx, this.#peppers, actor, owner(repository, clientId), { overlapSeconds, end });
-        const event = { repositoryId: repository.id, clientId, secretId: secret.id, ...announced(cutoff) };
-        await announce(tx, actor.tenantId, 'client.secret.regenerated', event);
+        const wish = { overlapSeconds, end };
+        const { secret, cutoff } = await regenerateToolSecret(tx, this.#peppers, actor, owner(repository, clientId), wish);
         return { secret, repositoryId: repository.id, cutoff };
       },
       { answerIsSecret: true },
@@ -263,7 +316,7 @@ export class ClientSecrets {
     authorize(actor, 'clients:write');
     const { repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
-      await lockTool(tx, repository, clientId);
+      await lockTool(tx, owner(repository, clientId));
       const { secretId, cutoff } = await endRotation(tx, actor, owner(repository, clientId), cutoffId, how);
       const event = { repositoryId: repository.id, clientId, secretId, plannedCutoffId: cutoffId, ...announced(cutoff) };
       await announce(tx, actor.tenantId, `client.secret.rotation-${how}`, event);
@@ -277,22 +330,7 @@ export class ClientSecrets {
     authorize(actor, 'clients:write');
     const { repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
-      await lockTool(tx, repository, clientId);
-      if (!isId(secretId)) throw new Problem('not-found', 'The client has no such secret.');
-      const [, ended] = (await tx.query(
-        'UPDATE secret_versions SET ended_at = coalesce(ended_at, now()) WHERE repository_id = $1 AND client_id = $2 AND id = $3',
-        [repository.id, clientId, secretId],
-      )) as [unknown, number];
-      if (ended === 0) throw new Problem('not-found', 'The client has no such secret.');
-      const cutoff = await recordCutoff(tx, repository, { kind: 'secret.revoked', clientId, ended: { secretVersionIds: [secretId] } });
-      const details = { clientId, cutoffId: cutoff.id };
-      await audit(tx, actor, { action: 'secret.revoked', repositoryId: repository.id, targetKind: 'secret', targetId: secretId, details });
-      await announce(tx, actor.tenantId, 'client.secret.revoked', {
-        repositoryId: repository.id,
-        clientId,
-        secretId,
-        ...announced(cutoff),
-      });
+      const cutoff = await revokeSecret(tx, actor, owner(repository, clientId), secretId);
       return { repositoryId: repository.id, cutoff };
     });
     return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
@@ -307,16 +345,16 @@ async function findTool(tx: EntityManager, repository: Repository, clientId: str
 }
 
 /** Holds the client's row until the transaction ends: changes of its secrets take turns. */
-async function lockTool(tx: EntityManager, repository: Repository, clientId: string): Promise<void> {
+async function lockTool(tx: EntityManager, { repositoryId, clientId }: SecretOwner): Promise<void> {
   const rows: unknown[] = await tx.query(
     `SELECT FROM clients WHERE repository_id = $1 AND id = $2 AND kind = 'tool' AND deleted_at IS NULL FOR UPDATE`,
-    [repository.id, clientId],
+    [repositoryId, clientId],
   );
   if (rows.length === 0) throw noTool(clientId);
 }
 
-async function liveVersions(tx: EntityManager, repository: Repository, clientId: string): Promise<unknown[]> {
-  return tx.query(`SELECT FROM secret_versions WHERE repository_id = $1 AND client_id = $2 AND ${aliveNow}`, [repository.id, clientId]);
+async function liveVersions(tx: EntityManager, { repositoryId, clientId }: SecretOwner): Promise<unknown[]> {
+  return tx.query(`SELECT FROM secret_versions WHERE repository_id = $1 AND client_id = $2 AND ${aliveNow}`, [repositoryId, clientId]);
 }
 
 /**
@@ -325,13 +363,18 @@ async function liveVersions(tx: EntityManager, repository: Repository, clientId:
  *
  * @returns what it ended, or gave an end.
  */
-async function endLiveVersions(tx: EntityManager, { repositoryId, clientId }: SecretOwner, overlapSeconds: number): Promise<string[]> {
+async function endLiveVersions(
+  tx: EntityManager,
+  { repositoryId, clientId }: SecretOwner,
+  overlapSeconds: number,
+  only: string | undefined,
+): Promise<string[]> {
   const [ended]: [{ id: string }[], number] = await tx.query(
     `UPDATE secret_versions SET
        ended_at = CASE WHEN $3 = 0 OR overlap_ends_at IS NOT NULL THEN now() END,
        overlap_ends_at = CASE WHEN $3 > 0 THEN coalesce(overlap_ends_at, now() + make_interval(secs => $3)) ELSE overlap_ends_at END
-     WHERE repository_id = $1 AND client_id = $2 AND ${aliveNow} RETURNING id`,
-    [repositoryId, clientId, overlapSeconds],
+     WHERE repository_id = $1 AND client_id = $2 AND ($4::uuid IS NULL OR id = $4) AND ${aliveNow} RETURNING id`,
+    [repositoryId, clientId, overlapSeconds, only ?? null],
   );
   return ended.map(({ id }) => id);
 }

@@ -75,6 +75,49 @@ export async function endClient(tx: EntityManager, actor: Actor, client: Client)
   return cutoff;
 }
 
+/** Whose client it is to be. */
+type ClientHome = Pick<Repository, 'id' | 'tenantId'>;
+
+/**
+ * Adds a client without a secret, with audit and event. The caller has authorised the act.
+ *
+ * @throws Problem `invalid-request` when the user it is to act as is not in the repository.
+ */
+export async function createClient(
+  tx: EntityManager,
+  actor: Actor,
+  { id: repositoryId, tenantId }: ClientHome,
+  client: Pick<Client, 'kind' | 'name'> & Partial<Client>,
+): Promise<Client> {
+  const userId = client.userId ?? null;
+  if (userId !== null) await refuseStranger(tx, { id: repositoryId }, userId);
+  const made = await insertClient(tx, { ...client, repositoryId, tenantId, userId });
+  const { id: clientId, kind } = made;
+  await audit(tx, actor, { action: 'client.created', repositoryId, targetKind: 'client', targetId: clientId, details: { kind } });
+  await announce(tx, tenantId, 'client.created', { repositoryId, clientId });
+  return made;
+}
+
+/** The clients of a repository, the earliest first. The caller has authorised the act. */
+export async function listClients(tx: EntityManager, repositoryId: string): Promise<Client[]> {
+  const rows = await tx.find(Client, { where: { repositoryId }, order: { createdAt: 'ASC', id: 'ASC' } });
+  return rows.filter((row) => !row.deletedAt);
+}
+
+/**
+ * Removes a client for good, with cut-off, audit and event. The caller has authorised the act and confirms the cut-off after
+ * the commit.
+ *
+ * @throws Problem `not-found`; `conflict` for the two clients that a repository was made with.
+ */
+export async function deleteClient(tx: EntityManager, actor: Actor, { id: repositoryId, tenantId }: ClientHome, clientId: string) {
+  const client = await findClient(tx, { id: repositoryId }, clientId, { lock: true });
+  if (client.isDefault) throw new Problem('conflict', 'The clients that a repository was made with stay as long as it does.');
+  const cutoff = await endClient(tx, actor, client);
+  await announce(tx, tenantId, 'client.deleted', { repositoryId, clientId, ...announced(cutoff) });
+  return cutoff;
+}
+
 /** The clients of a tenant's repositories. */
 export class Clients {
   readonly #database: Database;
@@ -89,14 +132,13 @@ export class Clients {
     authorize(actor, 'repositories:read');
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
       const repository = await enter(tx, slug);
-      const rows = await tx.find(Client, { where: { repositoryId: repository.id }, order: { createdAt: 'ASC', id: 'ASC' } });
-      return rows.filter((row) => !row.deletedAt).map(present);
+      return (await listClients(tx, repository.id)).map(present);
     });
   }
 
   async get(actor: Actor, slug: string, clientId: string): Promise<ClientView> {
     authorize(actor, 'repositories:read');
-    return this.#database.read({ tenantId: actor.tenantId }, async (tx) => present(await find(tx, await enter(tx, slug), clientId)));
+    return this.#database.read({ tenantId: actor.tenantId }, async (tx) => present(await findClient(tx, await enter(tx, slug), clientId)));
   }
 
   /**
@@ -112,8 +154,7 @@ export class Clients {
       async (tx) => {
         const repository = await enter(tx, slug);
         const userId = body.kind === 'tool' ? (body.userId ?? defaultUserId) : null;
-        if (userId !== null) await refuseStranger(tx, repository, userId);
-        const client = await insertClient(tx, { ...body, repositoryId: repository.id, tenantId: repository.tenantId, userId });
+        const client = await createClient(tx, actor, repository, { ...body, userId });
         const owner = {
           tenantId: repository.tenantId,
           repositoryId: repository.id,
@@ -121,14 +162,6 @@ export class Clients {
           environment: repository.environment,
         };
         const secret = body.kind === 'tool' ? await insertSecret(tx, this.#peppers, owner) : undefined;
-        await audit(tx, actor, {
-          action: 'client.created',
-          repositoryId: repository.id,
-          targetKind: 'client',
-          targetId: client.id,
-          details: { kind: body.kind },
-        });
-        await announce(tx, actor.tenantId, 'client.created', { repositoryId: repository.id, clientId: client.id });
         return { ...present(client), ...(secret ? { secret } : {}) };
       },
       { answerIsSecret: true },
@@ -143,7 +176,7 @@ export class Clients {
     authorize(actor, 'clients:write');
     const { view, repositoryId, cutoffs } = await carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
-      const client = await find(tx, repository, clientId, { lock: true });
+      const client = await findClient(tx, repository, clientId, { lock: true });
       refuseForeignMembers(client, body);
       if (body.userId !== undefined) await refuseStranger(tx, repository, body.userId);
       const cutoff = body.userId !== undefined && body.userId !== client.userId ? await endTokens(tx, client, body.userId) : undefined;
@@ -183,10 +216,7 @@ export class Clients {
     authorize(actor, 'clients:write');
     const { repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
-      const client = await find(tx, repository, clientId, { lock: true });
-      if (client.isDefault) throw new Problem('conflict', 'The clients that a repository was made with stay as long as it does.');
-      const cutoff = await endClient(tx, actor, client);
-      await announce(tx, actor.tenantId, 'client.deleted', { repositoryId: repository.id, clientId, ...announced(cutoff) });
+      const cutoff = await deleteClient(tx, actor, repository, clientId);
       return { repositoryId: repository.id, cutoff };
     });
     return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
@@ -204,14 +234,15 @@ async function endTokens(tx: EntityManager, client: Client, userId: number): Pro
   return cutoff;
 }
 
-async function find(tx: EntityManager, repository: Repository, clientId: string, { lock = false } = {}): Promise<Client> {
+/** @throws Problem `not-found`. */
+export async function findClient(tx: EntityManager, repository: { id: string }, clientId: string, { lock = false } = {}): Promise<Client> {
   const where = { repositoryId: repository.id, id: clientId };
   const client = await tx.findOne(Client, { where, ...(lock ? { lock: { mode: 'pessimistic_write' as const } } : {}) });
   if (!client || client.deletedAt) throw new Problem('not-found', `The repository has no client ${JSON.stringify(clientId)}.`);
   return client;
 }
 
-async function refuseStranger(tx: EntityManager, repository: Repository, userId: number): Promise<void> {
+async function refuseStranger(tx: EntityManager, repository: { id: string }, userId: number): Promise<void> {
   if (await tx.existsBy(RepositoryUser, { repositoryId: repository.id, id: userId })) return;
   throw new Problem('invalid-request', 'The client would act as nobody.', {
     errors: [{ pointer: '/userId', detail: 'is not a user of this repository' }],

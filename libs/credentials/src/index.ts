@@ -18,13 +18,16 @@ export {
 } from './api-key.js';
 export { CredentialCheck, type Answer, type CheckedSecret, type Question } from './check.js';
 export { ClientKeys, fetchClientKeys, parsePublicJwk, type PublicJwk } from './client-key.js';
-export { Clients, endClient, insertClient, newClientId } from './client.js';
+export { Clients, createClient, deleteClient, endClient, findClient, insertClient, listClients, newClientId } from './client.js';
 export {
+  addSecret,
   ClientSecrets,
   futureDate,
   insertSecret,
   matchSecret,
   regenerateSecret,
+  regenerateToolSecret,
+  revokeSecret,
   type SecretMatch,
   type SecretOwner,
 } from './client-secret.js';
