@@ -91,6 +91,8 @@ describe('a refresh token', () => {
     const tokens = await customer.signIn(app);
     const results = await Promise.allSettled(Array.from({ length: 6 }, () => refresh(tokens)));
     expect(results.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(1);
+    // It was replayed, whoever was first; so nothing of the sign-in is left.
+    await expect(userinfo(tokens)).rejects.toMatchObject({ status: 401 });
     for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject(invalidGrant);
   });
 

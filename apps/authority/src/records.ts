@@ -23,15 +23,15 @@ export class Records implements Adapter {
   async find(id: string): Promise<AdapterPayload | undefined> {
     if (this.kind === 'Client') return this.#findClient(id);
     if (this.kind === 'AccessToken' || this.kind === 'ClientCredentials') return this.#findAccessToken(id);
-    return this.#findRecord('o.id = :value', id);
+    return this.#findRecord('id', id);
   }
 
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {
-    return this.#findRecord('o.uid = :value', uid);
+    return this.#findRecord('uid', uid);
   }
 
   async findByUserCode(userCode: string): Promise<AdapterPayload | undefined> {
-    return this.#findRecord('o.userCode = :value', userCode);
+    return this.#findRecord('userCode', userCode);
   }
 
   async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<void> {
@@ -74,18 +74,18 @@ export class Records implements Adapter {
   }
 
   /**
-   * Marks a code or refresh token as used.
+   * Marks a code or refresh token as used. One round trip.
    *
-   * @throws InvalidGrant when another request has used it since it was read, so that two at once cannot both succeed.
+   * @throws InvalidGrant when another request has used it since it was read, so that two at once cannot both succeed. As with
+   * any that is used twice, everything that came of its grant has ended then.
    */
   async consume(id: string): Promise<void> {
-    const [, consumed] = await this.#write((tx) =>
-      tx.query<[unknown, number]>(
-        'UPDATE oidc_records SET consumed_at = now() WHERE repository_id = $1 AND kind = $2 AND id = $3 AND consumed_at IS NULL',
-        [this.repository.id, this.kind, id],
-      ),
-    );
-    if (consumed === 0) throw new errors.InvalidGrant('used already');
+    const [row] = await this.authority.database.call<{ consumed: boolean }>('SELECT consume_oidc_record($1, $2, $3) AS consumed', [
+      this.repository.id,
+      this.kind,
+      id,
+    ]);
+    if (!row?.consumed) throw new errors.InvalidGrant('used already');
   }
 
   async destroy(id: string): Promise<void> {
@@ -104,20 +104,11 @@ export class Records implements Adapter {
     );
   }
 
-  async #findRecord(condition: string, value: string): Promise<AdapterPayload | undefined> {
-    const record = await this.authority.database.read({ repositoryId: this.repository.id }, (tx) =>
-      tx
-        .createQueryBuilder(OidcRecord, 'o')
-        .leftJoin('repository_users', 'u', 'u.repository_id = o.repository_id AND u.id = o.user_id')
-        .where(`o.repositoryId = :repositoryId AND o.kind = :kind AND ${condition}`, {
-          repositoryId: this.repository.id,
-          kind: this.kind,
-          value,
-        })
-        .andWhere('(o.expiresAt IS NULL OR o.expiresAt > now())')
-        .andWhere('(o.userId IS NULL OR u.enabled)')
-        .andWhere('(o.userGeneration IS NULL OR o.userGeneration = u.generation)')
-        .getOne(),
+  /** One round trip; see the migration that adds the function. */
+  async #findRecord(by: 'id' | 'uid' | 'userCode', value: string): Promise<AdapterPayload | undefined> {
+    const [record] = await this.authority.database.call<Pick<OidcRecord, 'payload' | 'consumedAt' | 'userGeneration'>>(
+      `SELECT payload, consumed_at AS "consumedAt", user_generation AS "userGeneration" FROM find_oidc_record($1, $2, $3, $4)`,
+      [this.repository.id, this.kind, by, value],
     );
     if (!record) return undefined;
     const state = currentState();

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
 import { entities } from './entities/index.js';
 import { SnakeCaseNaming } from './naming.js';
+import { nameOf } from './prepared.js';
 
 /**
  * Whose rows a transaction may see and write. With both a tenant and a repository a row must belong to both.
@@ -92,6 +93,18 @@ export class Database {
     } finally {
       await runner.release();
     }
+  }
+
+  /**
+   * Calls a function of the database that enters its scope by itself and is a transaction of its own: one round trip. The
+   * statement is planned once for each connection and remembered.
+   *
+   * @param text one of a few fixed texts, as for `prepared`.
+   */
+  async call<Row>(text: string, values: unknown[]): Promise<Row[]> {
+    const pool = (this.#app.driver as unknown as { master: pg.Pool }).master;
+    const { rows } = await pool.query({ name: nameOf(text), text, values });
+    return rows as Row[];
   }
 
   /** Resolves when the server answers. @throws when it does not. */

@@ -23,7 +23,8 @@ export async function prepared<Row>(tx: EntityManager, text: string, values: unk
   return rows as Row[];
 }
 
-function nameOf(text: string): string {
+/** A name that no other text has. */
+export function nameOf(text: string): string {
   const known = names.get(text);
   if (known) return known;
   const name = createHash('sha256').update(text).digest('base64url').slice(0, 22);
