@@ -47,14 +47,16 @@ export { hashRecoveryCode, isRecoveryCode, newRecoveryCodes } from './factors/re
 export { newTotpSecret, spellTotpSecret, totpStep, totpUri } from './factors/totp.js';
 export { KeyRing, keyRingConfig } from './key-ring.js';
 export { dpopAlgorithms, DpopProofs, type PresentedProof } from './dpop.js';
+export { findLink, linkToken, orderLink, useLink, type LinkOrder, type LinkPurpose } from './mailed-link.js';
 export { hashPassword, verifyPassword } from './password.js';
+export { passwordFault, passwordLengths, type PasswordContext, type PasswordFault } from './password-rules.js';
 export { PlainSecret, randomText } from './plain-secret.js';
 export { NodeReporter, type NodeReporterOptions } from './proof.js';
 export { RepositoryDirectory, type KnownRepository } from './repository-directory.js';
 export { daysUntil, duesOf, noticeDays, recommendedAgeDays, type Due } from './secret-age.js';
-export { signIn, type RefusedSignIn, type SignedIn } from './sign-in.js';
 export { endRotation, type RotationEnd } from './rotation.js';
 export { liveSecrets } from './secret-versions.js';
 export { RepositoryKeys, tendSigningKeys, type KeyPolicy, type TendedKeys } from './repository-keys.js';
 export { createSigningKey, replaceSigningKey, SigningKeys, type PrivateJwk, type PrivateKeys } from './signing-key.js';
+export { checkPassword, findByName, nameKey, signIn, type RefusedSignIn, type SignedIn } from './sign-in.js';
 export { consumerOf, UseRecorder, type Use } from './uses.js';

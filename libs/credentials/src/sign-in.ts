@@ -16,28 +16,44 @@ export interface RefusedSignIn {
   userId: number | null;
 }
 
+/** A typed login name or e-mail address as it is looked up: whatever its case, and without what people paste around it. */
+export function nameKey(typed: string): string {
+  return typed.trim().toLowerCase();
+}
+
 /**
- * Whether the password belongs to the repository user with this login name or e-mail address. Unknown, disabled and
- * technical users, and users without a password, take as long as a wrong password and are told apart by nothing.
+ * The repository user whom a typed login name or e-mail address means, or nothing. A login name may be spelled like someone
+ * else's address; the login name is the one that is meant. One statement by two unique indexes.
  */
-export async function signIn(
-  database: Database,
-  repository: KnownRepository,
-  nameOrEmail: string,
-  password: string,
-): Promise<SignedIn | RefusedSignIn> {
-  const user = await database.read({ repositoryId: repository.id }, (tx) =>
+export async function findByName(database: Database, repository: KnownRepository, typed: string): Promise<RepositoryUser | null> {
+  const key = nameKey(typed);
+  // PostgreSQL takes no NUL in a text, and no name holds one.
+  if (key === '' || key.includes('\0')) return null;
+  return database.read({ repositoryId: repository.id }, (tx) =>
     tx
       .createQueryBuilder(RepositoryUser, 'u')
-      .where('u.repositoryId = :repositoryId AND (lower(u.loginName) = lower(:name) OR lower(u.email) = lower(:name))', {
-        repositoryId: repository.id,
-        name: nameOrEmail,
-      })
-      // A login name may be spelled like someone else's address; the login name is the one that is meant.
-      .orderBy('lower(u.login_name) = lower(:name)', 'DESC')
+      .where('u.repositoryId = :repositoryId AND (u.loginKey = :key OR u.emailKey = :key)', { repositoryId: repository.id, key })
+      .orderBy('u.login_key = :key', 'DESC')
       .getOne(),
   );
+}
+
+/**
+ * Whether the password belongs to the user whom a name meant. Nobody, disabled and technical users, and users without a
+ * password, take as long as a wrong password and are told apart by nothing.
+ */
+export async function checkPassword(user: RepositoryUser | null, password: string): Promise<SignedIn | RefusedSignIn> {
   const right = await verifyPassword(password, user?.passwordHash);
   if (!right || !user?.enabled || user.technical) return { refused: true, userId: user?.id ?? null };
   return { userId: user.id, generation: user.generation };
+}
+
+/** `findByName` and `checkPassword` in one. */
+export async function signIn(
+  database: Database,
+  repository: KnownRepository,
+  typed: string,
+  password: string,
+): Promise<SignedIn | RefusedSignIn> {
+  return checkPassword(await findByName(database, repository, typed), password);
 }

@@ -10,6 +10,7 @@ import { KeepPlanOfCheck1763710000000 } from './migrations/1763710000000-keep-pl
 import { LetRotationsBeEnded1763710001000 } from './migrations/1763710001000-let-rotations-be-ended.js';
 import { AddKeyLifeAndClientKeys1763711000000 } from './migrations/1763711000000-add-key-life-and-client-keys.js';
 import { FindRecordsAtOnce1763711000500 } from './migrations/1763711000500-find-records-at-once.js';
+import { AddPeople1763712000000 } from './migrations/1763712000000-add-people.js';
 import { AddSecondFactors1763713000000 } from './migrations/1763713000000-add-second-factors.js';
 import { AddLogos1763714000000 } from './migrations/1763714000000-add-logos.js';
 import { TellOfRefusedClients1763714001500 } from './migrations/1763714001500-tell-of-refused-clients.js';
@@ -25,6 +26,7 @@ const migrations = [
   LetRotationsBeEnded1763710001000,
   AddKeyLifeAndClientKeys1763711000000,
   FindRecordsAtOnce1763711000500,
+  AddPeople1763712000000,
   AddSecondFactors1763713000000,
   AddLogos1763714000000,
   TellOfRefusedClients1763714001500,

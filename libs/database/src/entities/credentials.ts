@@ -11,7 +11,13 @@ export class RepositoryUser {
   @PrimaryColumn('integer') id!: number;
   @Column('uuid') tenantId!: string;
   @Column('text') loginName!: string;
+  /** The login name in lower case, by which it is found. PostgreSQL makes it. */
+  @Column({ type: 'text', insert: false, update: false }) loginKey!: string;
   @Column('text', { nullable: true }) email!: string | null;
+  /** Likewise of the address. */
+  @Column({ type: 'text', nullable: true, insert: false, update: false }) emailKey!: string | null;
+  /** When the person proved to read what is sent to `email`; null if they have not. */
+  @Column('timestamptz', { nullable: true }) emailVerifiedAt!: Date | null;
   @Column('text') name!: string;
   /** argon2id, as a PHC string. */
   @Column('text', { nullable: true }) passwordHash!: string | null;
@@ -189,6 +195,30 @@ export class OidcRecord {
   @Column('integer', { nullable: true }) userGeneration!: number | null;
   @Column('timestamptz', { nullable: true }) expiresAt!: Date | null;
   @Column('timestamptz', { nullable: true }) consumedAt!: Date | null;
+  /** Of a session: the browser and address that an app last sent here with it, and when. */
+  @Column('text', { nullable: true }) userAgent!: string | null;
+  @Column('text', { nullable: true }) address!: string | null;
+  @Column('timestamptz', { nullable: true }) usedAt!: Date | null;
+}
+
+/** A link that a person gets by mail. Its token is computed from the row under the server key `keyId`, and kept nowhere. */
+@Entity('mailed_links')
+export class MailedLink {
+  @PrimaryColumn('uuid') repositoryId!: string;
+  @PrimaryColumn('uuid') id!: string;
+  @Column('uuid') tenantId!: string;
+  @Column('text') purpose!: 'invitation' | 'verify-email' | 'new-password';
+  /** Whose it is; null for an invitation that names no account. */
+  @Column('integer', { nullable: true }) userId!: number | null;
+  /** It is dead once the user has a later one. */
+  @Column('integer', { nullable: true }) userGeneration!: number | null;
+  @Column('uuid', { nullable: true }) invitationId!: string | null;
+  /** Where it was sent. */
+  @Column('text') address!: string;
+  @Column('text') keyId!: string;
+  @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+  @Column('timestamptz') expiresAt!: Date;
+  @Column('timestamptz', { nullable: true }) usedAt!: Date | null;
 }
 
 /** An access token that its client gave back before its time (RFC 7009). */

@@ -42,6 +42,8 @@ export interface RepositorySettings {
   allowedOrigins: string[];
   accessTokenSeconds: number;
   toolTokenSeconds: number;
+  /** People are told by mail of a sign-in in a browser that they had not used before; true if absent. */
+  newDeviceMails?: boolean;
   /** How the sign-in pages look. */
   branding?: RepositoryBranding;
   /** From signing in to the end of the last refresh token of that line. */
