@@ -35,6 +35,7 @@ import {
   TenantCredentials,
   Tenants,
   Users,
+  UserSessions,
   WebhookDeliveries,
   Webhooks,
 } from '@latchkey/tenancy';
@@ -112,6 +113,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: Clients, useValue: new Clients(database, peppers) },
       { provide: ClientKeys, useValue: new ClientKeys(database) },
       { provide: ClientSecrets, useValue: new ClientSecrets(database, peppers) },
+      { provide: UserSessions, useValue: new UserSessions(database) },
       { provide: Users, useValue: new Users(database, peppers, urls.authorityUrls) },
       { provide: Refusals, useValue: refusals },
       { provide: AuditTrail, useValue: new AuditTrail(database) },

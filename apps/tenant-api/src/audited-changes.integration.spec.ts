@@ -86,6 +86,8 @@ async function changeEverything(changes: Changes): Promise<void> {
   const ofUser = ['acme', user.id];
   await changes.make(call, `PATCH ${below}/users/{id}`, ofUser, { name: 'Anna' });
   await changes.make(call, `POST ${below}/users/{id}/invite`, ofUser);
+  await changes.make(call, `DELETE ${below}/users/{id}/sessions/{sessionId}`, [...ofUser, await api.addSession(user.id)]);
+  await changes.make(call, `POST ${below}/users/{id}/sign-out`, ofUser);
   const key = await changes.make(call, `POST ${below}/users/{id}/api-keys`, ofUser, { name: 'Key' });
   await changes.make(call, `DELETE ${below}/users/{id}/api-keys/{keyId}`, [...ofUser, key.id]);
   await changes.make(call, `POST ${below}/users/{id}/api-keys`, ofUser, { name: 'Key' });

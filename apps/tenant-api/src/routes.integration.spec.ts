@@ -22,6 +22,7 @@ let invitation: CreatedInvitationView;
 let member: TestMember;
 let cutoffId: string;
 let routes: Route[];
+let sessionId: string;
 
 interface Route {
   method: string;
@@ -48,6 +49,7 @@ beforeAll(async () => {
   member = await api.addMember('viewer');
   const regenerate = `/v1/repositories/acme/clients/${acme.toolClient.clientId}/secrets/regenerate`;
   cutoffId = ((await (await api.tenant.call('POST', regenerate, {})).json()) as RegeneratedSecretView).cutoff.id;
+  sessionId = await api.addSession(String(user.id));
   routes = allRoutes();
 });
 afterAll(() => api.close());
@@ -81,6 +83,7 @@ const fill = (route: Route) =>
     .replace('{webhookId}', webhook.id)
     .replace('{cutoffId}', cutoffId)
     .replace('{deliveryId}', delivery.id)
+    .replace('{sessionId}', sessionId)
     .replace('{id}', String(user.id));
 
 /** A body that each route would take from its owner. A route that is not here fails the tests below. */

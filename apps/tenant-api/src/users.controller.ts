@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Param, Patch, Post, Query } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import {
@@ -6,13 +6,14 @@ import {
   cutoffView,
   pageQuery,
   updateUserBody,
+  userSessionView,
   userView,
   type CreateUserBody,
   type PageQuery,
   type UpdateUserBody,
 } from '@latchkey/contracts';
 import type { Actor } from '@latchkey/access';
-import { Users } from '@latchkey/tenancy';
+import { Users, UserSessions } from '@latchkey/tenancy';
 import { CurrentActor } from './authentication.js';
 import { Route } from './describe-route.js';
 import { userId } from './user-id.js';
@@ -20,7 +21,10 @@ import { userId } from './user-id.js';
 @ApiTags('Users of a repository')
 @Controller('v1/repositories/:slug/users')
 export class UsersController {
-  constructor(readonly users: Users) {}
+  constructor(
+    readonly users: Users,
+    readonly sessions: UserSessions,
+  ) {}
 
   @Get()
   @Route({ does: 'Lists the users of a repository', answers: z.object({ items: z.array(userView), next: z.string().nullable() }) })
@@ -59,5 +63,27 @@ export class UsersController {
   @Route({ does: 'Makes a one-time link with which the user sets a password', answers: z.object({ link: z.url() }), changes: true })
   invite(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('id') id: string) {
     return this.users.invite(actor, slug, userId(id));
+  }
+
+  @Get(':id/sessions')
+  @Route({ does: 'Lists where the user is signed in, at most 100 browsers', answers: z.object({ items: z.array(userSessionView) }) })
+  listSessions(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('id') id: string) {
+    return this.sessions.list(actor, slug, userId(id));
+  }
+
+  @Delete(':id/sessions/:sessionId')
+  @Route({ does: 'Ends one session of the user, and the tokens that apps got in it', status: 204, changes: true })
+  endSession(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('id') id: string, @Param('sessionId') sessionId: string) {
+    return this.sessions.end(actor, slug, userId(id), sessionId);
+  }
+
+  @Post(':id/sign-out')
+  @Route({
+    does: 'Ends every session and token of the user, who can sign in again',
+    answers: z.object({ cutoff: cutoffView }),
+    changes: true,
+  })
+  signOut(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('id') id: string) {
+    return this.sessions.signOut(actor, slug, userId(id));
   }
 }

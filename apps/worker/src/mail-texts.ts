@@ -1,4 +1,4 @@
-import type { MailData, MailTemplate } from '@latchkey/jobs';
+import type { MailData, MailTemplate, PersonMailTemplate } from '@latchkey/jobs';
 import { redact } from '@latchkey/runtime';
 
 /** What a person reads. */
@@ -7,9 +7,12 @@ export interface MailText {
   text: string;
 }
 
-type Words = { [T in MailTemplate]: (data: MailData<T>) => { subject: string; paragraphs: string[] } };
+/** Mails to the owners and super admins of a tenant. */
+export type TenantMailTemplate = Exclude<MailTemplate, PersonMailTemplate>;
 
-/** Every mail's words. */
+type Words = { [T in TenantMailTemplate]: (data: MailData<T>) => { subject: string; paragraphs: string[] } };
+
+/** Every such mail's words; those to one person are in `person-mail-texts.ts`. */
 const words: Words = {
   'webhook.disabled': ({ url, repository, because, failingSince }) => ({
     subject: `A webhook ${repository === null ? 'of your tenant' : `of ${repository}`} was disabled`,
@@ -44,7 +47,7 @@ const words: Words = {
  *
  * @param portalUrl where its reader can act on it.
  */
-export function writeMail<T extends MailTemplate>(template: T, data: MailData<T>, portalUrl: string | undefined): MailText {
+export function writeMail<T extends TenantMailTemplate>(template: T, data: MailData<T>, portalUrl: string | undefined): MailText {
   const { subject, paragraphs } = words[template](data);
   const all = [
     ...paragraphs,

@@ -1,10 +1,12 @@
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findLink, KeyRing, orderLink } from '@latchkey/credentials';
 import { Mail, newId } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { sendMail } from '@latchkey/jobs';
-import { folderMailer, type Mailer } from './mailer.js';
+import { addressTemplate } from '@latchkey/runtime';
+import { folderMailer, type Mailer, type Message } from './mailer.js';
 import { sendMails } from './send-mail.js';
 
 const run = { lastAttempt: false, signal: new AbortController().signal };
@@ -62,7 +64,10 @@ const stateOf = async ({ tenantId, mailId }: { tenantId: string; mailId: string 
   return { attempts, sent: sentAt !== null, failed: failedAt !== null, lastError };
 };
 
-const handler = (mailer: Mailer | undefined) => sendMails({ database: test.database, mailer, portalUrl: 'https://portal.example.com' });
+const peppers = KeyRing.parse(`k1:${Buffer.alloc(32, 7).toString('base64')}`);
+const authorityUrls = addressTemplate.parse('https://{repository}.auth.example.com');
+const handler = (mailer: Mailer | undefined) =>
+  sendMails({ database: test.database, mailer, portalUrl: 'https://portal.example.com', peppers, authorityUrls });
 
 describe('a mail to a tenant', () => {
   it('goes once, to its owners and super admins who can sign in and have an address, and to nobody else', async () => {
@@ -112,6 +117,64 @@ describe('a mail to a tenant', () => {
     const mail = await ask(await createTenant(people));
     await handler(configured ? () => Promise.reject(new Error('not asked')) : undefined)(mail, run);
     expect(await stateOf(mail)).toEqual({ attempts: 1, sent: false, failed: true, lastError });
+  });
+
+  it('to one person goes to that person alone, with a link that was made as it was sent and is kept nowhere', async () => {
+    const tenantId = await createTenant([owner]);
+    const repositoryId = newId();
+    await test.owner.query('INSERT INTO repository_slugs (slug, repository_id, tenant_id) VALUES ($1, $2, $3)', [
+      'acme',
+      repositoryId,
+      tenantId,
+    ]);
+    await test.owner.query(
+      `INSERT INTO repositories (tenant_id, id, slug, name, environment) VALUES ($1, $2, 'acme', 'Acme "lk_live_cs_${'a'.repeat(43)}_abcdef"', 'production')`,
+      [tenantId, repositoryId],
+    );
+    await test.owner.query(
+      `INSERT INTO repository_users (repository_id, id, tenant_id, login_name, email, name) VALUES ($1, 1000, $2, 'anna', 'anna@example.com', 'Anna')`,
+      [repositoryId, tenantId],
+    );
+    const to = { name: 'Anna', address: 'anna@example.com' };
+    const mail = await test.database.transaction({ tenantId, repositoryId }, async (tx) => {
+      const order = { repositoryId, tenantId, purpose: 'new-password' as const, address: to.address, user: { id: 1000, generation: 1 } };
+      const linkId = await orderLink(tx, peppers, order);
+      const told = { to, language: 'de' as const, repositoryId, loginName: 'anna', linkId };
+      return { tenantId, mailId: await sendMail(tx, tenantId, 'person.new-password', told) };
+    });
+    const sent: Message[] = [];
+    const send = handler((message) => Promise.resolve(void sent.push(message)));
+    await expect(handler(() => Promise.reject(new Error('busy')))(mail, run)).rejects.toThrow();
+    await send(mail, run);
+    await send(mail, run);
+    expect(sent).toHaveLength(1);
+    const [{ text, subject, to: recipients }] = sent as [Message];
+    expect(recipients).toEqual([to]);
+    expect(subject).toContain('[secret]');
+    const [, token = ''] = /https:\/\/acme\.auth\.example\.com\/new-password\/([0-9a-f]{72})\n/.exec(text) ?? [];
+    const opened = await test.database.read({ repositoryId }, (tx) => findLink(tx, peppers, repositoryId, 'new-password', token));
+    expect(opened?.userId).toBe(1000);
+    const { rows } = await test.owner.query<{ row: string }>(
+      `SELECT to_jsonb(l)::text || to_jsonb(m)::text AS row FROM mailed_links l, mails m`,
+    );
+    for (const part of [token, token.slice(32)]) expect(rows.map(({ row }) => row).join('')).not.toContain(part);
+  });
+
+  it('with a link is given up once the link was used or has run out', async () => {
+    const { rows } = await test.owner.query<{ repository_id: string; tenant_id: string; id: string }>(
+      'SELECT repository_id, tenant_id, id FROM mailed_links',
+    );
+    const [{ repository_id: repositoryId, tenant_id: tenantId, id: linkId }] = rows as [(typeof rows)[0]];
+    await test.owner.query('UPDATE mailed_links SET used_at = now()');
+    const told = { to: { name: 'Anna', address: 'anna@example.com' }, language: 'en' as const, repositoryId, loginName: 'anna', linkId };
+    const mailId = await test.database.transaction({ tenantId }, (tx) => sendMail(tx, tenantId, 'person.new-password', told));
+    await handler(() => Promise.reject(new Error('not asked')))({ tenantId, mailId }, run);
+    expect(await stateOf({ tenantId, mailId })).toEqual({
+      attempts: 1,
+      sent: false,
+      failed: true,
+      lastError: 'The link was used or has run out',
+    });
   });
 
   it('is nothing to another tenant', async () => {

@@ -1,8 +1,11 @@
-import { Mail, type Database } from '@latchkey/database';
-import { mailTemplates, type MailData, type MailTemplate } from '@latchkey/jobs';
+import { linkToken, type KeyRing } from '@latchkey/credentials';
+import { Mail, MailedLink, Repository, type Database } from '@latchkey/database';
+import { mailTemplates, type MailData, type MailTemplate, type PersonMailTemplate } from '@latchkey/jobs';
 import type { Handlers } from '@latchkey/jobs/worker';
-import { writeMail } from './mail-texts.js';
-import { describeMailFault, type Mailer } from './mailer.js';
+import type { AddressTemplate } from '@latchkey/runtime';
+import { writeMail, type TenantMailTemplate } from './mail-texts.js';
+import { describeMailFault, type Mailer, type Message } from './mailer.js';
+import { writePersonMail } from './person-mail-texts.js';
 
 export interface MailOptions {
   database: Database;
@@ -10,35 +13,71 @@ export interface MailOptions {
   mailer: Mailer | undefined;
   /** Goes into the mails. */
   portalUrl: string | undefined;
+  /** Of them the links in mails are made. */
+  peppers: KeyRing;
+  /** Where links lead: configuration, and nothing that a request said. */
+  authorityUrls: AddressTemplate;
 }
 
-/** Sends one mail to whoever now is owner or super admin of the tenant, as one message, and writes down how that went. */
-export function sendMails({ database, mailer, portalUrl }: MailOptions): Handlers['mail.send'] {
+/** Where a link leads, below the issuer. */
+const linkPaths: Record<MailedLink['purpose'], string> = {
+  invitation: 'invitation',
+  'verify-email': 'verify-email',
+  'new-password': 'new-password',
+};
+
+/** Sends one mail, to one person or as one message to whoever now is owner or super admin of the tenant, and notes how that went. */
+export function sendMails(options: MailOptions): Handlers['mail.send'] {
+  const { database, mailer } = options;
   return async ({ tenantId, mailId }, { lastAttempt }) => {
     const mail = await database.read({ tenantId }, (tx) => tx.findOneBy(Mail, { tenantId, id: mailId }));
     if (!mail || mail.sentAt || mail.failedAt) return;
-    const recipients = await findRecipients(database, tenantId);
-    const obstacle = !mailer
-      ? 'No mail is configured: set SMTP_URL or MAIL_DIR'
-      : recipients.length === 0
-        ? 'No owner has an address'
-        : null;
-    if (obstacle || !mailer) return record(database, mail, { fault: obstacle, giveUp: true });
-    const fault = await mailer({ id: mailId, to: recipients, ...write(mail, portalUrl) }).then(() => null, describeMailFault);
+    if (!mailer) return record(database, mail, { fault: 'No mail is configured: set SMTP_URL or MAIL_DIR', giveUp: true });
+    const message = await compose(options, mail);
+    if (typeof message === 'string') return record(database, mail, { fault: message, giveUp: true });
+    const fault = await mailer({ id: mailId, ...message }).then(() => null, describeMailFault);
     await record(database, mail, { fault, giveUp: lastAttempt });
     if (fault) throw new Error(fault);
   };
 }
 
-/** @throws ZodError when the row is of another release and its data is not what this one's template takes. */
-function write(mail: Mail, portalUrl: string | undefined) {
+/**
+ * @returns the message, or why there will never be one.
+ * @throws ZodError when the row is of another release and its data is not what this one's template takes.
+ */
+async function compose(options: MailOptions, mail: Mail): Promise<Omit<Message, 'id'> | string> {
   const template = mail.template as MailTemplate;
   if (!Object.hasOwn(mailTemplates, template)) throw new Error(`This release knows no mail ${mail.template}`);
-  return writeMail(template, mailTemplates[template].parse(mail.data) as MailData<typeof template>, portalUrl);
+  const data = mailTemplates[template].parse(mail.data);
+  if ('to' in data) return composeForPerson(options, template as PersonMailTemplate, data);
+  const to = await findOwners(options.database, mail.tenantId);
+  if (to.length === 0) return 'No owner has an address';
+  return { to, ...writeMail(template as TenantMailTemplate, data as MailData<TenantMailTemplate>, options.portalUrl) };
+}
+
+async function composeForPerson(
+  { database, peppers, authorityUrls }: MailOptions,
+  template: PersonMailTemplate,
+  data: MailData<PersonMailTemplate>,
+): Promise<Omit<Message, 'id'> | string> {
+  const { repositoryId } = data;
+  const linkId = 'linkId' in data ? data.linkId : undefined;
+  // The inviting tenant's scope does not hold the console.
+  const [repository, link] = await database.read('system', async (tx) => [
+    await tx.findOneBy(Repository, { id: repositoryId }),
+    linkId === undefined ? null : await tx.findOneBy(MailedLink, { repositoryId, id: linkId }),
+  ]);
+  if (!repository || repository.deletedAt) return 'The repository was deleted';
+  if (linkId !== undefined && (!link || link.usedAt || link.expiresAt < new Date())) return 'The link was used or has run out';
+  if (link && !peppers.ids.includes(link.keyId)) return 'The key of the link was taken out of SECRET_PEPPERS';
+  const issuer = authorityUrls.of(repository.slug);
+  // The secret begins to exist here, and is kept nowhere.
+  const url = link ? `${issuer}/${linkPaths[link.purpose]}/${linkToken(peppers, link)}` : undefined;
+  return { to: [data.to], ...writePersonMail(template, data as never, { repository: repository.name, issuer, link: url }) };
 }
 
 /** Members are users of the console, whose rows belong to no customer's scope. */
-async function findRecipients(database: Database, tenantId: string): Promise<{ name: string; address: string }[]> {
+async function findOwners(database: Database, tenantId: string): Promise<{ name: string; address: string }[]> {
   return database.read('system', (tx) =>
     tx.query(
       `SELECT u.name, u.email AS address FROM members m

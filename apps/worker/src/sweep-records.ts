@@ -27,6 +27,7 @@ const sweeps: Sweep[] = [
     gone: `deleted_at < now() - interval '90 days' AND NOT EXISTS (
       SELECT FROM webhook_deliveries d WHERE d.tenant_id = webhooks.tenant_id AND d.webhook_id = webhooks.id)`,
   },
+  { table: 'mailed_links', key: 'repository_id, id', gone: `expires_at < now() - interval '1 day'` },
   { table: 'mails', key: 'tenant_id, id', gone: `created_at < now() - interval '90 days'` },
 ];
 

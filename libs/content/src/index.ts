@@ -17,6 +17,16 @@ export {
   type Query,
 } from './read.js';
 export { createContentRoot, type NewContentRoot } from './root.js';
-export { createUser, findUser, listUsers, updateUser, type ChangedUser, type KnownUser, type NewUser, type UserChange } from './users.js';
+export {
+  createUser,
+  findUser,
+  listUsers,
+  raiseUserGeneration,
+  updateUser,
+  type ChangedUser,
+  type KnownUser,
+  type NewUser,
+  type UserChange,
+} from './users.js';
 export { firstFreeId, qualifiedLoginName, technicalUsers, wellKnown } from './well-known.js';
 export { createContent, deleteContent, updateContent, VersionMismatch, type ContentChange, type NewContent } from './write.js';

@@ -15,6 +15,8 @@ export interface NewUser {
   /** Unique in the repository, whatever its case. Also the name of the node. */
   loginName: string;
   email?: string | null;
+  /** The person has proved to read what is sent to `email`. */
+  emailVerified?: boolean;
   /** What people are called; the login name if absent. */
   name?: string;
   /** argon2id, as a PHC string. Without one nobody can sign in with a password yet. */
@@ -28,6 +30,8 @@ export interface KnownUser {
   id: number;
   loginName: string;
   email: string | null;
+  /** The person has proved to read what is sent to `email`. */
+  emailVerified: boolean;
   name: string;
   enabled: boolean;
   technical: boolean;
@@ -36,7 +40,9 @@ export interface KnownUser {
 }
 
 export interface UserChange {
+  /** Another address is not verified, unless the same change says so. */
   email?: string | null;
+  emailVerified?: boolean;
   name?: string;
   passwordHash?: string;
   enabled?: boolean;
@@ -56,8 +62,8 @@ const insertUser = `
   WITH next AS (
     UPDATE content_counters SET next_id = next_id + 1 WHERE repository_id = $1 RETURNING next_id - 1 AS id
   ), person AS (
-    INSERT INTO repository_users (repository_id, tenant_id, id, login_name, email, name, password_hash)
-    SELECT $1, $2, next.id, $3, $4, $5, $6 FROM next
+    INSERT INTO repository_users (repository_id, tenant_id, id, login_name, email, name, password_hash, email_verified_at)
+    SELECT $1, $2, next.id, $3, $4, $5, $6, CASE WHEN $10 THEN now() END FROM next
     RETURNING id, created_at
   ), node AS (
     INSERT INTO content_nodes (repository_id, tenant_id, id, parent_id, name, path, type, fields, permission_path, created_by, modified_by)
@@ -80,7 +86,7 @@ const insertUser = `
  * @throws Problem `already-exists` when the login name or the e-mail address is taken.
  */
 export async function createUser(tx: EntityManager, actorUserId: number, user: NewUser): Promise<KnownUser> {
-  const { loginName, email = null, passwordHash = null, administrator = false } = user;
+  const { loginName, email = null, emailVerified = false, passwordHash = null, administrator = false } = user;
   const name = user.name ?? loginName;
   // The id, which tells people from technical users, is not known yet; any of a person's will do.
   const fields = userFields({ id: Number.MAX_SAFE_INTEGER, loginName, email, name, enabled: true });
@@ -94,6 +100,7 @@ export async function createUser(tx: EntityManager, actorUserId: number, user: N
     JSON.stringify(fields),
     actorUserId,
     administrator,
+    emailVerified && email !== null,
   ];
   const rows = await orAlreadyExists(tx.query<{ id: number; created_at: Date }[]>(insertUser, parameters));
   const made = rows[0];
@@ -102,6 +109,7 @@ export async function createUser(tx: EntityManager, actorUserId: number, user: N
     id: made.id,
     loginName,
     email,
+    emailVerified: emailVerified && email !== null,
     name,
     enabled: true,
     technical: false,
@@ -125,9 +133,13 @@ export async function updateUser(
   if (!row) throw new Problem('not-found', 'There is no such user in this repository.');
   if (row.technical) throw new Problem('forbidden', 'This user is part of every repository and cannot be changed.');
 
-  const changed = (Object.keys(change) as (keyof UserChange)[]).filter((key) => change[key] !== undefined && change[key] !== row[key]);
+  if (change.email !== undefined && change.email !== row.email) change.emailVerified ??= false;
+  const before: UserChange = { ...row, emailVerified: row.emailVerifiedAt !== null, passwordHash: row.passwordHash ?? '' };
+  const changed = (Object.keys(change) as (keyof UserChange)[]).filter((key) => change[key] !== undefined && change[key] !== before[key]);
   const endedTokens = change.passwordHash !== undefined || (change.enabled === false && row.enabled);
-  for (const key of changed) Object.assign(row, { [key]: change[key] });
+  const { emailVerified, ...columns } = change;
+  for (const key of changed) if (key !== 'emailVerified') Object.assign(row, { [key]: columns[key] });
+  if (changed.includes('emailVerified')) row.emailVerifiedAt = emailVerified ? new Date() : null;
   if (endedTokens) row.generation += 1;
   if (changed.length > 0) await writeUser(tx, actorUserId, row);
   return { user: known(row), changed, generation: row.generation, endedTokens };
@@ -137,15 +149,30 @@ export async function updateUser(
 async function writeUser(tx: EntityManager, actorUserId: number, row: RepositoryUser): Promise<void> {
   const statement = `
     WITH person AS (
-      UPDATE repository_users SET email = $3, name = $4, password_hash = $5, enabled = $6, generation = $7
+      UPDATE repository_users SET email = $3, name = $4, password_hash = $5, enabled = $6, generation = $7, email_verified_at = $10
       WHERE repository_id = $1 AND id = $2
     )
     UPDATE content_nodes SET fields = fields || $8, version = version + 1, modified_at = now(), modified_by = $9
     WHERE repository_id = $1 AND id = $2`;
-  const { repositoryId, id, email, name, passwordHash, enabled, generation } = row;
-  await orAlreadyExists(
-    tx.query(statement, [repositoryId, id, email, name, passwordHash, enabled, generation, JSON.stringify(userFields(row)), actorUserId]),
+  const { repositoryId, id, email, name, passwordHash, enabled, generation, emailVerifiedAt } = row;
+  const fields = JSON.stringify(userFields(row));
+  const values = [repositoryId, id, email, name, passwordHash, enabled, generation, fields, actorUserId, emailVerifiedAt];
+  await orAlreadyExists(tx.query(statement, values));
+}
+
+/**
+ * Ends every session and token of a person, who stays who they are: raises the generation. The caller has authorised the act.
+ *
+ * @returns the generation now.
+ * @throws Problem `not-found` for nobody, and for a technical user, who has no sessions.
+ */
+export async function raiseUserGeneration(tx: EntityManager, { repositoryId, id }: { repositoryId: string; id: number }): Promise<number> {
+  const [[row]] = await tx.query<[[{ generation: number }?]]>(
+    'UPDATE repository_users SET generation = generation + 1 WHERE repository_id = $1 AND id = $2 AND NOT technical RETURNING generation',
+    [repositoryId, id],
   );
+  if (!row) throw new Problem('not-found', 'There is no such user in this repository.');
+  return row.generation;
 }
 
 /**
@@ -183,7 +210,8 @@ export async function findUser(
 
 function known(row: RepositoryUser): KnownUser {
   const { id, loginName, email, name, enabled, technical, createdAt } = row;
-  return { id, loginName, email, name, enabled, technical, hasPassword: row.passwordHash !== null, createdAt };
+  const [emailVerified, hasPassword] = [row.emailVerifiedAt !== null, row.passwordHash !== null];
+  return { id, loginName, email, emailVerified, name, enabled, technical, hasPassword, createdAt };
 }
 
 /** Which part of a user each unique constraint is about. */

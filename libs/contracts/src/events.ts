@@ -58,6 +58,7 @@ export const webhookEvents = {
   'api-key.deleted': z.strictObject({ repositoryId: z.uuid(), apiKeyId: z.uuid(), ...cutoff }).describe('An API key ended'),
   'user.created': z.strictObject(user).describe('A repository has a new user'),
   'user.disabled': z.strictObject({ ...user, ...cutoff }).describe('A user can no longer sign in; sessions, tokens and API keys ended'),
+  'user.signed-out': z.strictObject({ ...user, ...cutoff }).describe('A user was signed out everywhere; older sessions and tokens ended'),
   'user.enabled': z.strictObject(user).describe('A disabled user can sign in again'),
   'user.password.changed': z.strictObject({ ...user, ...cutoff }).describe('A user has a new password; older sessions and tokens ended'),
   'user.deleted': z.strictObject({ ...user, ...cutoff }).describe('A user is gone; sessions, tokens and API keys ended'),

@@ -84,6 +84,7 @@ export const updateRepositoryBody = z.strictObject({
   allowedOrigins: z.array(originSchema).max(100).optional().describe('Origins whose pages may call the repository API'),
   accessTokenSeconds: z.int().min(60).max(86_400).optional().describe('Life of a token that a person got through an app'),
   toolTokenSeconds: z.int().min(60).max(86_400).optional().describe('Life of a token that a tool got'),
+  newDeviceMails: z.boolean().optional().describe('Whether users are told by mail of a sign-in in a browser they had not used before'),
   branding: brandingChange.optional().describe('How its sign-in pages look; what is not named stays as it is'),
   refreshTokenSeconds: z
     .int()
@@ -117,6 +118,7 @@ export const repositoryView = z.object({
   allowedOrigins: z.array(z.string()),
   accessTokenSeconds: z.int(),
   toolTokenSeconds: z.int(),
+  newDeviceMails: z.boolean().describe('Users are told by mail of a sign-in in a browser they had not used before'),
   branding: brandingView,
   refreshTokenSeconds: z.int(),
   sessionSeconds: z.int(),
@@ -287,8 +289,11 @@ export const consumerView = z.object({
 });
 export type ConsumerView = z.infer<typeof consumerView>;
 
-/** NIST SP 800-63B-4 §3.1.1.2: 15 characters or more when the password stands alone, and no composition rules. */
-export const passwordSchema = z.string().min(15, 'must be at least 15 characters').max(256, 'must be at most 256 characters');
+/**
+ * What any password is. How long it must be (15 characters, or 8 beside a second factor that is forced) and what it must not
+ * be depends on the repository and the person, and is decided where it is set (NIST SP 800-63B-4 §3.1.1.2).
+ */
+export const passwordSchema = z.string().min(8, 'must be at least 8 characters').max(512, 'must be at most 256 characters');
 
 const loginName = z
   .string()
@@ -318,12 +323,22 @@ export const userView = z.object({
   id: z.int(),
   loginName: z.string(),
   email: z.string().nullable(),
+  emailVerified: z.boolean().describe('The person has proved to read what is sent to the address'),
   name: z.string(),
   enabled: z.boolean(),
   hasPassword: z.boolean(),
   createdAt: time,
 });
 export type UserView = z.infer<typeof userView>;
+
+export const userSessionView = z.object({
+  id: z.string(),
+  userAgent: z.string().nullable().describe('What the browser says that it is'),
+  address: z.string().nullable(),
+  signedInAt: time,
+  lastUsedAt: time.nullable().describe('When an app last sent the browser to the authority with it'),
+});
+export type UserSessionView = z.infer<typeof userSessionView>;
 
 /** Where events are sent. Without user info, which would be a password in a column that is shown. */
 export const webhookUrlSchema = z

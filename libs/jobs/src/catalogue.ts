@@ -36,7 +36,7 @@ export const catalogue = {
     firstRetrySeconds: 1,
     everySeconds: 300,
   },
-  /** Sends one mail to the owners and super admins of a tenant. 10 attempts within nine hours. */
+  /** Sends one mail, to the owners and super admins of a tenant or to one person. 10 attempts within nine hours. */
   'mail.send': {
     data: z.strictObject({ tenantId: z.uuid(), mailId: z.uuid() }),
     attempts: 10,

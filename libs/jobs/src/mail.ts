@@ -4,6 +4,17 @@ import { enqueue } from './outbox.js';
 
 const name = z.string().max(300);
 
+/** Of a mail to one person about their account in a repository. */
+const person = {
+  to: z.strictObject({ name, address: z.string().max(300) }),
+  language: z.enum(['en', 'de']),
+  repositoryId: z.uuid(),
+  loginName: name.nullable(),
+};
+/** The mail carries a link: the row of it, of which the worker makes the link as it sends the mail. */
+const withLink = { ...person, linkId: z.uuid() };
+const when = { at: z.iso.datetime(), address: z.string().max(100).nullable() };
+
 /**
  * Every mail there is, with what it tells. The words are the worker's (`mail-texts.ts`). The data is what was true when the
  * mail was decided on: names, times and reasons, never a secret.
@@ -30,14 +41,27 @@ export const mailTemplates = {
     dueAt: z.iso.datetime(),
     daysLeft: z.int().min(0),
   }),
+  /** Somebody was invited to take up an account, or to a tenant; `loginName` is null when they will choose one. */
+  'person.invited': z.strictObject(withLink),
+  /** The address that this goes to is, or shall become, the address of an account. */
+  'person.verify-email': z.strictObject(withLink),
+  /** Somebody has forgotten their password. */
+  'person.new-password': z.strictObject(withLink),
+  'person.password-changed': z.strictObject({ ...person, ...when }),
+  /** Goes to the address that was theirs until now. */
+  'person.email-changed': z.strictObject({ ...person, ...when }),
+  'person.new-device': z.strictObject({ ...person, ...when, device: name }),
 } as const satisfies Record<string, z.ZodObject>;
 
 export type MailTemplate = keyof typeof mailTemplates;
 export type MailData<T extends MailTemplate> = z.infer<(typeof mailTemplates)[T]>;
 
+/** Mails to one person. The others go to the owners and super admins of the tenant. */
+export type PersonMailTemplate = Extract<MailTemplate, `person.${string}`>;
+
 /**
- * Tells the owners and super admins of a tenant by mail, once the transaction commits; who they are is looked up when the mail
- * is sent. The transaction must be in the scope of the tenant, or `system`.
+ * Tells the owners and super admins of a tenant by mail, or one person, once the transaction commits; who the owners are is
+ * looked up when the mail is sent. The transaction must be in the scope of the tenant, or `system`.
  *
  * @returns the id of the mail.
  * @throws ZodError when the data is not what the template takes.

@@ -19,6 +19,9 @@ export { MemberInvitations } from './member-invitations.js';
 export { Members } from './members.js';
 export { Refusals, type Refusal } from './refusals.js';
 export { remind, type Reminded } from './reminders.js';
+export { OwnAccounts, type LinkedAccount } from './own-account.js';
+export { type OwnAct } from './own-act.js';
+export { PasswordRefused, shortestPassword } from './password-policy.js';
 export { provision, Repositories, type Blueprint, type RepositoriesOptions } from './repositories.js';
 export {
   hasFactor,
@@ -32,6 +35,7 @@ export {
 export { TenantCredentials } from './tenant-credentials.js';
 export { recordSignIn } from './sign-ins.js';
 export { Tenants } from './tenants.js';
+export { endAppAccess, endSession, listAppsOfUser, listSessions, UserSessions, type KnownApp, type KnownSession } from './user-sessions.js';
 export { Users } from './users.js';
 export { propagationOf, WebhookDeliveries, type Propagation } from './webhook-deliveries.js';
 export { Webhooks } from './webhooks.js';

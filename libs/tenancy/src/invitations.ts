@@ -1,8 +1,19 @@
 import { Problem, type Role } from '@latchkey/contracts';
 import { audit, type Call } from '@latchkey/access';
-import { createUser, updateUser, wellKnown } from '@latchkey/content';
-import { hashPassword, randomText, type KeyRing, type KnownRepository } from '@latchkey/credentials';
-import { enterTenant, Invitation, Member, newId, RepositoryUser, type Database, type EntityManager } from '@latchkey/database';
+import { createUser, updateUser, wellKnown, type KnownUser } from '@latchkey/content';
+import { findLink, hashPassword, orderLink, randomText, useLink, type KeyRing, type KnownRepository } from '@latchkey/credentials';
+import {
+  enterTenant,
+  Invitation,
+  Member,
+  newId,
+  RepositoryUser,
+  type Database,
+  type EntityManager,
+  type MailedLink,
+} from '@latchkey/database';
+import { sendMail } from '@latchkey/jobs';
+import { refusePasswordAt } from './password-policy.js';
 
 /** 43 characters of 62 hold 256 bits. */
 const tokenLength = 43;
@@ -14,6 +25,8 @@ export interface OpenInvitation {
   user: { loginName: string; name: string; email: string | null } | null;
   /** What whoever accepts becomes in the inviting tenant. */
   role: Role | null;
+  /** Where the link was sent, if it came by mail. */
+  mailedTo: string | null;
 }
 
 /** What a person fills in. Login name, name and address only count where the invitation names no account. */
@@ -24,18 +37,38 @@ export interface Acceptance {
   password: string;
 }
 
+export interface NewInvitation {
+  repositoryId: string;
+  tenantId: string;
+  userId: number | null;
+  role: Role | null;
+  id?: string;
+  /** Where a link of its own is mailed. */
+  email?: string | null;
+  /** Of the account, for the mail. */
+  loginName?: string;
+  name?: string;
+}
+
 /**
  * Makes a one-time link's token. Whoever presents it within seven days takes up the account, or a new one, and the
  * membership in `tenantId` if a role is named. Only a hash is kept.
+ *
+ * Where an address is named, another link to the same invitation is mailed there. Nobody else ever sees that one, so whoever
+ * comes by it reads what is sent to the address; the token that this returns proves nothing of the kind.
  */
-export async function createInvitation(
-  tx: EntityManager,
-  peppers: KeyRing,
-  invitation: { repositoryId: string; tenantId: string; userId: number | null; role: Role | null; id?: string; email?: string | null },
-): Promise<string> {
+export async function createInvitation(tx: EntityManager, peppers: KeyRing, invitation: NewInvitation): Promise<string> {
+  const { loginName = null, name, ...columns } = invitation;
   const token = randomText(tokenLength);
   const expiresAt = new Date(Date.now() + lifeDays * 86_400_000);
-  await tx.insert(Invitation, { ...invitation, hash: peppers.mac(token), expiresAt });
+  const id = invitation.id ?? newId();
+  await tx.insert(Invitation, { ...columns, id, hash: peppers.mac(token), expiresAt });
+  if (invitation.email) {
+    const { repositoryId, tenantId, email: address } = invitation;
+    const linkId = await orderLink(tx, peppers, { repositoryId, tenantId, purpose: 'invitation', address, invitationId: id });
+    const to = { name: name ?? '', address };
+    await sendMail(tx, tenantId, 'person.invited', { to, language: 'en', repositoryId, loginName, linkId });
+  }
   return token;
 }
 
@@ -52,11 +85,11 @@ export class Invitations {
   /** What the token offers, or nothing when it was used, has run out or never was one of this repository. */
   async find(repository: KnownRepository, token: string): Promise<OpenInvitation | undefined> {
     return this.#database.read({ repositoryId: repository.id }, async (tx) => {
-      const invitation = await this.#open(tx, repository, token);
+      const { invitation, link } = await this.#open(tx, repository, token);
       if (!invitation) return undefined;
       const user =
         invitation.userId === null ? null : await tx.findOneBy(RepositoryUser, { repositoryId: repository.id, id: invitation.userId });
-      return { user, role: invitation.role };
+      return { user, role: invitation.role, mailedTo: link?.address ?? null };
     });
   }
 
@@ -64,39 +97,66 @@ export class Invitations {
    * Takes an invitation up, once.
    *
    * @param call the request that does it, for the audit trail.
-   * @throws Problem `not-found` when it is not open (any more), `already-exists` when the login name or address is taken.
+   * @returns the person. Their address is verified if it is the one that this link was mailed to.
+   * @throws Problem `not-found` when it is not open (any more), `already-exists` when the login name or address is taken;
+   * PasswordRefused.
    */
-  async accept(repository: KnownRepository, token: string, { password, ...person }: Acceptance, call: Call): Promise<void> {
+  async accept(repository: KnownRepository, token: string, { password, ...person }: Acceptance, call: Call): Promise<KnownUser> {
     // Before the transaction: hashing takes long, and the row is locked meanwhile.
     const passwordHash = await hashPassword(password);
     // The invitation's row and the membership belong to the inviting tenant, the account to the repository's.
-    await this.#database.transaction({ repositoryId: repository.id }, async (tx) => {
-      const invitation = await this.#open(tx, repository, token, { lock: true });
+    return this.#database.transaction({ repositoryId: repository.id }, async (tx) => {
+      const { invitation, link } = await this.#open(tx, repository, token, { lock: true });
       if (!invitation) throw new Problem('not-found', 'The invitation was used or has run out. Ask for another.');
-      const owner = { tenantId: repository.tenantId, repositoryId: repository.id };
-      const user =
-        invitation.userId === null
-          ? await createUser(tx, wellKnown.admin, { ...owner, ...person, passwordHash })
-          : (await updateUser(tx, wellKnown.admin, { repositoryId: repository.id, id: invitation.userId, passwordHash })).user;
+      await refusePasswordAt(tx, repository.id, password, person);
+      const user = await takeUp(tx, repository, invitation.userId, { ...person, passwordHash }, link);
       const memberId = invitation.role ? newId() : undefined;
       if (invitation.role && memberId) {
         const { tenantId, role } = invitation;
         await tx.insert(Member, { tenantId, id: memberId, repositoryId: repository.id, userId: user.id, role });
       }
       await tx.update(Invitation, { repositoryId: repository.id, hash: invitation.hash }, { usedAt: new Date() });
+      if (link) await useLink(tx, link);
       await recordAcceptance(tx, invitation, { memberId, userId: String(user.id), call });
+      return user;
     });
   }
 
-  async #open(tx: EntityManager, repository: KnownRepository, token: string, { lock = false } = {}): Promise<Invitation | null> {
+  /** By the token that was shown, or by that of a mailed link. */
+  async #open(
+    tx: EntityManager,
+    repository: KnownRepository,
+    token: string,
+    { lock = false } = {},
+  ): Promise<{ invitation: Invitation | null; link?: MailedLink | undefined }> {
+    const link = await findLink(tx, this.#peppers, repository.id, 'invitation', token, { lock });
     const query = tx
       .createQueryBuilder(Invitation, 'i')
-      .where('i.repositoryId = :repositoryId AND i.hash = :hash AND i.usedAt IS NULL AND i.expiresAt > now()', {
+      .where(`i.repositoryId = :repositoryId AND ${link ? 'i.id = :id' : 'i.hash = :hash'}`, {
         repositoryId: repository.id,
-        hash: this.#peppers.mac(token),
-      });
-    return (lock ? query.setLock('pessimistic_write') : query).getOne();
+        ...(link ? { id: link.invitationId } : { hash: this.#peppers.mac(token) }),
+      })
+      .andWhere('i.usedAt IS NULL AND i.expiresAt > now()');
+    return { invitation: await (lock ? query.setLock('pessimistic_write') : query).getOne(), link };
   }
+}
+
+async function takeUp(
+  tx: EntityManager,
+  repository: KnownRepository,
+  userId: number | null,
+  person: Omit<Acceptance, 'password'> & { passwordHash: string },
+  link: MailedLink | undefined,
+): Promise<KnownUser> {
+  const proved = (email: string | null) => link !== undefined && email?.toLowerCase() === link.address.toLowerCase();
+  const repositoryId = repository.id;
+  if (userId === null) {
+    const owner = { tenantId: repository.tenantId, repositoryId };
+    return createUser(tx, wellKnown.admin, { ...owner, ...person, emailVerified: proved(person.email) });
+  }
+  const known = await tx.findOneByOrFail(RepositoryUser, { repositoryId, id: userId });
+  const verified = proved(known.email) ? { emailVerified: true } : {};
+  return (await updateUser(tx, wellKnown.admin, { repositoryId, id: userId, passwordHash: person.passwordHash, ...verified })).user;
 }
 
 /** The last thing of its transaction, which sees only what is the inviting tenant's from here on. */

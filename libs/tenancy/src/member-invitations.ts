@@ -45,7 +45,8 @@ export class MemberInvitations {
   }
 
   /**
-   * Invites somebody. Whoever opens the link within seven days becomes a member; it is in this answer only.
+   * Invites somebody. Whoever opens the link within seven days becomes a member; it is in this answer only. Where an address is
+   * named, a link of its own is mailed there.
    *
    * @throws Problem `forbidden` for a role above the actor's own.
    */

@@ -19,16 +19,31 @@ export async function recordOwnDeed(
   { verb, details = {} }: { verb: string; details?: Record<string, unknown> },
   call: Call,
 ): Promise<void> {
+  const atConsole = repository.slug === consoleSlug;
+  const memberships = atConsole ? await membershipsIn(tx, repository.id, userId) : [];
+  if (!atConsole) await enterTenant(tx, repository.tenantId);
+  await writeOwnDeed(tx, repository, memberships, { userId, verb, details, call });
+}
+
+/** What a user of the console is a member of, in a transaction of the console alone. */
+export async function membershipsIn(tx: EntityManager, consoleId: string, userId: number): Promise<Membership[]> {
+  return tx.find(Member, { select: { tenantId: true, id: true }, where: { repositoryId: consoleId, userId } });
+}
+
+export type Membership = Pick<Member, 'tenantId' | 'id'>;
+
+/** Likewise, where the memberships are known, in the scope of the repository's tenant. */
+export async function writeOwnDeed(
+  tx: EntityManager,
+  repository: KnownRepository,
+  memberships: Membership[],
+  { userId, verb, details = {}, call }: { userId: number; verb: string; details?: Record<string, unknown>; call: Call },
+): Promise<void> {
   if (repository.slug !== consoleSlug) {
     const { tenantId, id: repositoryId } = repository;
-    await enterTenant(tx, tenantId);
     const deed = { action: `user.${verb}`, repositoryId, targetKind: 'user', targetId: String(userId), details };
     return audit(tx, { kind: 'user', tenantId, id: String(userId), call }, deed);
   }
-  const memberships = await tx.find(Member, {
-    select: { tenantId: true, id: true },
-    where: { repositoryId: repository.id, userId },
-  });
   for (const { tenantId, id } of memberships) {
     await enterTenant(tx, tenantId);
     await audit(tx, { kind: 'member', tenantId, id, call }, { action: `member.${verb}`, targetKind: 'member', targetId: id, details });

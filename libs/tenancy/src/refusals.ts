@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Call, Doer } from '@latchkey/access';
 import { AuditEvent, newId, type Database } from '@latchkey/database';
-import { membershipsOf } from './sign-ins.js';
+import { membershipsOf } from './own-act.js';
 
 /** Somebody was not let in, or not allowed to do something. */
 export interface Refusal {

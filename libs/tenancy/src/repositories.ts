@@ -289,6 +289,7 @@ export class Repositories {
       appClient: { clientId: appClient.id, redirectUris: appClient.redirectUris },
       toolClient: { clientId: toolClient.id },
       secondFactor: 'optional',
+      newDeviceMails: true,
       ...row.settings,
       branding: presentBranding(row.settings.branding, this.#options.authorityUrls.of(row.slug)),
       createdAt: row.createdAt.toISOString(),

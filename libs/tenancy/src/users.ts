@@ -14,6 +14,7 @@ import type { Database } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import type { AddressTemplate } from '@latchkey/runtime';
 import { createInvitation } from './invitations.js';
+import { refusePassword } from './password-policy.js';
 
 /** The people of a tenant's repositories, as the tenant's members and machines manage them. */
 export class Users {
@@ -45,12 +46,13 @@ export class Users {
     });
   }
 
-  /** @throws Problem `already-exists` when the login name or address is taken. */
+  /** @throws Problem `already-exists` when the login name or address is taken; PasswordRefused. */
   async create(actor: Actor, slug: string, { password, ...person }: CreateUserBody): Promise<UserView> {
     authorize(actor, 'users:write');
     const passwordHash = password === undefined ? null : await hashPassword(password);
     return carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
+      if (password !== undefined) refusePassword(repository, password, person);
       const user = await createUser(tx, wellKnown.admin, {
         ...person,
         tenantId: repository.tenantId,
@@ -66,6 +68,8 @@ export class Users {
   /**
    * Changes a user. When it resolves after a new password or a disabling, no node accepts a token or session of the user
    * that is older; the answer says so with a cut-off.
+   *
+   * @throws PasswordRefused; Problem `already-exists` when the address is taken.
    */
   async update(
     actor: Actor,
@@ -77,6 +81,8 @@ export class Users {
     const passwordHash = password === undefined ? undefined : await hashPassword(password);
     const { view, repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
+      const known = password === undefined ? undefined : await findUser(tx, { repositoryId: repository.id, id });
+      if (password !== undefined && known) refusePassword(repository, password, { ...known, ...change });
       const { user, changed, generation, endedTokens } = await updateUser(tx, wellKnown.admin, {
         repositoryId: repository.id,
         id,
@@ -103,7 +109,10 @@ export class Users {
     };
   }
 
-  /** A one-time link with which the person sets a password. It is in this answer only and works for seven days. */
+  /**
+   * A one-time link with which the person sets a password, for seven days. It is in this answer only. A person with an address
+   * also gets one of their own by mail, and whoever uses that has proved to read what is sent there.
+   */
   async invite(actor: Actor, slug: string, id: number): Promise<{ link: string }> {
     authorize(actor, 'users:write');
     return carryOut(
@@ -118,6 +127,9 @@ export class Users {
           tenantId: repository.tenantId,
           userId: id,
           role: null,
+          email: user.email,
+          loginName: user.loginName,
+          name: user.name,
         });
         await audit(tx, actor, { action: 'user.invited', repositoryId: repository.id, targetKind: 'user', targetId: String(id) });
         return { link: `${this.#authorityUrls.of(slug)}/invitation/${token}` };
@@ -128,6 +140,6 @@ export class Users {
 }
 
 function present(user: KnownUser): UserView {
-  const { id, loginName, email, name, enabled, hasPassword, createdAt } = user;
-  return { id, loginName, email, name, enabled, hasPassword, createdAt: createdAt.toISOString() };
+  const { id, loginName, email, emailVerified, name, enabled, hasPassword, createdAt } = user;
+  return { id, loginName, email, emailVerified, name, enabled, hasPassword, createdAt: createdAt.toISOString() };
 }

@@ -41,6 +41,8 @@ export interface RunningApi {
   withCredential: (credential: { clientId: string; secretId: string }) => Promise<Pick<TestTenant, 'token' | 'call'>>;
   /** Makes a member of the first tenant with a credential, and calls as it. */
   addMember: (role: Role) => Promise<TestMember>;
+  /** Makes a session of a user of the first tenant's, as the authority does. @returns its id. */
+  addSession: (userId: string) => Promise<string>;
   /** A token of the first tenant's that is bound to a key (RFC 9449). */
   boundToken: (keyThumbprint: string) => Promise<string>;
   close: () => Promise<void>;
@@ -86,6 +88,16 @@ export async function startApi(): Promise<RunningApi> {
     test,
     tenant,
     stranger,
+    addSession: async (userId) => {
+      const id = `session-${newId()}`;
+      await test.owner.query(
+        `INSERT INTO oidc_records (repository_id, kind, id, uid, payload, user_id, user_generation, expires_at)
+         SELECT repository_id, 'Session', 'cookie-' || $1, $1, '{"loginTs": 1700000000}', id, generation, now() + interval '1 day'
+         FROM repository_users WHERE id = $2 AND tenant_id = $3`,
+        [id, userId, tenant.tenantId],
+      );
+      return id;
+    },
     boundToken: async (jkt) => {
       const { clientId, secret } = first.credential;
       return (await mint(test, config, { clientId, secretId: secret.id }, { cnf: { jkt } })).token;

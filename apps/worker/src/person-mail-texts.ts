@@ -1,0 +1,143 @@
+import type { MailData, PersonMailTemplate } from '@latchkey/jobs';
+import { redact } from '@latchkey/runtime';
+import type { MailText } from './mail-texts.js';
+
+/** What a mail to a person is about beside its data. */
+export interface PersonMailPlace {
+  /** What people call the repository. */
+  repository: string;
+  /** Its issuer: every address in the mail lies below it. */
+  issuer: string;
+  /** What its link is, if the mail has one. */
+  link?: string | undefined;
+}
+
+/** The paragraph in which the link stands. */
+const theLink = Symbol('link');
+
+type Paragraphs = (string | typeof theLink)[];
+type Words = { [T in PersonMailTemplate]: (data: MailData<T>, place: PersonMailPlace) => { subject: string; paragraphs: Paragraphs } };
+
+const moment = (iso: string) => `${iso.slice(0, 16).replace('T', ' ')} UTC`;
+
+const en: Words = {
+  'person.invited': ({ loginName }, { repository }) => ({
+    subject: `Your invitation to ${repository}`,
+    paragraphs: [
+      loginName === null
+        ? `You have been invited to ${repository}. Open this link within seven days to create your account:`
+        : `You have been invited to ${repository}, where your user name is ${loginName}. Open this link within seven days to set your password:`,
+      theLink,
+      'It works once. If you did not expect it, you need not do anything.',
+    ],
+  }),
+  'person.verify-email': ({ loginName }, { repository }) => ({
+    subject: `Confirm your e-mail address for ${repository}`,
+    paragraphs: [
+      `The account ${loginName} at ${repository} gives this as its e-mail address. If the account is yours, open this link within 24 hours to confirm that the address is yours too:`,
+      theLink,
+      'If the account is not yours, do nothing: without the link the address counts for nothing.',
+    ],
+  }),
+  'person.new-password': ({ loginName }, { repository }) => ({
+    subject: `Set a new password for ${repository}`,
+    paragraphs: [
+      `Somebody, we hope you, has asked for a new password for the account ${loginName} at ${repository}. Open this link within 30 minutes to set it:`,
+      theLink,
+      'It works once. If it was not you, do nothing: your present password goes on working.',
+    ],
+  }),
+  'person.password-changed': ({ loginName, at, address }, { repository, issuer }) => ({
+    subject: `Your password for ${repository} was changed`,
+    paragraphs: [
+      `The password of your account ${loginName} at ${repository} was changed on ${moment(at)}${from(address)}. Everyone who was signed in with the earlier one was signed out.`,
+      `If it was not you, set a new password now, and tell whoever runs ${repository}: ${issuer}/forgotten-password`,
+    ],
+  }),
+  'person.email-changed': ({ loginName, at, address }, { repository }) => ({
+    subject: `Your e-mail address for ${repository} was changed`,
+    paragraphs: [
+      `Your account ${loginName} at ${repository} has had another e-mail address since ${moment(at)}${from(address)}. Nothing about it is sent to this one any more.`,
+      `If it was not you, tell whoever runs ${repository} now.`,
+    ],
+  }),
+  'person.new-device': ({ loginName, at, address, device }, { repository, issuer }) => ({
+    subject: `New sign-in to ${repository}`,
+    paragraphs: [
+      `Somebody signed in to your account ${loginName} at ${repository} in a browser that had not been used for it before: ${device}, on ${moment(at)}${from(address)}.`,
+      `If it was you, you need not do anything. If not, change your password, which ends every session: ${issuer}/account`,
+    ],
+  }),
+};
+
+const de: Words = {
+  'person.invited': ({ loginName }, { repository }) => ({
+    subject: `Ihre Einladung zu ${repository}`,
+    paragraphs: [
+      loginName === null
+        ? `Sie wurden zu ${repository} eingeladen. Öffnen Sie innerhalb von sieben Tagen diesen Link, um Ihr Konto anzulegen:`
+        : `Sie wurden zu ${repository} eingeladen; Ihr Benutzername dort ist ${loginName}. Öffnen Sie innerhalb von sieben Tagen diesen Link, um Ihr Passwort festzulegen:`,
+      theLink,
+      'Er gilt einmal. Wenn Sie ihn nicht erwartet haben, müssen Sie nichts tun.',
+    ],
+  }),
+  'person.verify-email': ({ loginName }, { repository }) => ({
+    subject: `Bestätigen Sie Ihre E-Mail-Adresse für ${repository}`,
+    paragraphs: [
+      `Das Konto ${loginName} bei ${repository} gibt diese E-Mail-Adresse an. Wenn das Konto Ihnen gehört, öffnen Sie innerhalb von 24 Stunden diesen Link, um zu bestätigen, dass auch die Adresse Ihnen gehört:`,
+      theLink,
+      'Wenn das Konto nicht Ihnen gehört, tun Sie nichts: Ohne den Link gilt die Adresse nicht.',
+    ],
+  }),
+  'person.new-password': ({ loginName }, { repository }) => ({
+    subject: `Neues Passwort für ${repository}`,
+    paragraphs: [
+      `Jemand, hoffentlich Sie, möchte ein neues Passwort für das Konto ${loginName} bei ${repository}. Öffnen Sie innerhalb von 30 Minuten diesen Link, um es festzulegen:`,
+      theLink,
+      'Er gilt einmal. Wenn Sie es nicht waren, tun Sie nichts: Ihr jetziges Passwort gilt weiter.',
+    ],
+  }),
+  'person.password-changed': ({ loginName, at, address }, { repository, issuer }) => ({
+    subject: `Ihr Passwort für ${repository} wurde geändert`,
+    paragraphs: [
+      `Das Passwort Ihres Kontos ${loginName} bei ${repository} wurde am ${moment(at)}${von(address)} geändert. Wer mit dem früheren angemeldet war, wurde abgemeldet.`,
+      `Wenn Sie es nicht waren, legen Sie sofort ein neues fest und sagen Sie den Betreibern von ${repository} Bescheid: ${issuer}/forgotten-password`,
+    ],
+  }),
+  'person.email-changed': ({ loginName, at, address }, { repository }) => ({
+    subject: `Ihre E-Mail-Adresse für ${repository} wurde geändert`,
+    paragraphs: [
+      `Ihr Konto ${loginName} bei ${repository} hat seit ${moment(at)}${von(address)} eine andere E-Mail-Adresse. An diese hier geht nichts mehr dazu.`,
+      `Wenn Sie es nicht waren, sagen Sie sofort den Betreibern von ${repository} Bescheid.`,
+    ],
+  }),
+  'person.new-device': ({ loginName, at, address, device }, { repository, issuer }) => ({
+    subject: `Neue Anmeldung bei ${repository}`,
+    paragraphs: [
+      `Jemand hat sich mit Ihrem Konto ${loginName} bei ${repository} in einem Browser angemeldet, der dafür noch nicht benutzt wurde: ${device}, am ${moment(at)}${von(address)}.`,
+      `Wenn Sie es waren, müssen Sie nichts tun. Wenn nicht, ändern Sie Ihr Passwort; das beendet jede Sitzung: ${issuer}/account`,
+    ],
+  }),
+};
+
+const words = { en, de };
+const sentBy = {
+  en: (repository: string) => `Sent by Latchkey for ${repository}.`,
+  de: (repository: string) => `Gesendet von Latchkey für ${repository}.`,
+};
+
+const from = (address: string | null) => (address === null ? '' : `, from the address ${address}`);
+const von = (address: string | null) => (address === null ? '' : `, von der Adresse ${address},`);
+
+/**
+ * Writes out a mail to one person, in their language. Whatever is shaped like a secret is blotted out, for people name things
+ * as they like; but for the link, which is the only secret that a mail may carry.
+ */
+export function writePersonMail<T extends PersonMailTemplate>(template: T, data: MailData<T>, place: PersonMailPlace): MailText {
+  const { subject, paragraphs } = words[data.language][template](data, place);
+  const written = paragraphs.map((paragraph) => (paragraph === theLink ? (place.link ?? '') : redact(paragraph)));
+  return {
+    subject: redact(subject),
+    text: `${[...written, `-- \n${redact(sentBy[data.language](place.repository))}`].join('\n\n')}\n`,
+  };
+}
