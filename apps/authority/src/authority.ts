@@ -3,9 +3,10 @@ import proxyAddress from 'proxy-addr';
 import { CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier, UseRecorder, type KeyRing } from '@latchkey/credentials';
 import { connectForChecks, Database } from '@latchkey/database';
 import type { AddressTemplate, Logger } from '@latchkey/runtime';
-import { audienceOf, Invitations, Refusals, SecondFactors } from '@latchkey/tenancy';
+import { audienceOf, Invitations, OwnAccounts, Refusals, SecondFactors } from '@latchkey/tenancy';
 import type { Config } from './config.js';
 import { Guessing } from './guessing.js';
+import { Attempts, Requests } from './people/attempts.js';
 
 /** What every issuer of this process shares. */
 export interface Authority {
@@ -16,8 +17,11 @@ export interface Authority {
   verifier: TokenVerifier;
   invitations: Invitations;
   secondFactors: SecondFactors;
+  accounts: OwnAccounts;
   uses: UseRecorder;
   guessing: Guessing;
+  attempts: Attempts;
+  requests: Requests;
   /** Who was not let in, for the audit trail. */
   refusals: Refusals;
   peppers: KeyRing;
@@ -55,8 +59,11 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
     verifier: new TokenVerifier({ check, keys, issuerOf: (slug) => addresses.of(slug), audienceOf: audience }),
     invitations: new Invitations(database, peppers),
     secondFactors: new SecondFactors({ database, peppers, encryption }),
+    accounts: new OwnAccounts(database, peppers),
     uses,
     guessing: new Guessing(),
+    attempts: new Attempts(),
+    requests: new Requests(),
     refusals,
     addressOf: (request) => (request ? proxyAddress(request, trusted) : ''),
     peppers,

@@ -11,6 +11,7 @@ import { bindToken, findAccount, forgetEnded, grantWhatIsAsked } from './grants.
 import type { Issuer } from './issuer.js';
 import { errorPage, signedOutPage, signOutPage } from './pages/library-pages.js';
 import { languageTags } from './pages/texts/choose.js';
+import { accountClient } from './people/account/client.js';
 import { Records } from './records.js';
 import { stateOf } from './request-state.js';
 
@@ -53,6 +54,8 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
 
   return {
     adapter: (kind: string) => new Records(authority, repository, kind),
+    // Where people look after their own account, which is an app to its issuer.
+    clients: [accountClient(url)],
     jwks: { keys: keys as never },
     // No client_secret_jwt: its key would be the placeholder secret, which is the same for all.
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],

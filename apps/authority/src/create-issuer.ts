@@ -1,6 +1,7 @@
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
 import type { KnownRepository } from '@latchkey/credentials';
 import { isUnavailable, Repository } from '@latchkey/database';
+import { shortestPassword } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
 import { compareSecret } from './clients.js';
 import { configuration } from './configuration.js';
@@ -23,6 +24,8 @@ export async function createIssuer(authority: Authority, repository: KnownReposi
     brand: brandOf(row.settings.branding, url),
     url,
     secondFactor: row.settings.secondFactor ?? 'optional',
+    shortestPassword: shortestPassword(row),
+    newDeviceMails: row.settings.newDeviceMails ?? true,
     until: Date.now() + keys.forMillis,
     provider: undefined as never,
   };

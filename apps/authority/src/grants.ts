@@ -46,7 +46,7 @@ export async function findAccount(authority: Authority, repository: KnownReposit
       sub: id,
       name: user.name,
       preferred_username: user.loginName,
-      ...(user.email ? { email: user.email, email_verified: false } : {}),
+      ...(user.email ? { email: user.email, email_verified: user.emailVerified } : {}),
     }),
   };
 }

@@ -15,5 +15,9 @@ export interface Issuer {
   until: number;
   /** Whether a password is enough. */
   secondFactor: SecondFactorMode;
+  /** Characters that a new password must have at least. */
+  shortestPassword: number;
+  /** Whether people are told by mail that they signed in in a browser that they had not used before. */
+  newDeviceMails: boolean;
   provider: Provider;
 }

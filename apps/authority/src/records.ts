@@ -46,6 +46,7 @@ export class Records implements Adapter {
       uid: uid ?? null,
       userCode: userCode ?? null,
       userId,
+      ...(this.kind === 'Session' ? seenNow(this.authority) : {}),
       userGeneration: userId !== null && boundToUser.has(this.kind) ? generationOfPerson() : null,
       expiresAt: expiresIn ? new Date(Date.now() + expiresIn * 1000) : null,
     };
@@ -174,6 +175,16 @@ export class Records implements Adapter {
   async #write<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
     return this.authority.database.transaction({ repositoryId: this.repository.id }, work);
   }
+}
+
+/** From where a session is used, for its owner to recognise. */
+function seenNow(authority: Authority): Pick<OidcRecord, 'userAgent' | 'address' | 'usedAt'> {
+  const request = Provider.ctx?.req;
+  return {
+    userAgent: request?.headers['user-agent']?.slice(0, 300) ?? null,
+    address: authority.addressOf(request) || null,
+    usedAt: new Date(),
+  };
 }
 
 /** The generation of the person whose session the request has, or who has just signed in. */

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { Problem } from '@latchkey/contracts';
+import { passwordLengths } from '@latchkey/credentials';
 import { isUnavailable } from '@latchkey/database';
 import { readiness } from '@latchkey/runtime';
 import type { Authority } from './authority.js';
@@ -83,7 +84,7 @@ function refuse(request: IncomingMessage, response: ServerResponse, status: numb
 
 /** For people, in their language where it is about more than a form that no page of ours sends. */
 function refusal(request: IncomingMessage, status: number, description: string): string {
-  const look = lookOf({ name: 'Latchkey', brand: noBrand }, request);
+  const look = lookOf({ name: 'Latchkey', brand: noBrand, shortestPassword: passwordLengths.alone }, request);
   const { title, noRepository, unavailable, failed } = look.language.texts.problem;
   return messagePage(look, { title, text: { 404: noRepository, 500: failed, 503: unavailable }[status] ?? description });
 }

@@ -9,6 +9,8 @@ export interface Look {
   repositoryName: string;
   brand: Brand;
   language: Language;
+  /** Characters that a new password must have at least. */
+  shortestPassword: number;
 }
 
 export interface PageProps {
@@ -121,13 +123,28 @@ export function Field({
   );
 }
 
+export interface NewPasswordProps {
+  look: Look;
+  /** Where "Password" alone would not tell it from the present one. */
+  label?: string;
+  faulty?: string | undefined;
+  autofocus?: boolean;
+}
+
 /** Asks for a new password, twice: fields `password` and `again`. */
-export function NewPassword({ look, faulty, autofocus = false }: { look: Look; faulty?: string | undefined; autofocus?: boolean }) {
-  const { label, again, hint } = look.language.texts.newPassword;
-  const field = { type: 'password', autocomplete: 'new-password', minLength: 15 } as const;
+export function NewPassword({ look, label, faulty, autofocus = false }: NewPasswordProps) {
+  const { label: usual, again, hint } = look.language.texts.newPassword;
+  const field = { type: 'password', autocomplete: 'new-password', minLength: look.shortestPassword } as const;
   return (
     <>
-      <Field {...field} label={label} name="password" hint={hint} faulty={faulty === 'password'} autofocus={autofocus} />
+      <Field
+        {...field}
+        label={label ?? usual}
+        name="password"
+        hint={hint(look.shortestPassword)}
+        faulty={faulty === 'password'}
+        autofocus={autofocus}
+      />
       <Field {...field} label={again} name="again" faulty={faulty === 'again'} />
     </>
   );

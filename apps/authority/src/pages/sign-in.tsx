@@ -4,9 +4,16 @@ import { PasskeyForm, type PasskeyOptions } from './passkey-script.js';
 /** Asks for a person's user name and password, and says for which app and repository. */
 export function signInPage(
   look: Look,
-  { app, action, name, fault, passkey }: { app: string; action: string; name?: string; fault?: string; passkey: PasskeyOptions },
+  {
+    app,
+    action,
+    forgotten,
+    name,
+    fault,
+    passkey,
+  }: { app: string; action: string; forgotten: string; name?: string; fault?: string; passkey: PasskeyOptions },
 ): string {
-  const { signIn, factors } = look.language.texts;
+  const { signIn, factors, forgotten: forgottenTexts } = look.language.texts;
   const faulty = Boolean(fault);
   return page(look, {
     title: signIn.title,
@@ -37,6 +44,9 @@ export function signInPage(
             {factors.passkeyInstead}
           </button>
         </PasskeyForm>
+        <p class="after">
+          <a href={forgotten}>{forgottenTexts.link}</a>
+        </p>
       </>
     ),
   });

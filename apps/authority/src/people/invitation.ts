@@ -1,5 +1,7 @@
-import { createUserBody, passwordSchema, Problem } from '@latchkey/contracts';
+import { createUserBody, Problem } from '@latchkey/contracts';
+import { PasswordRefused } from '@latchkey/tenancy';
 import { invitationPage, type InvitationForm } from '../pages/invitation.js';
+import { rememberDevice } from './device.js';
 import type { Visit } from './visit.js';
 
 /** Lets whoever holds the link of an invitation create their account or set their password: `/invitation/<token>`. */
@@ -8,7 +10,8 @@ export async function serveInvitation(visit: Visit, token: string): Promise<void
   const invitation = await authority.invitations.find(issuer.repository, token);
   if (!invitation) return visit.say(404, texts.invitation.gone);
   const action = request.url ?? '';
-  if (!visit.posted) return visit.send(200, invitationPage(visit.look, invitation, action));
+  const known: InvitationForm = invitation.mailedTo ? { email: invitation.mailedTo } : {};
+  if (!visit.posted) return visit.send(200, invitationPage(visit.look, invitation, action, known));
 
   const form = await visit.form();
   const text = (field: string) => form.get(field)?.trim() ?? '';
@@ -23,13 +26,14 @@ export async function serveInvitation(visit: Visit, token: string): Promise<void
     return refuse(field, texts.faults[field as keyof typeof texts.faults]);
   }
   const password = form.get('password') ?? '';
-  const fault = passwordFault(visit, password);
-  if (fault) return refuse('password', fault);
   if (password !== form.get('again')) return refuse('again', texts.newPassword.different);
   try {
     const { loginName, name, email } = person;
-    await authority.invitations.accept(issuer.repository, token, { loginName, name, email, password }, visit.call);
+    const user = await authority.invitations.accept(issuer.repository, token, { loginName, name, email, password }, visit.call);
+    rememberDevice(visit, user.id);
+    if (user.email && !user.emailVerified) await authority.accounts.askToVerify(issuer.repository, user.id, undefined, visit.act);
   } catch (error) {
+    if (error instanceof PasswordRefused) return refuse('password', texts.newPassword.faults[error.fault](error.shortest));
     if (!(error instanceof Problem)) throw error;
     if (error.type !== 'already-exists') return visit.say(error.status, texts.invitation.gone);
     const isEmail = error.errors?.[0]?.pointer === '/email';
@@ -38,10 +42,4 @@ export async function serveInvitation(visit: Visit, token: string): Promise<void
   const { title, text: done, portal } = texts.invitation.done;
   const link = invitation.role ? { href: authority.portalUrl, label: portal } : undefined;
   return visit.say(200, { title, text: done(person.loginName), ...(link ? { link } : {}) });
-}
-
-/** What is wrong with a new password, in words for whoever chose it. */
-export function passwordFault({ texts }: Visit, password: string): string | undefined {
-  if (passwordSchema.safeParse(password).success) return undefined;
-  return password.length > 256 ? texts.newPassword.tooLong : texts.newPassword.tooShort;
 }

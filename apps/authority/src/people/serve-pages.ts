@@ -1,10 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Authority } from '../authority.js';
 import type { Issuer } from '../issuer.js';
+import { serveAccount } from './account/account.js';
+import { serveForgottenPassword, serveNewPassword } from './forgotten-password.js';
 import { serveInvitation } from './invitation.js';
 import { serveLogo } from './logo.js';
 import { serveEnrolment, serveProof, serveRecoveryCodes } from './second-factor.js';
 import { serveSignIn } from './sign-in.js';
+import { serveVerifyEmail } from './verify-email.js';
 import { Visit } from './visit.js';
 
 /**
@@ -16,12 +19,16 @@ const pages: [path: RegExp, serve: (visit: Visit, ...caught: string[]) => Promis
   [/^\/interaction\/([\w-]{1,64})\/factor$/, serveProof],
   [/^\/interaction\/([\w-]{1,64})\/enrol$/, serveEnrolment],
   [/^\/interaction\/([\w-]{1,64})\/codes$/, serveRecoveryCodes],
-  [/^\/invitation\/([0-9A-Za-z]{43})$/, serveInvitation],
+  [/^\/invitation\/([0-9A-Za-z]{43}|[0-9a-f]{72})$/, serveInvitation],
+  [/^\/forgotten-password$/, serveForgottenPassword],
+  [/^\/new-password\/([0-9a-f]{72})$/, serveNewPassword],
+  [/^\/verify-email\/([0-9a-f]{72})$/, serveVerifyEmail],
+  [/^\/account(?:\/([\w-]{1,40}))?$/, serveAccount],
   [/^\/branding\/logo\/([0-9a-f]{32})$/, serveLogo],
 ];
 
 /** Paths whose rest is a secret: they are logged without it. */
-export const secretPaths = /\/(invitation)\/.*/;
+export const secretPaths = /\/(invitation|new-password|verify-email)\/.*/;
 
 /** Answers the authority's own pages. @returns false when the address is none of them. */
 export async function servePages(

@@ -1,9 +1,11 @@
-import { signIn } from '@latchkey/credentials';
+import { checkPassword, findByName, nameKey } from '@latchkey/credentials';
 import { pageHeaders } from '../pages/headers.js';
 import { passkeyScriptHash } from '../pages/passkey-script.js';
 import { signInPage } from '../pages/sign-in.js';
 import { refusedFactor, refusedSignIn } from '../refused.js';
+import { knownDevice } from './device.js';
 import { completeSignIn, offerPasskey, provePasskeyAlone } from './second-factor.js';
+import { sayTooManyAttempts } from './slow-down.js';
 import type { Visit } from './visit.js';
 import { waitingApp } from './waiting-app.js';
 
@@ -15,7 +17,8 @@ export async function serveSignIn(visit: Visit, uid: string): Promise<void> {
   const { app, hint, formTargets } = waiting;
   const show = async (status: number, form: { name?: string; fault?: string }) => {
     const passkey = await offerPasskey(visit, uid);
-    const html = signInPage(visit.look, { app, action: visit.path(`/interaction/${uid}`), passkey, ...form });
+    const [action, forgotten] = [visit.path(`/interaction/${uid}`), visit.path('/forgotten-password')];
+    const html = signInPage(visit.look, { app, action, forgotten, passkey, ...form });
     visit.send(status, html, pageHeaders(visit.look.brand, { formTargets, script: passkeyScriptHash }));
   };
 
@@ -30,11 +33,20 @@ export async function serveSignIn(visit: Visit, uid: string): Promise<void> {
     return show(401, { fault: visit.texts.factors.faults.passkeyAlone });
   }
   const name = form.get('login')?.trim() ?? '';
-  const person = await signIn(authority.database, issuer.repository, name, form.get('password') ?? '');
+  const user = await findByName(authority.database, issuer.repository, name);
+  const turn = await authority.attempts.begin({
+    repositoryId: issuer.repository.id,
+    name: nameKey(name),
+    address: visit.call.address ?? '',
+    device: user ? knownDevice(visit, user.id) : undefined,
+  });
+  if ('waitSeconds' in turn) return sayTooManyAttempts(visit, turn.waitSeconds);
+  const person = await checkPassword(user, form.get('password') ?? '');
   if ('refused' in person) {
     authority.refusals.record(refusedSignIn(issuer.repository, person, visit.call));
     return show(401, { name, fault: visit.texts.signIn.wrong });
   }
+  turn.giveBack();
   return completeSignIn(visit, person, ['pwd']);
 }
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Call } from '@latchkey/access';
+import type { OwnAct } from '@latchkey/tenancy';
 import type { Authority } from '../authority.js';
 import { callOf } from '../call.js';
 import type { Issuer } from '../issuer.js';
@@ -54,6 +55,22 @@ export class Visit {
     return (this.#form ??= readForm(this.request));
   }
 
+  /** Whoever acts here on their own account, for what is written down and mailed of it. */
+  get act(): OwnAct {
+    return { call: this.call, language: this.look.language.tag === 'de' ? 'de' : 'en' };
+  }
+
+  /** A time as people write it where the page's language is spoken, in UTC. */
+  moment(date: Date): string {
+    const format = { dateStyle: 'medium', timeStyle: 'short', timeZone: 'UTC' } as const;
+    return `${new Intl.DateTimeFormat(this.look.language.tag, format).format(date)} UTC`;
+  }
+
+  /** Sends the browser on to something below the issuer. */
+  leadTo(below: string): void {
+    this.response.writeHead(303, { location: this.path(below), 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).end();
+  }
+
   /** Answers with a page. */
   send(status: number, html: string, headers = pageHeaders(this.look.brand)): void {
     this.response.writeHead(status, headers).end(html);
@@ -66,6 +83,10 @@ export class Visit {
 }
 
 /** How the pages of an issuer look to whoever sent the request. */
-export function lookOf(issuer: Pick<Issuer, 'name' | 'brand'>, request: IncomingMessage, uiLocales?: string): Look {
-  return { repositoryName: issuer.name, brand: issuer.brand, language: chooseLanguage(request, uiLocales) };
+export function lookOf(
+  { name, brand, shortestPassword }: Pick<Issuer, 'name' | 'brand' | 'shortestPassword'>,
+  request: IncomingMessage,
+  uiLocales?: string,
+): Look {
+  return { repositoryName: name, brand, shortestPassword, language: chooseLanguage(request, uiLocales) };
 }

@@ -3,6 +3,9 @@ import { recordSignIn } from '@latchkey/tenancy';
 import { errors } from 'oidc-provider';
 import { acrOf } from '../authentication-context.js';
 import { formTarget, pageHeaders } from '../pages/headers.js';
+import { accountClientId } from './account/client.js';
+import { describeDevice } from './account/describe-device.js';
+import { rememberDevice } from './device.js';
 import type { Visit } from './visit.js';
 
 /** The app that waits for somebody to sign in, and its request. */
@@ -37,7 +40,7 @@ export async function waitingApp(visit: Visit, uid: string): Promise<WaitingApp 
   const formTargets = target ? formTarget(target) : '';
   return {
     uid,
-    app: client?.clientName ?? visit.texts.signIn.anApp,
+    app: client_id === accountClientId ? visit.texts.account.app : (client?.clientName ?? visit.texts.signIn.anApp),
     hint: login_hint,
     params: interaction.params,
     formTargets,
@@ -59,6 +62,10 @@ export async function refuseApp(visit: Visit, error: string, description: string
 export async function sendBack(visit: Visit, person: SignedIn, amr: string[]): Promise<void> {
   const { authority, issuer, request, response } = visit;
   await recordSignIn(authority.database, issuer.repository, person.userId, visit.call);
+  if (!rememberDevice(visit, person.userId) && issuer.newDeviceMails) {
+    const device = describeDevice(visit.look, request.headers['user-agent']);
+    await authority.accounts.tellOfNewDevice(issuer.repository, person.userId, device, visit.act);
+  }
   const login = { accountId: String(person.userId), amr, acr: acrOf(amr) };
   // The session will be bound to the generation that the password belonged to (see records.ts).
   return issuer.provider.interactionFinished(request, response, { login, generation: person.generation } as never);

@@ -1,6 +1,8 @@
+import { peopleDe } from './people-de.js';
 import type { Texts } from './texts.js';
 
 export const de: Texts = {
+  ...peopleDe,
   signIn: {
     title: 'Anmelden',
     to: (repository, app) => ['bei ', repository, ', für ', app],
@@ -68,9 +70,14 @@ export const de: Texts = {
   newPassword: {
     label: 'Passwort',
     again: 'Passwort wiederholen',
-    hint: 'Mindestens 15 Zeichen. Ein paar Wörter hintereinander sind leicht zu merken und schwer zu erraten.',
-    tooShort: 'Das Passwort muss mindestens 15 Zeichen haben.',
-    tooLong: 'Das Passwort darf höchstens 256 Zeichen haben.',
+    hint: (shortest) => `Mindestens ${shortest} Zeichen. Ein paar Wörter hintereinander sind leicht zu merken und schwer zu erraten.`,
+    faults: {
+      tooShort: (shortest) => `Das Passwort muss mindestens ${shortest} Zeichen haben.`,
+      tooLong: () => 'Das Passwort darf höchstens 256 Zeichen haben.',
+      common: () => 'Dieses Passwort benutzen viele, es wird zuerst probiert. Wählen Sie ein anderes.',
+      repetitive: () => 'Das Passwort wiederholt oder zählt dieselben Zeichen. Wählen Sie ein anderes.',
+      personal: () => 'Das Passwort besteht aus Ihrem Namen, Ihrer Adresse oder dem Namen des Repositorys. Wählen Sie ein anderes.',
+    },
     different: 'Die beiden Passwörter sind nicht gleich.',
   },
   faults: {

@@ -1,8 +1,11 @@
+import { peopleEn } from './people-en.js';
+
 /**
  * Every text that a person meets at the authority. Other languages have the same shape. A list of parts is one sentence whose
  * second, fourth, … part stands out.
  */
 export const en = {
+  ...peopleEn,
   signIn: {
     title: 'Sign in',
     to: (repository: string, app: string) => ['to ', repository, ', for ', app],
@@ -62,9 +65,14 @@ export const en = {
   newPassword: {
     label: 'Password',
     again: 'Password again',
-    hint: '15 characters or more. A few words in a row are easy to remember and hard to guess.',
-    tooShort: 'The password must have 15 characters or more.',
-    tooLong: 'The password must have 256 characters or fewer.',
+    hint: (shortest: number) => `${shortest} characters or more. A few words in a row are easy to remember and hard to guess.`,
+    faults: {
+      tooShort: (shortest: number) => `The password must have ${shortest} characters or more.`,
+      tooLong: () => 'The password must have 256 characters or fewer.',
+      common: () => 'Many people use this password, so it is tried first. Choose another.',
+      repetitive: () => 'The password repeats or counts the same characters. Choose another.',
+      personal: () => 'The password is made of your name, your address or the name of the repository. Choose another.',
+    },
     different: 'The two passwords are not the same.',
   },
   faults: {

@@ -1,0 +1,125 @@
+import * as client from 'openid-client';
+import { Invitations } from '@latchkey/tenancy';
+import { Customer } from '../testing/customer.js';
+import { People, same } from '../testing/people.js';
+import { startAuthority, type RunningAuthority } from '../testing/running-authority.js';
+
+let running: RunningAuthority;
+let people: People;
+let acme: Customer;
+let other: Customer;
+
+const next = 'seven purple tractors sing';
+
+beforeAll(async () => {
+  running = await startAuthority();
+});
+afterAll(() => running.close());
+beforeEach(async () => {
+  other = await Customer.open(running);
+  people = await People.of(running);
+  acme = people.customer;
+});
+
+describe('an e-mail address', () => {
+  const emailVerified = async () => {
+    const tokens = await acme.signIn(people.configuration);
+    return (await client.fetchUserInfo(people.configuration, tokens.access_token, client.skipSubjectCheck)).email_verified;
+  };
+
+  it('is verified by the link that was mailed there, and the claim says so only then', async () => {
+    expect(await emailVerified()).toBe(false);
+    const anna = people.browser();
+    await people.openAccount(anna);
+    expect(await (await people.act(anna, 'email', { email: 'anna@example.com' })).text()).toContain('A link is on its way');
+    const { link: path } = await people.mailed('person.verify-email');
+    expect(await (await people.browser().go(path)).text()).toContain('anna@example.com');
+    expect(await emailVerified()).toBe(false);
+    expect((await people.browser().go(path, {}, same)).status).toBe(200);
+    expect(await emailVerified()).toBe(true);
+    expect((await people.browser().go(path, {}, same)).status).toBe(404);
+    expect((await people.mails()).map(({ template }) => template)).not.toContain('person.email-changed');
+
+    await acme.users.update(acme.tenant.machine, acme.slug, acme.anna.id, { email: 'else@example.com' });
+    expect(await emailVerified()).toBe(false);
+  });
+
+  it('is changed once the new one is verified, and the old one is told', async () => {
+    const anna = people.browser();
+    await people.openAccount(anna);
+    await people.act(anna, 'email', { email: 'new@example.com' });
+    const { link: path, to } = await people.mailed('person.verify-email');
+    expect(to).toBe('new@example.com');
+    expect(await acme.users.get(acme.tenant.machine, acme.slug, acme.anna.id)).toMatchObject({ email: 'anna@example.com' });
+    await people.browser().go(path, {}, same);
+    expect(await acme.users.get(acme.tenant.machine, acme.slug, acme.anna.id)).toMatchObject({
+      email: 'new@example.com',
+      emailVerified: true,
+    });
+    expect((await people.mailed('person.email-changed')).to).toBe('anna@example.com');
+  });
+
+  it('of somebody else gets the same answer, and is refused to whoever reads it', async () => {
+    await acme.users.create(acme.tenant.machine, acme.slug, { loginName: 'bert', email: 'bert@example.com', administrator: false });
+    const anna = people.browser();
+    await people.openAccount(anna);
+    const strip = (html: string) => html.replaceAll(/\d\d?:\d\d/g, '');
+    const [free, taken] = [
+      await people.act(anna, 'email', { email: 'free@example.com' }),
+      await people.act(anna, 'email', { email: 'bert@example.com' }),
+    ];
+    expect(strip(await taken.text())).toBe(strip(await free.text()));
+    const { link: path } = await people.mailed('person.verify-email');
+    const refused = await people.browser().go(path, {}, same);
+    expect([refused.status, await refused.text()]).toEqual([409, expect.stringContaining('Another account has this address') as string]);
+  });
+
+  it('is not verified by a link from before the password was changed', async () => {
+    const anna = people.browser();
+    await people.openAccount(anna);
+    await people.act(anna, 'email', { email: 'thief@example.com' });
+    const { link: path } = await people.mailed('person.verify-email');
+    await acme.users.update(acme.tenant.machine, acme.slug, acme.anna.id, { password: next });
+    expect((await people.browser().go(path, {}, same)).status).toBe(404);
+  });
+});
+
+describe('an invitation', () => {
+  const person = { login: 'carla', name: 'Carla', email: 'carla@example.com', password: next, again: next };
+
+  it('that came by mail proves the address, and the link that was shown to whoever invited does not', async () => {
+    const { users, tenant, slug } = acme;
+    for (const [loginName, byMail] of [
+      ['mailed', true],
+      ['shown', false],
+    ] as const) {
+      const user = await users.create(tenant.machine, slug, { loginName, email: `${loginName}@example.com`, administrator: false });
+      const { link } = await users.invite(tenant.machine, slug, user.id);
+      const { link: path, to } = await people.mailed('person.invited');
+      expect([to, path === link]).toEqual([`${loginName}@example.com`, false]);
+      const accepted = await people.browser().go(byMail ? path : link, { password: next, again: next }, same);
+      expect(accepted.status).toBe(200);
+      expect(await users.get(tenant.machine, slug, user.id)).toMatchObject({ emailVerified: byMail, hasPassword: true });
+      for (const used of [path, link]) expect((await people.browser().go(used)).status).toBe(404);
+    }
+  });
+
+  it('that is taken up with another address than it was mailed to asks that one to be verified', async () => {
+    const owner = running.first.ownerLink;
+    const accepted = await people.browser().go(owner, { ...person, login: 'owner' }, same);
+    expect(accepted.status).toBe(200);
+    const { rows } = await running.test.owner.query(`SELECT template, data FROM mails WHERE data->>'loginName' = 'owner'`);
+    expect(rows).toEqual([
+      { template: 'person.verify-email', data: expect.objectContaining({ to: { name: 'Carla', address: person.email } }) as object },
+    ]);
+  });
+
+  it('is nothing to another repository, by either of its links', async () => {
+    const { users, tenant, slug, anna } = acme;
+    const { link } = await users.invite(tenant.machine, slug, anna.id);
+    const { token } = await people.mailed('person.invited');
+    const invitations = new Invitations(running.database, running.options.peppers);
+    const stranger = { ...other.repository, tenantId: other.tenant.id };
+    for (const each of [token, link.split('/').at(-1) ?? '']) expect(await invitations.find(stranger as never, each)).toBeUndefined();
+  });
+});
