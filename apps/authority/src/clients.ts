@@ -14,6 +14,7 @@ import {
   type KnownRepository,
 } from '@latchkey/credentials';
 import type { Authority } from './authority.js';
+import { deviceGrantType } from './device-flow.js';
 import { markPresentedToken } from './presented-token.js';
 import { currentState } from './request-state.js';
 
@@ -34,7 +35,12 @@ const placeholderSecret = randomBytes(32).toString('base64url');
 const nobodysSecret = PlainSecret.generate('production', 'cs').reveal();
 
 /** Asks the primary for a client and describes it as the library wants it (OpenID Connect Registration 1.0 §2). */
-export async function findClient(authority: Authority, repository: KnownRepository, clientId: string): Promise<AdapterPayload | undefined> {
+export async function findClient(
+  authority: Authority,
+  repository: KnownRepository,
+  clientId: string,
+  abilities: ClientAbilities,
+): Promise<AdapterPayload | undefined> {
   const assertion = presentedAssertion();
   const answer = await askForClient(authority, repository, clientId, assertion);
   const client = answer?.repository.alive ? (answer.client ?? suspended(answer)) : undefined;
@@ -50,7 +56,13 @@ export async function findClient(authority: Authority, repository: KnownReposito
     return undefined;
   }
   markPresentedToken();
-  return metadata(client, assertion !== undefined);
+  return metadata(client, { ...abilities, byKey: assertion !== undefined });
+}
+
+/** What the repository's settings let its app clients do. */
+export interface ClientAbilities {
+  /** Sign people in on devices (RFC 8628). */
+  deviceFlow: boolean;
 }
 
 /** What the library is told of a client. */
@@ -114,7 +126,7 @@ function keyIdOf(assertion: string): string | undefined {
   }
 }
 
-function metadata(client: Described, byKey: boolean): AdapterPayload {
+function metadata(client: Described, { byKey, deviceFlow }: ClientAbilities & { byKey: boolean }): AdapterPayload {
   const base = { client_id: client.id, client_name: client.name };
   if (client.kind === 'app') {
     const signsIn = client.redirectUris.length > 0;
@@ -125,10 +137,16 @@ function metadata(client: Described, byKey: boolean): AdapterPayload {
       token_endpoint_auth_method: 'none',
       redirect_uris: client.redirectUris,
       post_logout_redirect_uris: client.postLogoutRedirectUris,
-      grant_types: signsIn ? ['authorization_code', 'refresh_token'] : [],
+      grant_types: [
+        ...(signsIn ? ['authorization_code'] : []),
+        ...(deviceFlow ? [deviceGrantType] : []),
+        ...(signsIn || deviceFlow ? ['refresh_token'] : []),
+      ],
       response_types: signsIn ? ['code'] : [],
       scope: [...openidScopes, everythingScope, ...client.permissions].join(' '),
-      ...(client.backchannelLogoutUri === null ? {} : { backchannel_logout_uri: client.backchannelLogoutUri }),
+      ...(client.backchannelLogoutUri === null
+        ? {}
+        : { backchannel_logout_uri: client.backchannelLogoutUri, backchannel_logout_session_required: true }),
     };
   }
   return {

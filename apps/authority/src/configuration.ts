@@ -7,6 +7,8 @@ import { consoleSlug } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
 import { acrValues, stepUpChecks } from './authentication-context.js';
 import { acceptAssertion, openidScopes } from './clients.js';
+import { callClient } from './call-client.js';
+import { deviceCodePath, deviceFlow } from './device-flow.js';
 import { bindToken, findAccount, forgetEnded, grantWhatIsAsked } from './grants.js';
 import type { Issuer } from './issuer.js';
 import { errorPage, signedOutPage, signOutPage } from './pages/library-pages.js';
@@ -18,6 +20,7 @@ import { stateOf } from './request-state.js';
 /** How long things live, in seconds, of which the repository's settings say nothing. */
 const lives = {
   AuthorizationCode: 60,
+  DeviceCode: 600,
   IdToken: 3600,
   Interaction: 3600,
 };
@@ -27,7 +30,7 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
   const { repository, url } = issuer;
   const { pathname, protocol } = new URL(url);
   const audience = authority.audienceOf(repository.slug);
-  const { accessTokenSeconds, refreshTokenSeconds, sessionSeconds } = row.settings;
+  const { accessTokenSeconds, refreshTokenSeconds, sessionSeconds, deviceFlow: byDevice = false } = row.settings;
   // The key that signs comes first.
   const algorithm = (keys[0]?.alg ?? 'ES256') as 'ES256';
   const secure = protocol === 'https:';
@@ -53,9 +56,11 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
   for (const check of stepUpChecks(authority, issuer)) checks?.add(check);
 
   return {
-    adapter: (kind: string) => new Records(authority, repository, kind),
     // Where people look after their own account, which is an app to its issuer.
     clients: [accountClient(url)],
+    adapter: (kind: string) => new Records(authority, repository, kind, { deviceFlow: byDevice }),
+    // For what the library calls by itself, which is where apps are told of a sign-out: an address that a customer chose.
+    fetch: (target, options) => callClient(authority, target, options),
     jwks: { keys: keys as never },
     // No client_secret_jwt: its key would be the placeholder secret, which is the same for all.
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
@@ -86,6 +91,8 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
       introspection: '/connect/introspect',
       revocation: '/connect/revocation',
       pushed_authorization_request: '/connect/par',
+      device_authorization: '/connect/deviceauthorization',
+      code_verification: deviceCodePath,
       jwks: '/.well-known/jwks',
     },
     // One set of cookies per issuer: on a shared host a second sign-in would overwrite the first.
@@ -111,6 +118,8 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
       // Without nonces: what a stolen proof is good for ends with its minute, and it is taken once.
       dPoP: { enabled: true },
       pushedAuthorizationRequests: { enabled: true },
+      ...(byDevice ? { deviceFlow: deviceFlow(authority, issuer) } : {}),
+      backchannelLogout: { enabled: true },
       introspection: {
         enabled: true,
         // A tool may ask about every token of its repository, an app about its own; nobody about one whose client is gone,

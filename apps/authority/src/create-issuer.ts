@@ -5,6 +5,7 @@ import { shortestPassword } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
 import { compareSecret } from './clients.js';
 import { configuration } from './configuration.js';
+import { beginWithTheCode } from './device-flow.js';
 import type { Issuer } from './issuer.js';
 import { brandOf } from './pages/brand.js';
 import { recordRefusedCall } from './refused.js';
@@ -37,6 +38,9 @@ export async function createIssuer(authority: Authority, repository: KnownReposi
   provider.Client.prototype.compareClientSecret = function (this: { clientId: string }, presented: string) {
     return compareSecret(authority, repository, this.clientId, presented);
   };
+  provider.on('backchannel.error', (_ctx: KoaContextWithOIDC, error: Error, client: { clientId: string }) => {
+    authority.log.info({ err: error, repository: repository.slug, client: client.clientId }, 'an app could not be told of a sign-out');
+  });
   provider.on('server_error', (ctx: KoaContextWithOIDC, error: Error) => {
     authority.log.error({ err: error, repository: repository.slug }, 'the authority failed');
     stateOf(ctx).unavailable = isUnavailable(error);
@@ -46,7 +50,7 @@ export async function createIssuer(authority: Authority, repository: KnownReposi
   provider.use(async (ctx, next) => {
     // The library's own pages send themselves on by a script, whose hash it adds here; ours replace the whole header.
     ctx.set('content-security-policy', `default-src 'none'; script-src 'report-sample'; base-uri 'none'; frame-ancestors 'none'`);
-    await next();
+    await beginWithTheCode(ctx, next);
     const state = stateOf(ctx as KoaContextWithOIDC);
     if (state.unavailable) answerUnavailable(ctx);
     else ctx.set(ageHeaders(state));

@@ -2,7 +2,7 @@ import Provider, { errors, type Adapter, type AdapterPayload } from 'oidc-provid
 import { CredentialRefused, type KnownRepository, type VerifiedToken } from '@latchkey/credentials';
 import { OidcRecord, RevokedToken, type EntityManager } from '@latchkey/database';
 import type { Authority } from './authority.js';
-import { findClient } from './clients.js';
+import { findClient, type ClientAbilities } from './clients.js';
 import { unmark } from './presented-token.js';
 import { currentState, stateOf } from './request-state.js';
 
@@ -18,6 +18,8 @@ export class Records implements Adapter {
     readonly authority: Authority,
     readonly repository: KnownRepository,
     readonly kind: string,
+    /** What the issuer's clients may do. */
+    readonly abilities: ClientAbilities = { deviceFlow: false },
   ) {}
 
   async find(id: string): Promise<AdapterPayload | undefined> {
@@ -120,7 +122,7 @@ export class Records implements Adapter {
   /** One check within one request answers all of its questions. */
   async #findClient(id: string): Promise<AdapterPayload | undefined> {
     const known = currentState()?.clients;
-    const found = known?.get(id) ?? findClient(this.authority, this.repository, id);
+    const found = known?.get(id) ?? findClient(this.authority, this.repository, id, this.abilities);
     known?.set(id, found);
     return found;
   }

@@ -99,6 +99,7 @@ export const updateRepositoryBody = z.strictObject({
     .optional()
     .describe('From signing in to the moment the authority asks for it again, however often it was used meanwhile'),
   signingAlgorithm: z.enum(signingAlgorithms).optional().describe('Of tokens; RS256 for clients that know nothing else'),
+  deviceFlow: z.boolean().optional().describe('Whether its app clients may sign people in on devices and command lines (RFC 8628)'),
   secondFactor: secondFactor.optional(),
 });
 export type UpdateRepositoryBody = z.infer<typeof updateRepositoryBody>;
@@ -123,6 +124,7 @@ export const repositoryView = z.object({
   refreshTokenSeconds: z.int(),
   sessionSeconds: z.int(),
   signingAlgorithm: z.enum(signingAlgorithms),
+  deviceFlow: z.boolean(),
   secondFactor,
   createdAt: time,
 });

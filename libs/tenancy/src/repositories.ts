@@ -290,6 +290,7 @@ export class Repositories {
       toolClient: { clientId: toolClient.id },
       secondFactor: 'optional',
       newDeviceMails: true,
+      deviceFlow: false,
       ...row.settings,
       branding: presentBranding(row.settings.branding, this.#options.authorityUrls.of(row.slug)),
       createdAt: row.createdAt.toISOString(),

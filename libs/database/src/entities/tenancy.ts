@@ -52,6 +52,8 @@ export interface RepositorySettings {
   sessionSeconds: number;
   /** Of the key that signs tokens. */
   signingAlgorithm: 'ES256' | 'RS256';
+  /** App clients may sign people in on devices (RFC 8628). */
+  deviceFlow?: boolean;
   /** `optional` if absent. */
   secondFactor?: SecondFactorMode;
 }

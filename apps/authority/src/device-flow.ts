@@ -1,0 +1,76 @@
+import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
+import type { Authority } from './authority.js';
+import type { Issuer } from './issuer.js';
+import { deviceCodePage, deviceConfirmPage, deviceForm } from './pages/device.js';
+import { pageHeaders } from './pages/headers.js';
+import { messagePage } from './pages/message.js';
+import { lookOf } from './people/visit.js';
+
+/** How a device asks for tokens once somebody has entered its code elsewhere (RFC 8628 §3.4). */
+export const deviceGrantType = 'urn:ietf:params:oauth:grant-type:device_code';
+
+/** Where people enter the code, below the issuer. */
+export const deviceCodePath = '/device';
+
+type DeviceFlow = NonNullable<NonNullable<Configuration['features']>['deviceFlow']>;
+
+/**
+ * Signing a command line in, from a browser elsewhere (RFC 8628), with pages of ours. A setting of the repository, since
+ * whoever sends somebody a code can talk them into entering it: the confirmation says what is at stake (§5.4).
+ */
+export function deviceFlow(authority: Authority, issuer: Issuer): DeviceFlow {
+  const guesser = (ctx: KoaContextWithOIDC) => ({
+    repositoryId: issuer.repository.id,
+    clientId: 'user code',
+    address: authority.addressOf(ctx.req),
+  });
+  const look = (ctx: KoaContextWithOIDC) => lookOf(issuer, ctx.req);
+  const show = (ctx: KoaContextWithOIDC, html: string, status = 200) => {
+    ctx.set(pageHeaders(issuer.brand));
+    ctx.status = status;
+    ctx.body = html;
+  };
+  return {
+    enabled: true,
+    // 20 consonants to the power of 8: 34 bits, good for ten minutes, and guessing is slowed by address (§5.1).
+    charset: 'base-20',
+    mask: '****-****',
+    userCodeInputSource: async (ctx, form, _out, error) => {
+      const { device } = look(ctx).language.texts;
+      const fault = error as { name?: string; status?: number } | undefined;
+      if (fault?.name === 'AbortedError') return show(ctx, messagePage(look(ctx), device.denied));
+      if (fault?.name === 'NotFoundError') authority.guessing.failed(guesser(ctx));
+      const slow = await authority.guessing.refuseGuesser(guesser(ctx)).then(
+        () => false,
+        () => true,
+      );
+      if (slow) return show(ctx, deviceCodePage(look(ctx), deviceForm(form), device.slow), 429);
+      const texts: Record<string, string> = { NoCodeError: device.missing, AlreadyUsedError: device.used };
+      return show(ctx, deviceCodePage(look(ctx), deviceForm(form), fault && (texts[fault.name ?? ''] ?? device.wrong)), fault ? 400 : 200);
+    },
+    userCodeConfirmSource: async (ctx, form, client, _deviceInfo, userCode) => {
+      // A right code after too many wrong ones is not taken either.
+      await authority.guessing.refuseGuesser(guesser(ctx));
+      show(ctx, deviceConfirmPage(look(ctx), deviceForm(form), { app: client.clientName ?? client.clientId, code: userCode }));
+    },
+    successSource: async (ctx) => show(ctx, messagePage(look(ctx), look(ctx).language.texts.device.done)),
+  };
+}
+
+/**
+ * Whoever posts a code without having opened the page before has no session that the library could keep its answer in, and it
+ * would fail. They are sent to the page.
+ */
+export async function beginWithTheCode(
+  ctx: Pick<KoaContextWithOIDC, 'path' | 'method' | 'status' | 'redirect'>,
+  next: () => Promise<void>,
+) {
+  try {
+    await next();
+  } catch (error) {
+    const { session } = (ctx as { oidc?: { session?: { exp?: number } } }).oidc ?? {};
+    if (ctx.path !== deviceCodePath || ctx.method !== 'POST' || !session || session.exp !== undefined) throw error;
+    ctx.redirect(`.${deviceCodePath}`);
+    ctx.status = 303;
+  }
+}
