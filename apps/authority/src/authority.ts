@@ -5,6 +5,7 @@ import { connectForChecks, Database } from '@latchkey/database';
 import type { AddressTemplate, Logger } from '@latchkey/runtime';
 import { audienceOf, Invitations, OwnAccounts, Refusals, SecondFactors } from '@latchkey/tenancy';
 import type { Config } from './config.js';
+import { Federation } from './federation/federation.js';
 import { Guessing } from './guessing.js';
 import { Attempts, Requests } from './people/attempts.js';
 
@@ -18,6 +19,8 @@ export interface Authority {
   invitations: Invitations;
   secondFactors: SecondFactors;
   accounts: OwnAccounts;
+  /** Identity providers outside. */
+  federation: Federation;
   uses: UseRecorder;
   guessing: Guessing;
   attempts: Attempts;
@@ -60,6 +63,7 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
     invitations: new Invitations(database, peppers),
     secondFactors: new SecondFactors({ database, peppers, encryption }),
     accounts: new OwnAccounts(database, peppers),
+    federation: new Federation(database, encryption, { allowPrivateAddresses: config.FEDERATION_ALLOW_PRIVATE_ADDRESSES }),
     uses,
     guessing: new Guessing(),
     attempts: new Attempts(),

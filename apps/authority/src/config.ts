@@ -21,5 +21,7 @@ export const configSchema = z.object({
   REPOSITORY_URL_TEMPLATE: addressTemplate,
   TENANT_API_URL: baseUrl,
   PORTAL_URL: baseUrl,
+  /** Lets identity providers be at loopback and private addresses and without TLS: never where tenants are strangers. */
+  FEDERATION_ALLOW_PRIVATE_ADDRESSES: flag.default(false),
 });
 export type Config = z.infer<typeof configSchema>;

@@ -1,6 +1,6 @@
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
 import type { KnownRepository } from '@latchkey/credentials';
-import { isUnavailable, Repository } from '@latchkey/database';
+import { IdentityProvider, isUnavailable, Repository } from '@latchkey/database';
 import { shortestPassword } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
 import { compareSecret } from './clients.js';
@@ -14,8 +14,15 @@ import { ageHeaders } from './secret-age.js';
 
 /** Builds the issuer of a repository from its settings as they are now. */
 export async function createIssuer(authority: Authority, repository: KnownRepository): Promise<Issuer> {
-  const [row, keys] = await Promise.all([
-    authority.database.read({ repositoryId: repository.id }, (tx) => tx.findOneByOrFail(Repository, { id: repository.id })),
+  const [[row, identityProviders], keys] = await Promise.all([
+    authority.database.read({ repositoryId: repository.id }, async (tx) => {
+      const where = { repositoryId: repository.id, enabled: true };
+      const order = { createdAt: 'ASC', id: 'ASC' } as const;
+      return [
+        await tx.findOneByOrFail(Repository, { id: repository.id }),
+        await tx.find(IdentityProvider, { select: { repositoryId: true, id: true, name: true }, where, order }),
+      ] as const;
+    }),
     authority.keys.privateKeys(repository, authority.encryption),
   ]);
   const url = authority.addresses.of(repository.slug);
@@ -23,6 +30,7 @@ export async function createIssuer(authority: Authority, repository: KnownReposi
     repository,
     name: row.name,
     brand: brandOf(row.settings.branding, url),
+    identityProviders,
     url,
     secondFactor: row.settings.secondFactor ?? 'optional',
     shortestPassword: shortestPassword(row),

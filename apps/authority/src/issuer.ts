@@ -10,6 +10,8 @@ export interface Issuer {
   name: string;
   /** How its pages look. */
   brand: Brand;
+  /** With whom else people may sign in. */
+  identityProviders: { id: string; name: string }[];
   url: string;
   /** Until when its settings stay as they are if nobody changes them, in milliseconds since the epoch: a key may be about to sign. */
   until: number;

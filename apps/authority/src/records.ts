@@ -39,22 +39,42 @@ export class Records implements Adapter {
   async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<void> {
     const { accountId, grantId, uid, userCode } = payload;
     const userId = accountId === undefined ? null : Number(accountId);
+    const identityProviderId = userId !== null && boundToUser.has(this.kind) ? identityProviderOfPerson() : null;
     const record: Partial<OidcRecord> = {
       repositoryId: this.repository.id,
       kind: this.kind,
       id,
-      payload: payload as Record<string, unknown>,
+      // In the payload too, with which it comes back; the column is for ending them all.
+      payload: { ...payload, ...(identityProviderId === null ? {} : { identityProviderId }) },
       grantId: grantId ?? null,
       uid: uid ?? null,
       userCode: userCode ?? null,
       userId,
       ...(this.kind === 'Session' ? seenNow(this.authority) : {}),
       userGeneration: userId !== null && boundToUser.has(this.kind) ? generationOfPerson() : null,
+      identityProviderId,
       expiresAt: expiresIn ? new Date(Date.now() + expiresIn * 1000) : null,
     };
     if (this.kind === 'ReplayDetection') return this.#insertOnce(record);
-    await this.#write((tx) => tx.upsert(OidcRecord, record as object, ['repositoryId', 'kind', 'id']));
+    await this.#write(async (tx) => {
+      if (identityProviderId !== null) await this.#holdProvider(tx, identityProviderId);
+      await tx.upsert(OidcRecord, record as object, ['repositoryId', 'kind', 'id']);
+    });
     return undefined;
+  }
+
+  /**
+   * Keeps an identity provider as it is until the transaction has ended. Whoever disables it then finds the record that is
+   * about to be written, and ends it with the others.
+   *
+   * @throws AccessDenied when it has been disabled or removed.
+   */
+  async #holdProvider(tx: EntityManager, id: string): Promise<void> {
+    const rows = await tx.query<unknown[]>('SELECT FROM identity_providers WHERE repository_id = $1 AND id = $2 AND enabled FOR SHARE', [
+      this.repository.id,
+      id,
+    ]);
+    if (rows.length === 0) throw new errors.AccessDenied('the identity provider is no longer allowed');
   }
 
   /**
@@ -115,8 +135,10 @@ export class Records implements Adapter {
     );
     if (!record) return undefined;
     const state = currentState();
-    if (state && this.kind === 'Session' && record.userGeneration !== null) state.userGeneration = record.userGeneration;
-    return { ...record.payload, ...(record.consumedAt ? { consumed: Math.floor(record.consumedAt.getTime() / 1000) } : {}) };
+    const { identityProviderId, ...payload } = record.payload;
+    if (state && this.kind === 'Session' && record.userGeneration !== null)
+      Object.assign(state, { userGeneration: record.userGeneration, identityProviderId });
+    return { ...payload, ...(record.consumedAt ? { consumed: Math.floor(record.consumedAt.getTime() / 1000) } : {}) };
   }
 
   /** One check within one request answers all of its questions. */
@@ -196,4 +218,12 @@ function generationOfPerson(): number {
   const generation = signedIn ?? (ctx ? stateOf(ctx).userGeneration : undefined);
   if (generation === undefined) throw new Error('a session or grant must be bound to the generation of its user');
   return generation;
+}
+
+/** With whom the person signed in whose session the request has, or who has just come in; null if that was here. */
+function identityProviderOfPerson(): string | null {
+  const ctx = Provider.ctx;
+  const result = ctx?.oidc.result as { login?: object; identityProviderId?: string } | undefined;
+  if (result?.login) return result.identityProviderId ?? null;
+  return (ctx ? stateOf(ctx).identityProviderId : undefined) ?? null;
 }

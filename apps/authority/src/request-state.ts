@@ -9,6 +9,8 @@ export interface RequestState {
   versionId?: string;
   /** The generation of the person who signs in or whose session this is. */
   userGeneration?: number;
+  /** With whom that person signed in, if not here. */
+  identityProviderId?: string | null;
   /** The database could not be reached. */
   unavailable?: boolean;
   /** Access tokens that the request presents. */

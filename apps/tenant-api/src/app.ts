@@ -25,6 +25,7 @@ import {
   AuditTrail,
   Canary,
   Console,
+  IdentityProviders,
   Cutoffs,
   Logos,
   MemberCredentials,
@@ -48,6 +49,7 @@ import type { Config } from './config.js';
 import { ConsoleController } from './console.controller.js';
 import { CredentialsController } from './credentials.controller.js';
 import { CanaryController, CutoffsController } from './cutoffs.controller.js';
+import { IdentityProvidersController } from './identity-providers.controller.js';
 import { HealthController } from './health.controller.js';
 import { MeController } from './me.controller.js';
 import { InvitationsController, MembersController } from './members.controller.js';
@@ -107,6 +109,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: Cutoffs, useValue: new Cutoffs(database) },
       { provide: Console, useValue: new Console(database, directory, urls.authorityUrls) },
       { provide: Repositories, useValue: new Repositories({ database, peppers, encryption, ...urls }) },
+      { provide: IdentityProviders, useValue: new IdentityProviders(database, encryption, urls.authorityUrls) },
       { provide: Logos, useValue: new Logos(database, urls.authorityUrls) },
       { provide: RepositoryKeys, useValue: new RepositoryKeys(database, encryption) },
       { provide: ApiKeys, useValue: new ApiKeys(database, peppers) },
@@ -139,6 +142,7 @@ export const controllers = [
   ConsoleController,
   RepositoriesController,
   BrandingController,
+  IdentityProvidersController,
   ClientsController,
   UsersController,
   CutoffsController,

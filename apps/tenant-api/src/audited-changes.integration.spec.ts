@@ -62,6 +62,11 @@ async function changeEverything(changes: Changes): Promise<void> {
   await changes.make(call, `POST ${below}/keys/rotate`, ['acme'], {});
   await changes.make(call, `POST ${below}/keys/rotate`, ['acme'], { compromised: true });
 
+  const google = { id: 'google', kind: 'google', clientId: 'id', clientSecret: 'secret' };
+  await changes.make(call, `POST ${below}/identity-providers`, ['acme'], google);
+  await changes.make(call, `PATCH ${below}/identity-providers/{providerId}`, ['acme', 'google'], { enabled: false });
+  await changes.make(call, `DELETE ${below}/identity-providers/{providerId}`, ['acme', 'google']);
+
   const tool = await changes.make(call, `POST ${below}/clients`, ['acme'], { kind: 'tool', name: 'Import' });
   const ofTool = ['acme', tool.clientId];
   await changes.make(call, `PATCH ${below}/clients/{clientId}`, ofTool, { name: 'Export' });

@@ -43,6 +43,8 @@ beforeAll(async () => {
   const hook = { url: 'https://example.com/hook' };
   webhook = (await (await api.tenant.call('POST', '/v1/repositories/acme/webhooks', hook)).json()) as CreatedWebhookView;
   delivery = (await (await api.tenant.call('POST', `/v1/repositories/acme/webhooks/${webhook.id}/test`)).json()) as DeliveryView;
+  const google = { id: 'google', kind: 'google', clientId: 'mine', clientSecret: 'mine' };
+  await api.tenant.call('POST', '/v1/repositories/acme/identity-providers', google);
   const pipeline = { name: 'Pipeline', permissions: ['repositories:read'] };
   credential = (await (await api.tenant.call('POST', '/v1/credentials', pipeline)).json()) as CreatedTenantCredentialView;
   invitation = (await (await api.tenant.call('POST', '/v1/invitations', { role: 'viewer' })).json()) as CreatedInvitationView;
@@ -80,6 +82,7 @@ const fill = (route: Route) =>
     .replace('{clientId}', acme.toolClient.clientId)
     .replace('{secretId}', acme.toolClient.secret.id)
     .replace('{keyId}', apiKey.id)
+    .replace('{providerId}', 'google')
     .replace('{webhookId}', webhook.id)
     .replace('{cutoffId}', cutoffId)
     .replace('{deliveryId}', delivery.id)
@@ -104,6 +107,13 @@ const goodBodies: Record<string, unknown> = {
   'POST /v1/repositories/{slug}/users/{id}/api-keys': { name: 'Mine' },
   'POST /v1/repositories/{slug}/users': { loginName: 'mallory' },
   'PATCH /v1/repositories/{slug}/users/{id}': { enabled: false },
+  'POST /v1/repositories/{slug}/identity-providers': {
+    id: 'github',
+    kind: 'github',
+    clientId: 'mine',
+    clientSecret: 'mine',
+  },
+  'PATCH /v1/repositories/{slug}/identity-providers/{providerId}': { name: 'Mine' },
   'POST /v1/repositories/{slug}/webhooks': { url: 'https://example.com/other' },
   'PATCH /v1/repositories/{slug}/webhooks/{webhookId}': { url: 'https://evil.example.com/' },
   'POST /v1/repositories/{slug}/webhooks/{webhookId}/rotate': {},

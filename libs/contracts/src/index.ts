@@ -4,6 +4,7 @@ export * from './client-keys.js';
 export * from './credentials.js';
 export * from './cutoffs.js';
 export * from './events.js';
+export * from './identity-providers.js';
 export * from './member-policy.js';
 export * from './members.js';
 export * from './permissions.js';

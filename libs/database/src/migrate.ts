@@ -13,6 +13,7 @@ import { FindRecordsAtOnce1763711000500 } from './migrations/1763711000500-find-
 import { AddPeople1763712000000 } from './migrations/1763712000000-add-people.js';
 import { AddSecondFactors1763713000000 } from './migrations/1763713000000-add-second-factors.js';
 import { AddLogos1763714000000 } from './migrations/1763714000000-add-logos.js';
+import { AddIdentityProviders1763714000250 } from './migrations/1763714000250-add-identity-providers.js';
 import { TellOfRefusedClients1763714001500 } from './migrations/1763714001500-tell-of-refused-clients.js';
 
 const migrations = [
@@ -29,6 +30,7 @@ const migrations = [
   AddPeople1763712000000,
   AddSecondFactors1763713000000,
   AddLogos1763714000000,
+  AddIdentityProviders1763714000250,
   TellOfRefusedClients1763714001500,
 ];
 

@@ -2,7 +2,7 @@ export { AddressTemplate } from './address.js';
 export { addressTemplate, appConfig, baseUrl, ConfigError, flag, loadConfig, port } from './config.js';
 export { createLogger, redact, type Logger } from './log.js';
 export { Counter, exposeMetrics, Gauge, Histogram, measureProcess, metrics } from './metrics.js';
-export { describeFault, post, readDocument, type Outgoing, type Post } from './outgoing.js';
+export { describeFault, fetchOutgoing, post, readDocument, type Outgoing, type Post } from './outgoing.js';
 export { ownUrl } from './own-url.js';
 export { readiness, type Readiness } from './readiness.js';
 export { stopGracefully } from './stop.js';

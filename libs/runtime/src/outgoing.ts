@@ -71,6 +71,41 @@ export async function readDocument(call: Outgoing): Promise<string> {
   return promise;
 }
 
+/**
+ * Calls an address that a customer chose, as guarded as `post`. Follows no redirect.
+ *
+ * @returns the answer, whatever its status, with 256 KiB at most.
+ * @throws when there is none, or too much of it.
+ */
+export async function fetchOutgoing({ method, body, ...call }: Outgoing & { method: string; body: string }): Promise<Response> {
+  const { promise, resolve, reject } = Promise.withResolvers<Response>();
+  const length: Record<string, string> = body === '' ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+  const sent = open(
+    method,
+    { ...call, headers: { ...call.headers, ...length } },
+    (answer) => void responseOf(answer).then(resolve, reject),
+  );
+  sent.on('error', reject);
+  sent.end(body);
+  return promise;
+}
+
+async function responseOf(answer: IncomingMessage): Promise<Response> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > maxDocumentBytes) throw new Error('the answer is too large');
+    chunks.push(chunk);
+  }
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(answer.headers)) if (value !== undefined) headers.set(name, String(value));
+  const { statusCode: status = 0 } = answer;
+  const isEmpty = [204, 205, 304].includes(status);
+  // Response knows no status below 200 or above 599, and says so.
+  return new Response(isEmpty ? null : Buffer.concat(chunks), { status, headers });
+}
+
 function open(method: string, call: Outgoing, answered: (answer: IncomingMessage) => void): ClientRequest {
   const { url, headers, timeoutMillis, signal, allowPrivateAddresses } = call;
   const request = new URL(url).protocol === 'https:' ? requestHttps : requestHttp;

@@ -96,7 +96,9 @@ export function commonEnvironment(
     DATA_DIR: options.dataDir,
     // Mail is written beside the data unless there is a mail server.
     MAIL_DIR: outer['MAIL_DIR'] || (outer['SMTP_URL'] ? undefined : join(options.dataDir, 'mail')),
-    // On one's own machine the webhooks and clients that one tries are on it too.
+    // On one's own machine the webhooks, clients and identity providers that one tries are on it too.
+    FEDERATION_ALLOW_PRIVATE_ADDRESSES:
+      outer['FEDERATION_ALLOW_PRIVATE_ADDRESSES'] || (outer['NODE_ENV'] === 'production' ? 'false' : 'true'),
     WEBHOOK_ALLOW_PRIVATE_ADDRESSES: outer['WEBHOOK_ALLOW_PRIVATE_ADDRESSES'] || (outer['NODE_ENV'] === 'production' ? 'false' : 'true'),
     CLIENT_ALLOW_PRIVATE_ADDRESSES: outer['CLIENT_ALLOW_PRIVATE_ADDRESSES'] || (outer['NODE_ENV'] === 'production' ? 'false' : 'true'),
   };

@@ -1,3 +1,4 @@
+import { Connecting, OtherWays, type FederationOffer } from './federation.js';
 import { Fault, Field, page, Sentence, type Look } from './layout.js';
 import { PasskeyForm, type PasskeyOptions } from './passkey-script.js';
 
@@ -7,11 +8,20 @@ export function signInPage(
   {
     app,
     action,
+    federation,
     forgotten,
     name,
     fault,
     passkey,
-  }: { app: string; action: string; forgotten: string; name?: string; fault?: string; passkey: PasskeyOptions },
+  }: {
+    app: string;
+    action: string;
+    forgotten: string;
+    federation: FederationOffer;
+    name?: string;
+    fault?: string;
+    passkey: PasskeyOptions;
+  },
 ): string {
   const { signIn, factors, forgotten: forgottenTexts } = look.language.texts;
   const faulty = Boolean(fault);
@@ -23,6 +33,7 @@ export function signInPage(
         <p class="lead">
           <Sentence parts={signIn.to(look.repositoryName, app)} />
         </p>
+        <Connecting look={look} offer={federation} />
         <form method="post" action={action}>
           <Fault>{fault}</Fault>
           <Field label={signIn.login} name="login" value={name} autocomplete="username webauthn" faulty={faulty} autofocus={!name} />
@@ -44,6 +55,7 @@ export function signInPage(
             {factors.passkeyInstead}
           </button>
         </PasskeyForm>
+        <OtherWays look={look} offer={federation} />
         <p class="after">
           <a href={forgotten}>{forgottenTexts.link}</a>
         </p>

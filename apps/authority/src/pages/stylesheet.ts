@@ -23,7 +23,7 @@ input[aria-invalid] { border-color: var(--fault); }
 .hint { margin: 0.25rem 0 0; color: var(--soft); font-size: 0.875rem; }
 .fault { margin: 0 0 1.25rem; padding: 0.75rem 1rem; border-left: 4px solid var(--fault); border-radius: 0.25rem; background: var(--fault-ground); color: var(--fault); }
 button, .button { display: block; width: 100%; min-height: 2.75rem; padding: 0.5rem 1rem; border: 1px solid var(--accent); border-radius: 0.5rem; background: var(--accent); color: var(--on-accent); font: inherit; font-weight: 600; text-align: center; text-decoration: none; cursor: pointer; }
-button.quiet { margin-top: 0.75rem; background: transparent; color: var(--accent); }
+button.quiet, a.button.quiet { margin-top: 0.75rem; background: transparent; color: var(--accent); }
 section { margin-top: 2rem; padding-top: 1.5rem; border-top: 1px solid var(--line); }
 h2 { margin: 0 0 1rem; font-size: 1.125rem; line-height: 1.25; }
 section form + form, .things + form { margin-top: 1.5rem; }
@@ -37,6 +37,10 @@ button.small { width: auto; min-height: 2.25rem; margin: 0; padding: 0.25rem 0.7
 .after { margin: 1.25rem 0 0; text-align: center; }
 a { color: var(--accent); }
 a.button { color: var(--on-accent); }
+a.button.quiet { color: var(--accent); }
+.others { margin-top: 1.5rem; padding-top: 0.75rem; border-top: 1px solid var(--line); }
+.notice p { margin: 0; }
+.notice p + p { margin-top: 0.5rem; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 code { font-size: 0.875rem; }
 form + form, form + details, details + form { margin-top: 0.75rem; }

@@ -4,6 +4,7 @@ import type { Issuer } from '../issuer.js';
 import { serveAccount } from './account/account.js';
 import { serveForgottenPassword, serveNewPassword } from './forgotten-password.js';
 import { serveInvitation } from './invitation.js';
+import { serveFederationCallback, serveFederationEnd, serveFederationStart } from './federation.js';
 import { serveLogo } from './logo.js';
 import { serveEnrolment, serveProof, serveRecoveryCodes } from './second-factor.js';
 import { serveSignIn } from './sign-in.js';
@@ -24,6 +25,9 @@ const pages: [path: RegExp, serve: (visit: Visit, ...caught: string[]) => Promis
   [/^\/new-password\/([0-9a-f]{72})$/, serveNewPassword],
   [/^\/verify-email\/([0-9a-f]{72})$/, serveVerifyEmail],
   [/^\/account(?:\/([\w-]{1,40}))?$/, serveAccount],
+  [/^\/interaction\/([\w-]{1,64})\/federation\/([a-z0-9-]{1,40})$/, serveFederationStart],
+  [/^\/interaction\/([\w-]{1,64})\/federation$/, serveFederationEnd],
+  [/^\/federation\/callback\/([a-z0-9-]{1,40})$/, serveFederationCallback],
   [/^\/branding\/logo\/([0-9a-f]{32})$/, serveLogo],
 ];
 

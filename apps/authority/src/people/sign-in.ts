@@ -4,6 +4,7 @@ import { passkeyScriptHash } from '../pages/passkey-script.js';
 import { signInPage } from '../pages/sign-in.js';
 import { refusedFactor, refusedSignIn } from '../refused.js';
 import { knownDevice } from './device.js';
+import { offerFederation } from './federation-offer.js';
 import { completeSignIn, offerPasskey, provePasskeyAlone } from './second-factor.js';
 import { sayTooManyAttempts } from './slow-down.js';
 import type { Visit } from './visit.js';
@@ -17,8 +18,9 @@ export async function serveSignIn(visit: Visit, uid: string): Promise<void> {
   const { app, hint, formTargets } = waiting;
   const show = async (status: number, form: { name?: string; fault?: string }) => {
     const passkey = await offerPasskey(visit, uid);
+    const federation = await offerFederation(visit, uid);
     const [action, forgotten] = [visit.path(`/interaction/${uid}`), visit.path('/forgotten-password')];
-    const html = signInPage(visit.look, { app, action, forgotten, passkey, ...form });
+    const html = signInPage(visit.look, { app, federation, action, forgotten, passkey, ...form });
     visit.send(status, html, pageHeaders(visit.look.brand, { formTargets, script: passkeyScriptHash }));
   };
 

@@ -6,6 +6,7 @@ import { formTarget, pageHeaders } from '../pages/headers.js';
 import { accountClientId } from './account/client.js';
 import { describeDevice } from './account/describe-device.js';
 import { rememberDevice } from './device.js';
+import { finishFederation } from './federation-offer.js';
 import type { Visit } from './visit.js';
 
 /** The app that waits for somebody to sign in, and its request. */
@@ -61,6 +62,9 @@ export async function refuseApp(visit: Visit, error: string, description: string
  */
 export async function sendBack(visit: Visit, person: SignedIn, amr: string[]): Promise<void> {
   const { authority, issuer, request, response } = visit;
+  const { uid } = await issuer.provider.interactionDetails(request, response);
+  const came = await finishFederation(visit, uid, person, amr);
+  if (!came) return visit.say(400, visit.texts.problem.startAgain);
   await recordSignIn(authority.database, issuer.repository, person.userId, visit.call);
   if (!rememberDevice(visit, person.userId) && issuer.newDeviceMails) {
     const device = describeDevice(visit.look, request.headers['user-agent']);
@@ -68,5 +72,5 @@ export async function sendBack(visit: Visit, person: SignedIn, amr: string[]): P
   }
   const login = { accountId: String(person.userId), amr, acr: acrOf(amr) };
   // The session will be bound to the generation that the password belonged to (see records.ts).
-  return issuer.provider.interactionFinished(request, response, { login, generation: person.generation } as never);
+  return issuer.provider.interactionFinished(request, response, { login, generation: person.generation, ...came } as never);
 }

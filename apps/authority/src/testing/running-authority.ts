@@ -79,6 +79,7 @@ export async function startAuthority(): Promise<RunningAuthority> {
     PORTAL_URL: 'http://localhost:4000',
     // The servers of clients are test files.
     CLIENT_ALLOW_PRIVATE_ADDRESSES: 'true',
+    FEDERATION_ALLOW_PRIVATE_ADDRESSES: 'true',
   });
   const options: InstallationOptions = {
     database: test.database,

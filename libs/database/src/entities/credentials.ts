@@ -199,6 +199,8 @@ export class OidcRecord {
   @Column('text', { nullable: true }) userAgent!: string | null;
   @Column('text', { nullable: true }) address!: string | null;
   @Column('timestamptz', { nullable: true }) usedAt!: Date | null;
+  /** Of a session or grant: with whom the person signed in, if not here. */
+  @Column('text', { nullable: true }) identityProviderId!: string | null;
 }
 
 /** A link that a person gets by mail. Its token is computed from the row under the server key `keyId`, and kept nowhere. */

@@ -14,6 +14,7 @@ import {
   SigningKey,
 } from './credentials.js';
 import { FactorGuesses, Passkey, RecoveryCode, TotpSecret } from './factors.js';
+import { IdentityLink, IdentityProvider } from './federation.js';
 import { CanaryRun, CutoffReport, Node } from './proof.js';
 import { Mail, OutboxRow, Webhook, WebhookDelivery } from './propagation.js';
 import { AuditEvent, IdempotencyKey, Invitation, Member, Reminder, Repository, RepositoryLogo, RepositorySlug, Tenant } from './tenancy.js';
@@ -21,6 +22,7 @@ import { AuditEvent, IdempotencyKey, Invitation, Member, Reminder, Repository, R
 export * from './content.js';
 export * from './credentials.js';
 export * from './factors.js';
+export * from './federation.js';
 export * from './proof.js';
 export * from './propagation.js';
 export * from './tenancy.js';
@@ -41,6 +43,8 @@ export const entities = [
   CutoffReport,
   FactorGuesses,
   IdempotencyKey,
+  IdentityLink,
+  IdentityProvider,
   Invitation,
   Mail,
   MailedLink,

@@ -48,6 +48,29 @@ export const de: Texts = {
       passkeyAlone: 'Kein Passkey wurde angenommen. Versuchen Sie es noch einmal oder melden Sie sich mit Ihrem Passwort an.',
     },
   },
+  federation: {
+    otherWays: 'Andere Wege, sich anzumelden',
+    signInWith: (provider: string) => `Mit ${provider} anmelden`,
+    connect: (provider: string, email: string, repository: string) => [
+      'Sie kommen von ',
+      provider,
+      ' als ',
+      email,
+      `, und in ${repository} gibt es einen Benutzer mit dieser Adresse. Melden Sie sich einmal als dieser Benutzer an; dann sind Sie verbunden und können sich künftig mit ${provider} anmelden.`,
+    ],
+    doNotConnect: 'Ohne Verbinden anmelden',
+    declined: (provider: string) => `${provider} hat nicht gesagt, wer Sie sind: Sie haben dort abgebrochen, oder es hat abgelehnt.`,
+    failed: (provider: string) =>
+      `${provider} ist gerade nicht erreichbar oder hat nicht richtig geantwortet. Versuchen Sie es gleich noch einmal, oder melden Sie sich anders an.`,
+    noAddress: (provider: string) =>
+      `${provider} hat keine E-Mail-Adresse von Ihnen genannt, die dort bestätigt ist; deshalb sind Sie hier nicht zu erkennen. Bestätigen Sie dort Ihre Adresse, oder melden Sie sich anders an.`,
+    unknown: (provider: string) => `Sie sind bei ${provider} bekannt, haben hier aber kein Konto. Bitten Sie um eine Einladung.`,
+    otherDomain: (provider: string) =>
+      `Mit Ihrer Adresse bei ${provider} kann hier niemand selbst ein Konto anlegen. Bitten Sie um eine Einladung.`,
+    disabled: () => 'Ihr Konto hier ist gesperrt. Wenden Sie sich an die Betreiber.',
+    gone: 'Dieser Weg, sich anzumelden, wird nicht mehr angeboten.',
+    back: 'Zurück zur Anmeldung',
+  },
   invitation: {
     setPassword: { title: 'Passwort festlegen', submit: 'Passwort festlegen' },
     createAccount: { title: 'Konto anlegen', submit: 'Konto anlegen' },

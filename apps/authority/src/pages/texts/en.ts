@@ -49,6 +49,29 @@ export const en = {
       passkeyAlone: 'No passkey was accepted. Try again, or sign in with your password.',
     },
   },
+  federation: {
+    otherWays: 'Other ways to sign in',
+    signInWith: (provider: string) => `Sign in with ${provider}`,
+    connect: (provider: string, email: string, repository: string) => [
+      'You come from ',
+      provider,
+      ' as ',
+      email,
+      `, and ${repository} has a user with this address. Sign in once as this user; then you are connected, and can sign in with ${provider} from now on.`,
+    ],
+    doNotConnect: 'Sign in without connecting',
+    declined: (provider: string) => `${provider} did not say who you are: you cancelled there, or it refused.`,
+    failed: (provider: string) =>
+      `${provider} cannot be reached now, or did not answer as it should. Try again in a moment, or sign in another way.`,
+    noAddress: (provider: string) =>
+      `${provider} gave no e-mail address of yours that it has verified, so you cannot be recognised here. Verify your address there, or sign in another way.`,
+    unknown: (provider: string) => `You are known at ${provider}, but have no account here. Ask whoever runs this for an invitation.`,
+    otherDomain: (provider: string) =>
+      `Your address at ${provider} is not one of those that may make an account here. Ask whoever runs this for an invitation.`,
+    disabled: () => 'Your account here is disabled. Ask whoever runs this.',
+    gone: 'This way to sign in is no longer offered.',
+    back: 'Back to signing in',
+  },
   invitation: {
     setPassword: { title: 'Set your password', submit: 'Set password' },
     createAccount: { title: 'Create your account', submit: 'Create account' },
