@@ -1,5 +1,5 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { openBrowser, openContext } from './browser.js';
+import { accessibilityFaults, openBrowser, openContext } from './browser.js';
 import { startProduct, type Product } from './product.js';
 import { freshSlug, Tenant } from './tenant.js';
 
@@ -116,9 +116,58 @@ describe('the portal', () => {
     const regenerated = await page.getByTestId('secret-value').innerText();
     await page.getByText('Cut off at').waitFor();
     expect([await mint(secret), await mint(regenerated)]).toEqual([401, 200]);
+    await page
+      .getByRole('dialog')
+      .getByText(/^3 of 3 nodes refuse the old secret, the last after \d+ ms$/)
+      .waitFor();
     await page.getByRole('button', { name: 'I have stored it' }).click();
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
     expect(await traces()).not.toContain(regenerated.slice(11, 40));
+  });
+
+  it('shows the proof also when the connection that follows it breaks, and the secret no second time', async () => {
+    let broken = 0;
+    await page.route(/\/cutoffs\/.*\/events$/, (route) => (broken++ < 1 ? route.abort('connectionreset') : route.continue()));
+    await page.getByRole('button', { name: /Regenerate the secret/ }).click();
+    await page.getByRole('button', { name: /cut off now/ }).click();
+    secret = await page.getByTestId('secret-value').innerText();
+    await page
+      .getByRole('dialog')
+      .getByText(/^3 of 3 nodes refuse/)
+      .waitFor();
+    expect(broken).toBeGreaterThan(1);
+    await page.unroute(/\/cutoffs\/.*\/events$/);
+    await page.getByRole('button', { name: 'I have stored it' }).click();
+    await page.reload();
+    await page.getByText(/^3 of 3 nodes refuse/).waitFor();
+    expect(await traces()).not.toContain(secret.slice(11, 40));
+  });
+
+  it('plans a rotation, names who is still on the old secret, and cuts it off before its time or not at all', async () => {
+    const plan = async () => {
+      await page.getByRole('button', { name: /Regenerate the secret/ }).click();
+      await page.getByRole('radio', { name: 'Later' }).check();
+      await page.getByRole('button', { name: 'Make the new secret' }).click();
+      const made = await page.getByTestId('secret-value').innerText();
+      await page.getByRole('button', { name: 'I have stored it' }).click();
+      await page.getByText(/^Both secrets work for/).waitFor();
+      return made;
+    };
+    const newer = await plan();
+    await page.getByText('Nobody has used the old secret').waitFor();
+    expect([await mint(secret), await mint(newer)]).toEqual([200, 200]);
+    await page.getByText('Still on the old secret').waitFor();
+    await page.getByRole('button', { name: 'Cancel the rotation' }).click();
+    await page.getByRole('button', { name: /end the new secret/ }).click();
+    await page.getByText(/^Both secrets work for/).waitFor({ state: 'hidden' });
+    expect([await mint(secret), await mint(newer)]).toEqual([200, 401]);
+    const last = await plan();
+    await page.getByRole('button', { name: 'Cut the old one now' }).click();
+    await page.getByRole('button', { name: 'Cut it off now' }).click();
+    await page.getByText(/^Both secrets work for/).waitFor({ state: 'hidden' });
+    expect([await mint(secret), await mint(last)]).toEqual([401, 200]);
+    await page.getByText(/still on an ended secret/).waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
   });
 
   it('suspends, resumes, deletes by the typed slug, and restores', async () => {
@@ -150,7 +199,8 @@ describe('the portal', () => {
 
   it('gave the browser nothing to complain about but the answers that it was meant to show', () => {
     // The taken slug, and the look at the repository that has just been deleted.
-    const expected = new RegExp(`status of 409|status of 404 .*/v1/repositories/${slug}$`);
+    // And the connection that the test broke, and the icon that an authority has none of.
+    const expected = new RegExp(`status of 409|status of 404 .*/v1/repositories/${slug}$|ERR_CONNECTION_RESET|favicon.ico$`);
     expect(complaints.filter((text) => !expected.test(text))).toEqual([]);
   });
 });

@@ -1,18 +1,31 @@
 import { useState } from 'react';
 import { Button, Group, List, Modal, NativeSelect, Radio, Stack, Text } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
-import { answerOf, useApi, type Api } from '../api/api.ts';
-import { kept, type Repository, type RepositoryClient, type SecretVersion } from '../api/queries.ts';
+import type { Consumer, SecretVersion } from '../api/queries.ts';
 import { useChange } from '../api/use-change.ts';
-import { NewSecret } from '../controls/new-secret.tsx';
+import { NewSecret, type ToolSettings } from '../controls/new-secret.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { When } from '../controls/when.tsx';
+import { LiveProof } from '../proof/proof-line.tsx';
+import { usersSince } from './consumers.tsx';
+
+/** What regenerating answers. */
+export interface Regenerated {
+  secret: { value: string };
+  cutoff: { id: string; effectiveAt: string };
+}
 
 export interface RegenerateDialogProps {
-  repository: Repository;
-  client: RepositoryClient;
+  /** What the credential is called. */
+  name: string;
+  /** The repository that it belongs to; none for a credential of the tenant. */
+  slug?: string;
+  /** What is downloaded beside the secret. */
+  settings: ToolSettings;
   /** The secrets that work now. */
-  live: SecretVersion[];
+  live: Pick<SecretVersion, 'id' | 'hint' | 'lastUsedAt'>[];
+  /** Who used them. */
+  consumers: Consumer[];
+  regenerate: (headers: { 'Idempotency-Key': string }, overlapSeconds: number) => Promise<Regenerated>;
   onClose: () => void;
 }
 
@@ -23,34 +36,22 @@ const overlaps = [
   { label: '30 days', value: '2592000' },
 ];
 
-const post = (api: Api, headers: Record<string, string>, path: { slug: string; clientId: string }, overlapSeconds: number) =>
-  answerOf(
-    api.POST('/v1/repositories/{slug}/clients/{clientId}/secrets/regenerate', { params: { path }, body: { overlapSeconds }, headers }),
-  );
-type Regenerated = Awaited<ReturnType<typeof post>>;
-
 /**
  * Asks before it regenerates, saying what will stop; then shows the new secret, which this component's state holds and
- * nothing else. Closing it forgets the value.
+ * nothing else, and the proof that the old one is refused. Closing it forgets the value.
  */
-export function RegenerateDialog({ repository, client, live, onClose }: RegenerateDialogProps) {
-  const api = useApi();
-  const queries = useQueryClient();
+export function RegenerateDialog({ name, slug, settings, live, consumers, regenerate, onClose }: RegenerateDialogProps) {
   const [overlapSeconds, setOverlapSeconds] = useState(0);
   const [made, setMade] = useState<Regenerated>();
-  const { slug } = repository;
-  const { clientId } = client;
-  const change = useChange(async (headers, seconds: number) => {
-    setMade(await post(api, headers, { slug, clientId }, seconds));
-    void queries.invalidateQueries({ queryKey: kept.secrets(slug, clientId) });
-  });
+  const change = useChange(async (headers, seconds: number) => setMade(await regenerate(headers, seconds)));
 
   if (made) {
+    const planned = overlapSeconds > 0;
     return (
       <Modal
         opened
         onClose={onClose}
-        title={`The new secret of ${client.name}`}
+        title={`The new secret of ${name}`}
         centered
         size="lg"
         closeOnEscape={false}
@@ -58,12 +59,13 @@ export function RegenerateDialog({ repository, client, live, onClose }: Regenera
         withCloseButton={false}
       >
         <Stack>
-          <NewSecret value={made.secret.value} settings={{ ...repository, clientId }} />
+          <NewSecret value={made.secret.value} settings={settings} />
           <Text size="sm" role="status">
-            {overlapSeconds === 0 ? 'Cut off at ' : 'To be cut off at '}
-            <When at={made.cutoff.effectiveAt} exactly />. {overlapSeconds === 0 ? 'Since then' : 'Until then both secrets work; after it'}{' '}
-            no node accepts the earlier secret or a token that it got.
+            {planned ? 'To be cut off at ' : 'Cut off at '}
+            <When at={made.cutoff.effectiveAt} exactly />. {planned ? 'Until then both secrets work; after it' : 'Since then'} no node
+            accepts the earlier secret or a token that it got.
           </Text>
+          {!planned && <LiveProof slug={slug} cutoffId={made.cutoff.id} />}
           <Group justify="flex-end">
             <Button onClick={onClose}>I have stored it</Button>
           </Group>
@@ -72,7 +74,7 @@ export function RegenerateDialog({ repository, client, live, onClose }: Regenera
     );
   }
   return (
-    <Modal opened onClose={onClose} title={`Regenerate the secret of ${client.name}?`} centered size="lg">
+    <Modal opened onClose={onClose} title={`Regenerate the secret of ${name}?`} centered size="lg">
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -80,7 +82,7 @@ export function RegenerateDialog({ repository, client, live, onClose }: Regenera
         }}
       >
         <Stack>
-          <Consequences live={live} later={overlapSeconds > 0} />
+          <Consequences live={live} consumers={consumers} later={overlapSeconds > 0} />
           <Radio.Group
             label="When the earlier secret stops"
             value={overlapSeconds === 0 ? 'now' : 'later'}
@@ -119,8 +121,9 @@ export function RegenerateDialog({ repository, client, live, onClose }: Regenera
   );
 }
 
-function Consequences({ live, later }: { live: SecretVersion[]; later: boolean }) {
+function Consequences({ live, consumers, later }: Pick<RegenerateDialogProps, 'live' | 'consumers'> & { later: boolean }) {
   if (live.length === 0) return <Text size="sm">No secret works at the moment, so nothing stops. You get a new one.</Text>;
+  const recent = usersSince(consumers, live, 7);
   return (
     <Stack gap="xs">
       <Text size="sm">
@@ -141,6 +144,19 @@ function Consequences({ live, later }: { live: SecretVersion[]; later: boolean }
         ))}
         <List.Item>every access token that was got with {live.length === 1 ? 'it' : 'them'}</List.Item>
       </List>
+      {recent.length > 0 && (
+        <>
+          <Text size="sm">In the last 7 days {live.length === 1 ? 'it was' : 'they were'} used by:</Text>
+          <List size="sm">
+            {recent.slice(0, 5).map((consumer) => (
+              <List.Item key={consumer.consumer}>
+                <b>{consumer.consumer}</b> from <span className="exact">{consumer.address}</span>, last <When at={consumer.lastUsedAt} />
+              </List.Item>
+            ))}
+            {recent.length > 5 && <List.Item>and {recent.length - 5} more</List.Item>}
+          </List>
+        </>
+      )}
       <Text size="sm">
         Every tool that goes on using {live.length === 1 ? 'it' : 'them'} is refused until you give it the new secret. The client ID stays
         the same.

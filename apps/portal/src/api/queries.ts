@@ -25,12 +25,18 @@ const readClients = (api: Api, slug: string, signal: AbortSignal) =>
   answerOf(api.GET('/v1/repositories/{slug}/clients', { params: { path: { slug } }, signal }));
 const readSecrets = (api: Api, slug: string, clientId: string, signal: AbortSignal) =>
   answerOf(api.GET('/v1/repositories/{slug}/clients/{clientId}/secrets', { params: { path: { slug, clientId } }, signal }));
+const readProofs = (api: Api, slug: string, signal: AbortSignal) =>
+  answerOf(api.GET('/v1/repositories/{slug}/cutoffs', { params: { path: { slug }, query: { limit: 100 } }, signal }));
+const readConsumers = (api: Api, slug: string, clientId: string, signal: AbortSignal) =>
+  answerOf(api.GET('/v1/repositories/{slug}/clients/{clientId}/consumers', { params: { path: { slug, clientId } }, signal }));
 const readUser = (api: Api, slug: string, id: number, signal: AbortSignal) =>
   answerOf(api.GET('/v1/repositories/{slug}/users/{id}', { params: { path: { slug, id: String(id) } }, signal }));
 
 export type Repository = Answer<typeof readRepository>;
 export type RepositoryClient = Answer<typeof readClients>['items'][number];
 export type SecretVersion = Answer<typeof readSecrets>['items'][number];
+export type Proof = Answer<typeof readProofs>['items'][number];
+export type Consumer = Answer<typeof readConsumers>['items'][number];
 export type User = Answer<typeof readUser>;
 
 /** Names of what is kept, from the whole to the part; forgetting a whole forgets its parts. */
@@ -39,6 +45,8 @@ export const kept = {
   repository: (slug: string) => ['repository', slug] as const,
   clients: (slug: string) => ['repository', slug, 'clients'] as const,
   secrets: (slug: string, clientId: string) => ['repository', slug, 'clients', clientId, 'secrets'] as const,
+  consumers: (slug: string, clientId: string) => ['repository', slug, 'clients', clientId, 'consumers'] as const,
+  proofs: (slug: string) => ['repository', slug, 'proofs'] as const,
   users: (slug: string) => ['repository', slug, 'users'] as const,
 };
 
@@ -71,6 +79,27 @@ export function useSecrets(slug: string, clientId: string) {
     queryKey: kept.secrets(slug, clientId),
     queryFn: async ({ signal }) =>
       (await readSecrets(api, slug, clientId, signal)).items.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt)),
+  });
+}
+
+/** Who used which secret of a tool client, the latest use first; read again every few seconds while somebody looks. */
+export function useConsumers(slug: string, clientId: string, { often = false } = {}) {
+  const api = useApi();
+  return useQuery({
+    queryKey: kept.consumers(slug, clientId),
+    queryFn: async ({ signal }) => (await readConsumers(api, slug, clientId, signal)).items,
+    refetchInterval: often ? 3_000 : false,
+  });
+}
+
+/** What was cut off in a repository, the latest first. */
+export function useProofs(slug: string) {
+  const api = useApi();
+  return useQuery({
+    queryKey: kept.proofs(slug),
+    queryFn: async ({ signal }) => (await readProofs(api, slug, signal)).items,
+    refetchInterval: ({ state }) =>
+      state.data?.some(({ propagation }) => propagation.some((each) => each.state === 'retrying')) ? 5_000 : false,
   });
 }
 
