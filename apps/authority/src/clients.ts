@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import Provider, { errors, type AdapterPayload } from 'oidc-provider';
 import { decodeProtectedHeader } from 'jose';
 import { everythingScope } from '@latchkey/contracts';
@@ -12,18 +13,17 @@ import {
   type Answer,
   type CheckedSecret,
   type KnownRepository,
+  type SecretMatch,
 } from '@latchkey/credentials';
 import type { Authority } from './authority.js';
 import { deviceGrantType } from './device-flow.js';
 import { markPresentedToken } from './presented-token.js';
 import { currentState } from './request-state.js';
+import { openidScopes, toolScopes } from './tool-token.js';
 
 /** What the log and the audit trail know of a secret that was right, and was refused. */
 export const replacedSecret = 'a replaced secret was presented';
 export const suspendedSecret = 'the secret of a suspended credential was presented';
-
-/** OpenID scopes that every app client may ask for. */
-export const openidScopes = ['openid', 'profile', 'email', 'offline_access'];
 
 /**
  * The library wants a `client_secret` for clients that authenticate with one. Nobody knows this one, it is compared with
@@ -158,7 +158,7 @@ function metadata(client: Described, { byKey, deviceFlow }: ClientAbilities & { 
     redirect_uris: [],
     grant_types: ['client_credentials'],
     response_types: [],
-    scope: [everythingScope, ...client.permissions].join(' '),
+    scope: toolScopes(client).join(' '),
   };
 }
 
@@ -186,9 +186,7 @@ export function compareSecret(authority: Authority, repository: KnownRepository,
     if (because === 'deleted') return false;
     throw Object.assign(new errors.InvalidClientAuth(suspendedSecret), { error_description: suspendedBecause(because) });
   }
-  const outcome = match.outcome === 'live' ? 'accepted' : 'replaced';
-  const consumer = consumerOf(request?.headers ?? {});
-  authority.uses.record({ repositoryId: repository.id, credentialId: clientId, versionId: match.versionId, outcome, consumer, address });
+  recordUse(authority, repository, clientId, match, request);
   if (match.outcome === 'replaced') {
     const refusal = new errors.InvalidClientAuth(replacedSecret);
     refusal.error_description = `this secret was replaced at ${new Date(match.endedAt ?? 0).toISOString()}`;
@@ -222,8 +220,24 @@ export function acceptAssertion(
   if (typeof claims.exp !== 'number' || claims.exp > Date.now() / 1000 + maxAssertionSeconds)
     throw new errors.InvalidClientAuth('the assertion is good for more than an hour');
   if (!state || !answer?.subject?.enabled) throw new errors.InvalidClientAuth('the client acts as nobody');
-  const request = Provider.ctx?.req;
-  const use = { consumer: consumerOf(request?.headers ?? {}), address: authority.addressOf(request) };
-  authority.uses.record({ repositoryId: repository.id, credentialId: clientId, versionId: key.id, outcome: 'accepted', ...use });
+  recordUse(authority, repository, clientId, { outcome: 'live', versionId: key.id }, Provider.ctx?.req);
   state.versionId = key.id;
+}
+
+/** Notes who has just used a secret or key, or a secret that was replaced. */
+export function recordUse(
+  authority: Authority,
+  repository: KnownRepository,
+  clientId: string,
+  { outcome, versionId }: Exclude<SecretMatch, { outcome: 'wrong' }>,
+  request: IncomingMessage | undefined,
+): void {
+  authority.uses.record({
+    repositoryId: repository.id,
+    credentialId: clientId,
+    versionId,
+    outcome: outcome === 'live' ? 'accepted' : 'replaced',
+    consumer: consumerOf(request?.headers ?? {}),
+    address: authority.addressOf(request),
+  });
 }

@@ -1,12 +1,11 @@
 import { createHmac } from 'node:crypto';
 import { errors, interactionPolicy, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
-import { clientKeyAlgorithms, everythingScope, repositoryPermissions, tenantPermissions } from '@latchkey/contracts';
+import { clientKeyAlgorithms } from '@latchkey/contracts';
 import { dpopAlgorithms, type KnownRepository, type PrivateJwk } from '@latchkey/credentials';
 import type { Repository } from '@latchkey/database';
-import { consoleSlug } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
 import { acrValues, stepUpChecks } from './authentication-context.js';
-import { acceptAssertion, openidScopes } from './clients.js';
+import { acceptAssertion } from './clients.js';
 import { callClient } from './call-client.js';
 import { deviceCodePath, deviceFlow } from './device-flow.js';
 import { bindToken, findAccount, forgetEnded, grantWhatIsAsked } from './grants.js';
@@ -16,6 +15,7 @@ import { languageTags } from './pages/texts/choose.js';
 import { accountClient } from './people/account/client.js';
 import { Records } from './records.js';
 import { stateOf } from './request-state.js';
+import { allScopes, toolTokenSeconds } from './tool-token.js';
 
 /** How long things live, in seconds, of which the repository's settings say nothing. */
 const lives = {
@@ -107,8 +107,7 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
       // As long as anything that hangs on it.
       Grant: Math.max(sessionSeconds, refreshTokenSeconds, accessTokenSeconds) + lives.AuthorizationCode,
       AccessToken: () => accessTokenSeconds,
-      // The tokens of a member's credential live as the tenant's policy says, which came with the check of the credential.
-      ClientCredentials: (ctx) => stateOf(ctx).client?.client?.tokenSeconds ?? row.settings.toolTokenSeconds,
+      ClientCredentials: (ctx) => toolTokenSeconds(stateOf(ctx).client, row),
     },
     features: {
       devInteractions: { enabled: false },
@@ -176,12 +175,6 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
 /** Seconds that are left of a life that began then (seconds since the epoch); all of them if it is only beginning. */
 function remaining(began: number | undefined, seconds: number): number {
   return began === undefined ? seconds : Math.max(1, began + seconds - Math.floor(Date.now() / 1000));
-}
-
-/** The scopes that a token for this repository's API can have. They include OpenID's, since the same token is for userinfo. */
-function allScopes(repository: KnownRepository): string {
-  const permissions = repository.slug === consoleSlug ? [...tenantPermissions, ...repositoryPermissions] : repositoryPermissions;
-  return [...openidScopes, everythingScope, ...permissions].join(' ');
 }
 
 /**

@@ -1,30 +1,23 @@
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
 import type { KnownRepository } from '@latchkey/credentials';
-import { IdentityProvider, isUnavailable, Repository } from '@latchkey/database';
+import { isUnavailable } from '@latchkey/database';
 import { shortestPassword } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
 import { compareSecret } from './clients.js';
 import { configuration } from './configuration.js';
 import { beginWithTheCode } from './device-flow.js';
 import type { Issuer } from './issuer.js';
+import type { IssuerSettings } from './issuer-settings.js';
 import { brandOf } from './pages/brand.js';
 import { recordRefusedCall } from './refused.js';
 import { stateOf } from './request-state.js';
 import { ageHeaders } from './secret-age.js';
 
-/** Builds the issuer of a repository from its settings as they are now. */
-export async function createIssuer(authority: Authority, repository: KnownRepository): Promise<Issuer> {
-  const [[row, identityProviders], keys] = await Promise.all([
-    authority.database.read({ repositoryId: repository.id }, async (tx) => {
-      const where = { repositoryId: repository.id, enabled: true };
-      const order = { createdAt: 'ASC', id: 'ASC' } as const;
-      return [
-        await tx.findOneByOrFail(Repository, { id: repository.id }),
-        await tx.find(IdentityProvider, { select: { repositoryId: true, id: true, name: true }, where, order }),
-      ] as const;
-    }),
-    authority.keys.privateKeys(repository, authority.encryption),
-  ]);
+/** The library's own pages send themselves on by a script, whose hash it adds here; ours replace the whole header. */
+export const contentSecurityPolicy = `default-src 'none'; script-src 'report-sample'; base-uri 'none'; frame-ancestors 'none'`;
+
+/** Builds the issuer of a repository from one version of its settings. */
+export function createIssuer(authority: Authority, repository: KnownRepository, { row, identityProviders, keys }: IssuerSettings): Issuer {
   const url = authority.addresses.of(repository.slug);
   const issuer: Issuer = {
     repository,
@@ -35,10 +28,9 @@ export async function createIssuer(authority: Authority, repository: KnownReposi
     secondFactor: row.settings.secondFactor ?? 'optional',
     shortestPassword: shortestPassword(row),
     newDeviceMails: row.settings.newDeviceMails ?? true,
-    until: Date.now() + keys.forMillis,
     provider: undefined as never,
   };
-  const provider = new Provider(url, configuration(authority, issuer, row, keys.jwks));
+  const provider = new Provider(url, configuration(authority, issuer, row, keys));
   issuer.provider = provider;
 
   // Our server has settled host and scheme before the library sees a request (see server.ts).
@@ -56,8 +48,7 @@ export async function createIssuer(authority: Authority, repository: KnownReposi
   const refused = (ctx: KoaContextWithOIDC, error: Error) => recordRefusedCall(authority, repository, ctx, error);
   provider.on('grant.error', refused).on('introspection.error', refused).on('revocation.error', refused).on('userinfo.error', refused);
   provider.use(async (ctx, next) => {
-    // The library's own pages send themselves on by a script, whose hash it adds here; ours replace the whole header.
-    ctx.set('content-security-policy', `default-src 'none'; script-src 'report-sample'; base-uri 'none'; frame-ancestors 'none'`);
+    ctx.set('content-security-policy', contentSecurityPolicy);
     await beginWithTheCode(ctx, next);
     const state = stateOf(ctx as KoaContextWithOIDC);
     if (state.unavailable) answerUnavailable(ctx);

@@ -3,6 +3,7 @@ import { boundClaims, type KnownRepository } from '@latchkey/credentials';
 import { findUser } from '@latchkey/content';
 import type { Authority } from './authority.js';
 import { stateOf } from './request-state.js';
+import { toolClaims } from './tool-token.js';
 
 /** Writes into an access token whom it is about and what its life hangs on. */
 export async function bindToken(
@@ -14,8 +15,9 @@ export async function bindToken(
 ): Promise<void> {
   const state = stateOf(ctx);
   if (token.kind === 'ClientCredentials') {
-    if (!state.client?.subject || !state.versionId) throw new errors.InvalidClientAuth('the client has no user to act as');
-    Object.assign(jwt.payload, boundClaims(state.client, { versionId: state.versionId }), { sub: String(state.client.subject.id) });
+    const claims = state.client && state.versionId ? toolClaims(state.client, state.versionId) : undefined;
+    if (!claims) throw new errors.InvalidClientAuth('the client has no user to act as');
+    Object.assign(jwt.payload, claims);
     return;
   }
   const answer = await authority.check.ask({

@@ -14,8 +14,18 @@ export class Guessing {
 
   /** @throws an error that answers 429 with `Retry-After` when this address has failed too often for this client. */
   async refuseGuesser(who: Guesser): Promise<void> {
+    const failures = await this.#tooMany(who);
+    if (failures) throw slowDown(failures);
+  }
+
+  /** Whether `refuseGuesser` would throw. */
+  async isGuesser(who: Guesser): Promise<boolean> {
+    return Boolean(await this.#tooMany(who));
+  }
+
+  async #tooMany(who: Guesser): Promise<RateLimiterRes | undefined> {
     const failures = await this.#failures.get(name(who));
-    if (failures && failures.consumedPoints >= attempts) throw slowDown(failures);
+    return failures && failures.consumedPoints >= attempts ? failures : undefined;
   }
 
   /** Counts a wrong secret. */

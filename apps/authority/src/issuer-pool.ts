@@ -3,17 +3,26 @@ import type { KnownRepository } from '@latchkey/credentials';
 import type { Authority } from './authority.js';
 import { createIssuer } from './create-issuer.js';
 import type { Issuer } from './issuer.js';
+import { loadSettings, type IssuerSettings } from './issuer-settings.js';
 
 /** Issuers that a process keeps built at most: each takes 60 to 150 KB. */
 const maxIssuers = 2_000;
 
+/** What is known of one version of a repository's settings. */
+interface Known {
+  settingsVersion: number;
+  settings: Promise<IssuerSettings>;
+  issuer?: Promise<Issuer>;
+}
+
 /**
  * The issuers that this process has built. Each is built at its first use, which takes a millisecond or two, and again when
- * the version of the repository's settings has changed or another of its keys begins to sign. A request that is under way keeps the issuer it began with.
+ * the version of the repository's settings has changed or another of its keys begins to sign. A request that is under way
+ * keeps the issuer it began with.
  */
 export class IssuerPool {
   readonly #authority: Authority;
-  readonly #issuers = new LRUCache<string, { settingsVersion: number; issuer: Promise<Issuer> }>({ max: maxIssuers });
+  readonly #known = new LRUCache<string, Known>({ max: maxIssuers });
 
   constructor(authority: Authority) {
     this.#authority = authority;
@@ -29,22 +38,30 @@ export class IssuerPool {
     if (!repository) return undefined;
     const answer = await this.#authority.check.ask({ repositoryId: repository.id });
     if (!answer?.repository.alive) return undefined;
-    return this.#build(repository, answer.repository.settingsVersion);
+    const known = await this.#current(repository, answer.repository.settingsVersion);
+    known.issuer ??= known.settings.then((settings) => createIssuer(this.#authority, repository, settings));
+    return known.issuer;
   }
 
-  async #build(repository: KnownRepository, settingsVersion: number): Promise<Issuer> {
-    const built = this.#issuers.get(repository.id);
-    if (built?.settingsVersion === settingsVersion) {
-      const known = await built.issuer;
-      if (known.until > Date.now()) return known;
-      // Of requests that find this out at once the first builds, and the others wait with it.
-      const later = this.#issuers.get(repository.id);
-      if (later && later !== built) return later.issuer;
+  /** The settings of a repository, of the version that a check in this very request has named. */
+  async settings(repository: KnownRepository, settingsVersion: number): Promise<IssuerSettings> {
+    return (await this.#current(repository, settingsVersion)).settings;
+  }
+
+  async #current(repository: KnownRepository, settingsVersion: number): Promise<Known> {
+    const known = this.#known.get(repository.id);
+    if (known?.settingsVersion === settingsVersion) {
+      if ((await known.settings).until > Date.now()) return known;
+      // Of requests that find this out at once the first loads, and the others wait with it.
+      const later = this.#known.get(repository.id);
+      if (later && later !== known) return later;
     }
-    const issuer = createIssuer(this.#authority, repository);
-    this.#issuers.set(repository.id, { settingsVersion, issuer });
+    const loaded: Known = { settingsVersion, settings: loadSettings(this.#authority, repository) };
+    this.#known.set(repository.id, loaded);
     // A failure is not remembered: the next request tries again.
-    issuer.catch(() => this.#issuers.delete(repository.id));
-    return issuer;
+    loaded.settings.catch(() => {
+      if (this.#known.peek(repository.id) === loaded) this.#known.delete(repository.id);
+    });
+    return loaded;
   }
 }

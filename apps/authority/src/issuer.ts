@@ -13,8 +13,6 @@ export interface Issuer {
   /** With whom else people may sign in. */
   identityProviders: { id: string; name: string }[];
   url: string;
-  /** Until when its settings stay as they are if nobody changes them, in milliseconds since the epoch: a key may be about to sign. */
-  until: number;
   /** Whether a password is enough. */
   secondFactor: SecondFactorMode;
   /** Characters that a new password must have at least. */

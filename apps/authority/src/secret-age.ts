@@ -9,7 +9,7 @@ const headerOf = { expiry: 'Latchkey-Secret-Expires', age: 'Latchkey-Secret-Rene
  * `Latchkey-Secret-Expires`, when it ends by itself or by a planned rotation; `Latchkey-Secret-Renew-By`, when it will be or
  * was a year old. Both are dates (RFC 9110 §5.6.7), and they come from the check that the secret passed.
  */
-export function ageHeaders(state: RequestState, now = new Date()): Record<string, string> {
+export function ageHeaders(state: Pick<RequestState, 'client' | 'versionId'>, now = new Date()): Record<string, string> {
   const secret = state.client?.secrets?.find(({ id }) => id === state.versionId);
   if (!secret) return {};
   const endsAt = secret.endedAt === null ? null : new Date(secret.endedAt);

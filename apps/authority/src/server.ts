@@ -5,6 +5,7 @@ import { isUnavailable } from '@latchkey/database';
 import { readiness } from '@latchkey/runtime';
 import type { Authority } from './authority.js';
 import { callOf } from './call.js';
+import { ExpressLane } from './express-lane.js';
 import { IssuerPool } from './issuer-pool.js';
 import type { Issuer } from './issuer.js';
 import { noBrand } from './pages/brand.js';
@@ -13,9 +14,14 @@ import { messagePage } from './pages/message.js';
 import { secretPaths, servePages } from './people/serve-pages.js';
 import { lookOf } from './people/visit.js';
 
-/** Answers every request of this process: health, and whatever lies below the address of a repository. */
-export function createListener(authority: Authority): RequestListener {
+/**
+ * Answers every request of this process: health, and whatever lies below the address of a repository.
+ *
+ * @param options.expressLane false to have oidc-provider answer every request for a token, as the tests of the lane do.
+ */
+export function createListener(authority: Authority, { expressLane = true } = {}): RequestListener {
   const pool = new IssuerPool(authority);
+  const lane = expressLane ? new ExpressLane(authority, pool) : undefined;
   return (request, response) => {
     const began = performance.now();
     const [path] = (request.url ?? '/').split('?');
@@ -29,17 +35,24 @@ export function createListener(authority: Authority): RequestListener {
         'request',
       );
     });
-    serve(authority, pool, request, response).catch((error: unknown) => fail(authority, request, response, error));
+    serve(authority, pool, lane, request, response).catch((error: unknown) => fail(authority, request, response, error));
   };
 }
 
-async function serve(authority: Authority, pool: IssuerPool, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function serve(
+  authority: Authority,
+  pool: IssuerPool,
+  lane: ExpressLane | undefined,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   if (request.url === '/healthz') return sendJson(response, 200, { status: 'ok' });
   if (request.url === '/readyz') {
     const state = await readiness({ database: () => authority.database.ping() });
     return sendJson(response, state.ready ? 200 : 503, state);
   }
   const found = authority.addresses.find(request.headers.host, request.url ?? '/');
+  if (found && (await lane?.serve(found.slug, found.rest, request, response))) return undefined;
   const issuer = found && (await pool.find(found.slug));
   if (!issuer) return refuse(request, response, 404, 'not_found', 'There is no active repository at this address.');
 
