@@ -1,11 +1,9 @@
 import {
   countCollection,
   createContent,
-  deleteContent,
   maxPageSize,
   readCollection,
   readNode,
-  readNodes,
   updateContent,
   type Address,
   type ContentEntity,
@@ -15,20 +13,10 @@ import type { EntityManager } from '@latchkey/database';
 import { json, plain, versionTag, type Answer } from './answer.js';
 import { badRequest } from './odata/fault.js';
 import { both, parseOperationOptions, parseOptions, type Options } from './odata/options.js';
-import { expandedReferences, fieldOf, presentEntity, referredIds } from './odata/present.js';
+import { fieldOf } from './odata/present.js';
+import { present } from './expand.js';
+import { changePersonContent, concernsPerson, createPersonContent, deleteAny } from './people.js';
 import type { ContentRequest } from './request.js';
-
-/** Presents entities with what their expanded references lead to. One statement when something is expanded, else none. */
-export async function present(
-  tx: EntityManager,
-  request: ContentRequest,
-  entities: ContentEntity[],
-  options: Options,
-): Promise<Record<string, unknown>[]> {
-  const expanded = expandedReferences(options);
-  const referred = await readNodes(tx, request.caller, referredIds(entities, expanded));
-  return entities.map((entity) => presentEntity(entity, { options, expanded, referred, basePath: request.basePath }));
-}
 
 /** `{"d":{…}}` with the version as the entity tag. */
 async function entityAnswer(
@@ -98,27 +86,33 @@ export async function postContent(request: ContentRequest, parent: Address): Pro
   const { __ContentType: type, Name: name, ...fields } = request.body();
   if (typeof type !== 'string') throw badRequest('__ContentType must name the content type of the new content.');
   if (fields['__ContentTemplate']) throw badRequest('There are no content templates here: leave __ContentTemplate out.');
+  if (type.toLowerCase() === 'user')
+    return answerLater(request, await createPersonContent(request, parent, name ?? undefined, fields), options, 201);
   return request.write(async (tx) => {
-    const entity = await createContent(tx, request.caller, parent, {
-      type,
-      name: name ?? undefined,
-      fields,
-    });
+    const entity = await createContent(tx, request.caller, parent, { type, name: name ?? undefined, fields });
     return entityAnswer(tx, request, entity, options, 201);
   });
+}
+
+/** Presents what an earlier transaction has written. */
+function answerLater(request: ContentRequest, entity: ContentEntity, options: Options, status = 200): Promise<Answer> {
+  return request.read((tx) => entityAnswer(tx, request, entity, options, status));
 }
 
 /** PATCH, which changes the fields that are there, or PUT, which replaces them all. */
 export async function changeContent(request: ContentRequest, address: Address, { replace }: { replace: boolean }): Promise<Answer> {
   const options = parseOperationOptions(request.query);
+  const fields = request.body();
+  if (Array.isArray(fields['Members'])) throw badRequest('Members are changed by AddMembers and RemoveMembers.');
+  if (concernsPerson(fields)) return answerLater(request, await changePersonContent(request, address, fields, { replace }), options);
   return request.write(async (tx) => {
-    const entity = await updateContent(tx, request.caller, address, { fields: request.body(), replace, ifVersion: request.ifVersion });
+    const entity = await updateContent(tx, request.caller, address, { fields, replace, ifVersion: request.ifVersion });
     return entityAnswer(tx, request, entity, options);
   });
 }
 
 /** DELETE of a content and all that is below it. */
 export async function removeContent(request: ContentRequest, address: Address): Promise<Answer> {
-  await request.write((tx) => deleteContent(tx, request.caller, address, request.ifVersion));
+  await deleteAny(request, address);
   return { status: 200 };
 }

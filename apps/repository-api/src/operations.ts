@@ -1,6 +1,5 @@
 import {
   builtInTypes,
-  deleteContent,
   permissionNames,
   permissionsOf,
   readNode,
@@ -12,11 +11,13 @@ import { Client } from '@latchkey/database';
 import { apiKeyOperations } from './api-key-operations.js';
 import { clientOperations } from './client-operations.js';
 import { errorBody, faultOf, json, plain } from './answer.js';
-import { present } from './entities.js';
+import { present } from './expand.js';
+import { groupOperations } from './group-operations.js';
 import { badRequest } from './odata/fault.js';
 import { parseOperationOptions } from './odata/options.js';
 import { presentSchema } from './odata/schema.js';
 import { parameter, textParameter, type Operation, type OperationCall } from './operation.js';
+import { deleteAny } from './people.js';
 
 /** The caller's own user, or the Visitor. It is told whatever else the credential may be used for. One statement. */
 const getCurrentUser: Operation = {
@@ -136,7 +137,7 @@ const deleteBatch: Operation = {
     const errors: unknown[] = [];
     for (const item of readPaths(parameter(call, 'paths'))) {
       try {
-        const deleted = await request.write((tx) => deleteContent(tx, request.caller, addressOf(item)));
+        const deleted = await deleteAny(request, addressOf(item));
         results.push({ Id: deleted.id, Path: deleted.path, Name: deleted.name });
       } catch (error) {
         errors.push(itemError(item, error));
@@ -182,6 +183,7 @@ const operations = new Map<string, Operation>(
     deleteBatch,
     ...apiKeyOperations,
     ...clientOperations,
+    ...groupOperations,
   ].map((operation) => [operation.name.toLowerCase(), operation]),
 );
 

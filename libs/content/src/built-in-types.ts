@@ -85,7 +85,7 @@ const definitions: readonly ContentTypeDefinition[] = [
     description: 'Holds users and groups whose login names are told apart within it.',
     icon: 'domain',
     restricted: true,
-    allowedChildTypes: ['OrganizationalUnit'],
+    allowedChildTypes: ['OrganizationalUnit', 'User', 'Group'],
     fields: [],
   },
   {
@@ -95,7 +95,7 @@ const definitions: readonly ContentTypeDefinition[] = [
     description: 'Holds users and groups of a part of the organisation.',
     icon: 'organization',
     restricted: true,
-    allowedChildTypes: ['OrganizationalUnit'],
+    allowedChildTypes: ['OrganizationalUnit', 'Group'],
     fields: [],
   },
   {
@@ -121,6 +121,8 @@ const definitions: readonly ContentTypeDefinition[] = [
       { name: 'Email', kind: 'ShortText', displayName: 'E-mail address', maxLength: 254, readOnly: true },
       { name: 'FullName', kind: 'ShortText', displayName: 'Full name', maxLength: 120, readOnly: true },
       { name: 'Enabled', kind: 'Boolean', displayName: 'Enabled', readOnly: true },
+      { name: 'AllRoles', kind: 'Reference', displayName: 'All groups', readOnly: true },
+      { name: 'DirectRoles', kind: 'Reference', displayName: 'Groups that name the user', readOnly: true },
     ],
   },
   {
@@ -131,7 +133,7 @@ const definitions: readonly ContentTypeDefinition[] = [
     icon: 'group',
     restricted: true,
     allowedChildTypes: [],
-    fields: [],
+    fields: [{ name: 'Members', kind: 'Reference', displayName: 'Members', readOnly: true }],
   },
   {
     name: 'ContentType',

@@ -1,5 +1,5 @@
 import { Problem, type Page } from '@latchkey/contracts';
-import { RepositoryUser, violatedConstraint, type EntityManager } from '@latchkey/database';
+import { Client, IsNull, RepositoryUser, violatedConstraint, type EntityManager } from '@latchkey/database';
 import { hereOnly, permissionBits } from './permissions.js';
 import { userFields } from './root.js';
 import { wellKnown } from './well-known.js';
@@ -129,9 +129,7 @@ export async function updateUser(
   actorUserId: number,
   { repositoryId, id, ...change }: { repositoryId: string; id: number } & UserChange,
 ): Promise<ChangedUser> {
-  const row = await tx.findOne(RepositoryUser, { where: { repositoryId, id }, lock: { mode: 'pessimistic_write' } });
-  if (!row) throw new Problem('not-found', 'There is no such user in this repository.');
-  if (row.technical) throw new Problem('forbidden', 'This user is part of every repository and cannot be changed.');
+  const row = await lockPerson(tx, repositoryId, id);
 
   if (change.email !== undefined && change.email !== row.email) change.emailVerified ??= false;
   const before: UserChange = { ...row, emailVerified: row.emailVerifiedAt !== null, passwordHash: row.passwordHash ?? '' };
@@ -141,12 +139,54 @@ export async function updateUser(
   for (const key of changed) if (key !== 'emailVerified') Object.assign(row, { [key]: columns[key] });
   if (changed.includes('emailVerified')) row.emailVerifiedAt = emailVerified ? new Date() : null;
   if (endedTokens) row.generation += 1;
-  if (changed.length > 0) await writeUser(tx, actorUserId, row);
+  if (changed.length > 0) await writeUser(tx, actorUserId, row, { isRenamed: changed.includes('name') });
   return { user: known(row), changed, generation: row.generation, endedTokens };
 }
 
+/** Holds a person's row until the transaction ends. */
+async function lockPerson(tx: EntityManager, repositoryId: string, id: number): Promise<RepositoryUser> {
+  const row = await tx.findOne(RepositoryUser, { where: { repositoryId, id, deletedAt: IsNull() }, lock: { mode: 'pessimistic_write' } });
+  if (!row) throw new Problem('not-found', 'There is no such user in this repository.');
+  if (row.technical) throw new Problem('forbidden', 'This user is part of every repository: it can be neither changed nor deleted.');
+  return row;
+}
+
+/** What is kept of a person besides its row. */
+const ofPerson = ['totp_secrets', 'recovery_codes', 'passkeys', 'factor_guesses'];
+
+/**
+ * Deletes a person: nothing is left but the id, so that nobody gets it again. Every token and session ends with the
+ * transaction; API keys are the caller's to end. Eight statements. The caller has authorised the act.
+ *
+ * @returns the user's generation now.
+ * @throws Problem `not-found`; `forbidden` for a technical user; `conflict` while a tool client acts as the person.
+ */
+export async function deleteUser(
+  tx: EntityManager,
+  { repositoryId, id }: { repositoryId: string; id: number },
+): Promise<{ generation: number }> {
+  // Whoever changes the shape of the tree holds this row.
+  await tx.query('SELECT FROM content_counters WHERE repository_id = $1 FOR UPDATE', [repositoryId]);
+  const row = await lockPerson(tx, repositoryId, id);
+  const client = await tx.findOneBy(Client, { repositoryId, userId: id, deletedAt: IsNull() });
+  if (client) throw new Problem('conflict', `The client ${client.id} acts as this user. Delete it, or let it act as another, first.`);
+  const generation = row.generation + 1;
+  const deleted = { loginName: `/deleted/${id}`, name: '', email: null, emailVerifiedAt: null, passwordHash: null, enabled: false };
+  await tx.update(RepositoryUser, { repositoryId, id }, { ...deleted, generation, deletedAt: new Date() });
+  for (const table of ofPerson) await tx.query(`DELETE FROM ${table} WHERE repository_id = $1 AND user_id = $2`, [repositoryId, id]);
+  await tx.query('DELETE FROM content_group_members WHERE repository_id = $1 AND member_id = $2', [repositoryId, id]);
+  await tx.query('DELETE FROM content_permissions WHERE repository_id = $1 AND (identity_id = $2 OR node_id = $2)', [repositoryId, id]);
+  await tx.query('DELETE FROM content_nodes WHERE repository_id = $1 AND id = $2', [repositoryId, id]);
+  return { generation };
+}
+
 /** Writes the row and the fields of its node together. */
-async function writeUser(tx: EntityManager, actorUserId: number, row: RepositoryUser): Promise<void> {
+async function writeUser(
+  tx: EntityManager,
+  actorUserId: number,
+  row: RepositoryUser,
+  { isRenamed }: { isRenamed: boolean },
+): Promise<void> {
   const statement = `
     WITH person AS (
       UPDATE repository_users SET email = $3, name = $4, password_hash = $5, enabled = $6, generation = $7, email_verified_at = $10
@@ -155,8 +195,10 @@ async function writeUser(tx: EntityManager, actorUserId: number, row: Repository
     UPDATE content_nodes SET fields = fields || $8, version = version + 1, modified_at = now(), modified_by = $9
     WHERE repository_id = $1 AND id = $2`;
   const { repositoryId, id, email, name, passwordHash, enabled, generation, emailVerifiedAt } = row;
-  const fields = JSON.stringify(userFields(row));
-  const values = [repositoryId, id, email, name, passwordHash, enabled, generation, fields, actorUserId, emailVerifiedAt];
+  const { DisplayName, ...fields } = userFields(row);
+  // Whoever gave it another display name keeps it until the name changes.
+  const written = JSON.stringify(isRenamed ? { ...fields, DisplayName } : fields);
+  const values = [repositoryId, id, email, name, passwordHash, enabled, generation, written, actorUserId, emailVerifiedAt];
   await orAlreadyExists(tx.query(statement, values));
 }
 
@@ -191,7 +233,10 @@ export async function listUsers(
   }
   const rows = await tx
     .createQueryBuilder(RepositoryUser, 'u')
-    .where('u.repositoryId = :repositoryId AND u.id > :after AND NOT u.technical', { repositoryId, after: Number(after) })
+    .where('u.repositoryId = :repositoryId AND u.id > :after AND NOT u.technical AND u.deletedAt IS NULL', {
+      repositoryId,
+      after: Number(after),
+    })
     .orderBy('u.id')
     .limit(limit + 1)
     .getMany();
@@ -204,7 +249,7 @@ export async function findUser(
   tx: EntityManager,
   { repositoryId, id }: { repositoryId: string; id: number },
 ): Promise<KnownUser | undefined> {
-  const row = await tx.findOneBy(RepositoryUser, { repositoryId, id });
+  const row = await tx.findOneBy(RepositoryUser, { repositoryId, id, deletedAt: IsNull() });
   return row ? known(row) : undefined;
 }
 

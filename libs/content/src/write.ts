@@ -3,6 +3,7 @@ import { prepared, violatedConstraint, type EntityManager } from '@latchkey/data
 import { builtInTypes } from './built-in-types.js';
 import { ownIdentities, requireWritable, type Caller } from './caller.js';
 import { checkFields } from './field-values.js';
+import { requireAdministratorFor } from './groups.js';
 import { nodeColumns, toEntity, type ContentEntity, type NodeRow, type PermittedEntity } from './node.js';
 import { maxPathLength, nameFrom, requireNodeName } from './node-name.js';
 import { hereOnlyShift, permissionBits, type ContentPermissionName } from './permissions.js';
@@ -62,6 +63,8 @@ export async function createContent(
   requireWritable(caller, parent.path);
   requirePermission(parent, 'AddNew');
   const type = builtInTypes.find(content.type);
+  // A person is more than a node: users.ts makes both.
+  if (type?.name === 'User') throw new Problem('invalid-request', 'Users are made below /Root/IMS/Public.');
   if (!type) throw new Problem('invalid-request', `There is no content type ${JSON.stringify(content.type)}.`);
   const allowed = builtInTypes.allowedBelow(parent.type);
   if (!allowed.includes(type.name)) {
@@ -157,6 +160,7 @@ export async function updateContent(tx: EntityManager, caller: Caller, address: 
 async function rename(tx: EntityManager, caller: Caller, node: ContentEntity, name: string): Promise<void> {
   if (name === node.name) return;
   requireNotBuiltIn(node);
+  if (node.type === 'User') throw new Problem('invalid-request', 'The name of a user is its login name, which stays.');
   const path = `${node.path.slice(0, node.path.lastIndexOf('/'))}/${name}`;
   const growth = path.length - node.path.length;
   const rows = await tx.query<{ longest: number }[]>(
@@ -200,7 +204,11 @@ export async function deleteContent(tx: EntityManager, caller: Caller, address: 
     `WITH doomed AS (
        SELECT n.id FROM content_nodes n WHERE n.repository_id = $1 AND (n.id = $2 OR ${isBelow(keyOf('$3'))})
      ), permissions AS (
-       DELETE FROM content_permissions WHERE repository_id = $1 AND node_id IN (SELECT id FROM doomed)
+       DELETE FROM content_permissions
+       WHERE repository_id = $1 AND (node_id IN (SELECT id FROM doomed) OR identity_id IN (SELECT id FROM doomed))
+     ), memberships AS (
+       DELETE FROM content_group_members
+       WHERE repository_id = $1 AND (group_id IN (SELECT id FROM doomed) OR member_id IN (SELECT id FROM doomed))
      )
      DELETE FROM content_nodes WHERE repository_id = $1 AND id IN (SELECT id FROM doomed)`,
     [caller.repositoryId, node.id, node.path],
@@ -210,7 +218,7 @@ export async function deleteContent(tx: EntityManager, caller: Caller, address: 
 
 /** Delete may have been given on the node alone, or inheritance may be broken below it, so every node is looked at. */
 async function requireDeletableBelow(tx: EntityManager, caller: Caller, node: ContentEntity): Promise<void> {
-  const rows = await tx.query<{ kept: number; people: number }[]>(
+  const rows = await tx.query<{ kept: number; people: number; groups: number[] }[]>(
     `${identitiesClause}, granted AS MATERIALIZED (
        SELECT
          coalesce(array_agg(p.node_id) FILTER (WHERE p.bits & ${permissionBits.Delete} <> 0), '{}') AS below,
@@ -218,12 +226,14 @@ async function requireDeletableBelow(tx: EntityManager, caller: Caller, node: Co
        FROM content_permissions p WHERE p.repository_id = $1 AND p.identity_id IN (SELECT id FROM identity))
      SELECT
        count(*) FILTER (WHERE NOT (n.permission_path && granted.below OR n.id = ANY (granted.here)))::integer AS kept,
-       count(*) FILTER (WHERE n.type IN ('User', 'Group'))::integer AS people
+       count(*) FILTER (WHERE n.type = 'User')::integer AS people,
+       coalesce(array_agg(n.id) FILTER (WHERE n.type = 'Group'), '{}') AS groups
      FROM content_nodes n CROSS JOIN granted
      WHERE n.repository_id = $1 AND (n.id = $3 OR ${isBelow(keyOf('$4'))})`,
     [caller.repositoryId, ownIdentities(caller.userId), node.id, node.path],
   );
-  if (rows[0]?.people) throw new Problem('forbidden', 'Users and groups cannot be deleted here. Disable the user instead.');
+  if (rows[0]?.people) throw new Problem('forbidden', 'There are users below it. Delete them one by one.');
+  for (const id of rows[0]?.groups ?? []) await requireAdministratorFor(tx, caller, id);
   if (rows[0]?.kept) throw new Problem('forbidden', `Something below ${node.path} may not be deleted by you.`);
 }
 

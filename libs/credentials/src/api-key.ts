@@ -7,7 +7,7 @@ import {
   type Environment,
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
-import { ApiKey, isId, newId, RepositoryUser, type Database, type EntityManager, type Repository } from '@latchkey/database';
+import { ApiKey, isId, IsNull, newId, RepositoryUser, type Database, type EntityManager, type Repository } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import { CredentialRefused } from './credential-refused.js';
 import type { Answer, CredentialCheck } from './check.js';
@@ -78,7 +78,7 @@ export async function insertApiKey(
   }
   // The user's row orders those who make keys at once, so that the limit holds.
   const user = await tx.findOne(RepositoryUser, {
-    where: { repositoryId: owner.repositoryId, id: owner.userId },
+    where: { repositoryId: owner.repositoryId, id: owner.userId, deletedAt: IsNull() },
     lock: { mode: 'pessimistic_write' },
   });
   if (!user) throw new Problem('not-found', 'There is no such user in this repository.');

@@ -9,7 +9,7 @@ import {
   type UpdatedClientView,
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
-import { Client, RepositoryUser, type Database, type EntityManager, type Repository } from '@latchkey/database';
+import { Client, IsNull, RepositoryUser, type Database, type EntityManager, type Repository } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import { insertSecret } from './client-secret.js';
 import { endKeys, liveKeys } from './client-key.js';
@@ -243,7 +243,7 @@ export async function findClient(tx: EntityManager, repository: { id: string }, 
 }
 
 async function refuseStranger(tx: EntityManager, repository: { id: string }, userId: number): Promise<void> {
-  if (await tx.existsBy(RepositoryUser, { repositoryId: repository.id, id: userId })) return;
+  if (await tx.existsBy(RepositoryUser, { repositoryId: repository.id, id: userId, deletedAt: IsNull() })) return;
   throw new Problem('invalid-request', 'The client would act as nobody.', {
     errors: [{ pointer: '/userId', detail: 'is not a user of this repository' }],
   });

@@ -1,4 +1,4 @@
-export type { EntityManager } from 'typeorm';
+export { IsNull, type EntityManager } from 'typeorm';
 export type { Pool } from 'pg';
 export { connectForChecks, Database, enterRepository, enterTenant, type DatabaseOptions, type Scope } from './database.js';
 export { Listener, type ListenerOptions } from './listener.js';

@@ -15,6 +15,7 @@ import { AddSecondFactors1763713000000 } from './migrations/1763713000000-add-se
 import { AddLogos1763714000000 } from './migrations/1763714000000-add-logos.js';
 import { AddIdentityProviders1763714000250 } from './migrations/1763714000250-add-identity-providers.js';
 import { TellOfRefusedClients1763714001500 } from './migrations/1763714001500-tell-of-refused-clients.js';
+import { LetUsersBeDeleted1763721000000 } from './migrations/1763721000000-let-users-be-deleted.js';
 
 const migrations = [
   CreateFirstTables1763690000000,
@@ -32,6 +33,7 @@ const migrations = [
   AddLogos1763714000000,
   AddIdentityProviders1763714000250,
   TellOfRefusedClients1763714001500,
+  LetUsersBeDeleted1763721000000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

@@ -38,6 +38,7 @@ export { TenantCredentials } from './tenant-credentials.js';
 export { recordSignIn } from './sign-ins.js';
 export { Tenants } from './tenants.js';
 export { endAppAccess, endSession, listAppsOfUser, listSessions, UserSessions, type KnownApp, type KnownSession } from './user-sessions.js';
-export { Users } from './users.js';
+export { changePerson, createPerson, deletePerson, Users } from './users.js';
+export { refusePasswordAt } from './password-policy.js';
 export { propagationOf, WebhookDeliveries, type Propagation } from './webhook-deliveries.js';
 export { Webhooks } from './webhooks.js';

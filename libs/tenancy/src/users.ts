@@ -8,13 +8,92 @@ import {
   type UserView,
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
-import { createUser, findUser, listUsers, updateUser, wellKnown, type KnownUser } from '@latchkey/content';
-import { announced, confirmCutoff, hashPassword, recordCutoff, type KeyRing } from '@latchkey/credentials';
-import type { Database } from '@latchkey/database';
+import {
+  createUser,
+  deleteUser,
+  findUser,
+  listUsers,
+  updateUser,
+  wellKnown,
+  type KnownUser,
+  type NewUser,
+  type UserChange,
+} from '@latchkey/content';
+import { announced, confirmCutoff, endApiKeys, hashPassword, recordCutoff, type KeyRing, type PendingCutoff } from '@latchkey/credentials';
+import type { Database, EntityManager, Repository } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import type { AddressTemplate } from '@latchkey/runtime';
 import { createInvitation } from './invitations.js';
 import { refusePassword } from './password-policy.js';
+
+/** Which repository a person belongs to. */
+type Home = Pick<Repository, 'id' | 'tenantId'>;
+
+/**
+ * Makes a person of a repository, with audit and event. The caller has authorised the act.
+ *
+ * @param byUserId the repository user in whose name it happens.
+ * @throws Problem `already-exists` when the login name or address is taken.
+ */
+export async function createPerson(
+  tx: EntityManager,
+  actor: Actor,
+  { id: repositoryId, tenantId }: Home,
+  person: Omit<NewUser, 'tenantId' | 'repositoryId'>,
+  byUserId: number,
+): Promise<KnownUser> {
+  const user = await createUser(tx, byUserId, { ...person, tenantId, repositoryId });
+  await audit(tx, actor, { action: 'user.created', repositoryId, targetKind: 'user', targetId: String(user.id) });
+  await announce(tx, tenantId, 'user.created', { repositoryId, userId: user.id });
+  return user;
+}
+
+/**
+ * Changes a person, with audit and events, and with a cut-off when it ends tokens, which the caller confirms after the
+ * commit. The caller has authorised the act.
+ *
+ * @throws Problem `not-found`; `already-exists` when the address is taken; `forbidden` for a technical user.
+ */
+export async function changePerson(
+  tx: EntityManager,
+  actor: Actor,
+  home: Home,
+  { id, ...change }: { id: number } & UserChange,
+  byUserId: number,
+): Promise<{ user: KnownUser; cutoff: PendingCutoff | undefined }> {
+  const { id: repositoryId, tenantId } = home;
+  const { user, changed, generation, endedTokens } = await updateUser(tx, byUserId, { repositoryId, id, ...change });
+  const cutoff = endedTokens
+    ? await recordCutoff(tx, home, { kind: 'user.changed', userId: id, ended: { belowGeneration: generation } })
+    : undefined;
+  const target = { repositoryId, userId: id };
+  const details = {
+    changed: changed.map((member) => (member === 'passwordHash' ? 'password' : member)),
+    ...(cutoff ? { cutoffId: cutoff.id } : {}),
+  };
+  await audit(tx, actor, { action: 'user.updated', repositoryId, targetKind: 'user', targetId: String(id), details });
+  if (cutoff && change.enabled === false) await announce(tx, tenantId, 'user.disabled', { ...target, ...announced(cutoff) });
+  if (cutoff && change.passwordHash) await announce(tx, tenantId, 'user.password.changed', { ...target, ...announced(cutoff) });
+  if (change.enabled && changed.includes('enabled')) await announce(tx, tenantId, 'user.enabled', target);
+  return { user, cutoff };
+}
+
+/**
+ * Deletes a person with everything that is about them, and ends their API keys, tokens and sessions, with audit, event and
+ * cut-offs, which the caller confirms after the commit. The caller has authorised the act.
+ *
+ * @throws Problem `not-found`; `forbidden` for a technical user; `conflict` while a tool client acts as the person.
+ */
+export async function deletePerson(tx: EntityManager, actor: Actor, home: Home, id: number): Promise<PendingCutoff[]> {
+  const { id: repositoryId, tenantId } = home;
+  const keys = await endApiKeys(tx, actor, { tenantId, repositoryId, userId: id });
+  const { generation } = await deleteUser(tx, { repositoryId, id });
+  const cutoff = await recordCutoff(tx, home, { kind: 'user.deleted', userId: id, ended: { belowGeneration: generation } });
+  const details = { cutoffId: cutoff.id };
+  await audit(tx, actor, { action: 'user.deleted', repositoryId, targetKind: 'user', targetId: String(id), details });
+  await announce(tx, tenantId, 'user.deleted', { repositoryId, userId: id, ...announced(cutoff) });
+  return keys ? [keys, cutoff] : [cutoff];
+}
 
 /** The people of a tenant's repositories, as the tenant's members and machines manage them. */
 export class Users {
@@ -53,15 +132,7 @@ export class Users {
     return carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
       if (password !== undefined) refusePassword(repository, password, person);
-      const user = await createUser(tx, wellKnown.admin, {
-        ...person,
-        tenantId: repository.tenantId,
-        repositoryId: repository.id,
-        passwordHash,
-      });
-      await audit(tx, actor, { action: 'user.created', repositoryId: repository.id, targetKind: 'user', targetId: String(user.id) });
-      await announce(tx, actor.tenantId, 'user.created', { repositoryId: repository.id, userId: user.id });
-      return present(user);
+      return present(await createPerson(tx, actor, repository, { ...person, passwordHash }, wellKnown.admin));
     });
   }
 
@@ -83,24 +154,7 @@ export class Users {
       const repository = await enter(tx, slug);
       const known = password === undefined ? undefined : await findUser(tx, { repositoryId: repository.id, id });
       if (password !== undefined && known) refusePassword(repository, password, { ...known, ...change });
-      const { user, changed, generation, endedTokens } = await updateUser(tx, wellKnown.admin, {
-        repositoryId: repository.id,
-        id,
-        ...change,
-        passwordHash,
-      });
-      const cutoff = endedTokens
-        ? await recordCutoff(tx, repository, { kind: 'user.changed', userId: id, ended: { belowGeneration: generation } })
-        : undefined;
-      const target = { repositoryId: repository.id, userId: id };
-      const details = {
-        changed: changed.map((member) => (member === 'passwordHash' ? 'password' : member)),
-        ...(cutoff ? { cutoffId: cutoff.id } : {}),
-      };
-      await audit(tx, actor, { action: 'user.updated', repositoryId: repository.id, targetKind: 'user', targetId: String(id), details });
-      if (cutoff && change.enabled === false) await announce(tx, actor.tenantId, 'user.disabled', { ...target, ...announced(cutoff) });
-      if (cutoff && passwordHash) await announce(tx, actor.tenantId, 'user.password.changed', { ...target, ...announced(cutoff) });
-      if (change.enabled && changed.includes('enabled')) await announce(tx, actor.tenantId, 'user.enabled', target);
+      const { user, cutoff } = await changePerson(tx, actor, repository, { id, ...change, passwordHash }, wellKnown.admin);
       return { view: present(user), repositoryId: repository.id, cutoff };
     });
     return {

@@ -1,41 +1,13 @@
 import { builtInTypes, type ContentEntity, type FieldValue } from '@latchkey/content';
-import { badRequest } from './fault.js';
 import type { Options } from './options.js';
-
-/** References that lead to the user who did it, with the field's id beside it. */
-const userReferences = ['CreatedBy', 'ModifiedBy'] as const;
-type UserReference = (typeof userReferences)[number];
 
 /** Fields that a reader gets who may see a content but not open it. */
 const alwaysShown = new Set(['Id', 'ParentId', 'Name', 'Path', 'Type', 'IsFolder']);
 
-/**
- * Finds what `$expand` names.
- *
- * @throws ODataFault 400 for a field that is no reference.
- */
-export function expandedReferences(options: Options): UserReference[] {
-  return options.expand.map((name) => {
-    const reference = userReferences.find((known) => known.toLowerCase() === name.toLowerCase());
-    if (!reference) throw badRequest(`$expand: ${JSON.stringify(name)} is not a reference that can be expanded.`);
-    return reference;
-  });
-}
-
-/** Ids of the contents that the expanded references lead to. */
-export function referredIds(entities: ContentEntity[], references: UserReference[]): number[] {
-  return [
-    ...new Set(
-      entities.flatMap((entity) => references.map((reference) => (reference === 'CreatedBy' ? entity.createdBy : entity.modifiedBy))),
-    ),
-  ];
-}
-
 export interface Presentation {
-  options: Options;
-  expanded: UserReference[];
-  /** Contents that references lead to, as far as the caller may see them. */
-  referred: Map<number, ContentEntity>;
+  options: Pick<Options, 'select' | 'metadata'>;
+  /** What is shown for a reference that is expanded, by the field's name and the content's id. */
+  expanded: Map<string, Map<number, unknown>>;
   /** What stands before `/odata.svc` in an address of this repository, without the host. */
   basePath: string;
 }
@@ -43,44 +15,29 @@ export interface Presentation {
 /** A content as it is answered: the selected fields of its type, null where there is no value. */
 export function presentEntity(entity: ContentEntity, presentation: Presentation): Record<string, unknown> {
   const { options, expanded } = presentation;
-  const wanted = options.select && new Map(groupSelect(options.select));
+  const wanted = options.select && firstSegments(options.select);
   const shown: Record<string, unknown> = {};
   if (options.metadata !== 'no') shown['__metadata'] = metadataOf(entity, presentation);
   for (const field of builtInTypes.fieldsOf(entity.type)) {
-    const nested = wanted?.get(field.name.toLowerCase());
-    if (wanted && !nested) continue;
+    if (wanted && !wanted.has(field.name.toLowerCase())) continue;
     if (!entity.fields && !alwaysShown.has(field.name)) continue;
-    if (field.kind === 'Reference') {
-      const reference = userReferences.find((known) => known === field.name);
-      shown[field.name] =
-        reference && expanded.includes(reference)
-          ? presentReferred(entity, reference, nested, presentation)
-          : deferred(entity, field.name, presentation);
-    } else shown[field.name] = valueOf(entity, field.name);
+    const references = expanded.get(field.name);
+    if (references) shown[field.name] = references.get(entity.id) ?? null;
+    else if (field.kind === 'Reference') shown[field.name] = deferred(entity, field.name, presentation);
+    else shown[field.name] = valueOf(entity, field.name);
   }
   return shown;
 }
 
-/** What is selected by field, with what is selected within a reference: `CreatedBy/Name`. */
-function groupSelect(select: string[]): Map<string, string[]> {
+/** Paths such as `CreatedBy/Name` by their first segment in lower case, with what follows it. */
+export function firstSegments(paths: string[]): Map<string, string[]> {
   const groups = new Map<string, string[]>();
-  for (const name of select) {
-    const [field = '', ...rest] = name.split('/');
-    const nested = groups.get(field.toLowerCase()) ?? [];
-    groups.set(field.toLowerCase(), rest.length > 0 ? [...nested, rest.join('/')] : nested);
+  for (const path of paths) {
+    const [first = '', ...rest] = path.split('/');
+    const nested = groups.get(first.toLowerCase()) ?? [];
+    groups.set(first.toLowerCase(), rest.length > 0 ? [...nested, rest.join('/')] : nested);
   }
   return groups;
-}
-
-function presentReferred(
-  entity: ContentEntity,
-  reference: UserReference,
-  select: string[] | undefined,
-  presentation: Presentation,
-): unknown {
-  const referred = presentation.referred.get(reference === 'CreatedBy' ? entity.createdBy : entity.modifiedBy);
-  const options = { ...presentation.options, select: select && select.length > 0 ? select : undefined };
-  return referred ? presentEntity(referred, { ...presentation, options, expanded: [] }) : null;
 }
 
 function valueOf(entity: ContentEntity, field: string): FieldValue {

@@ -27,6 +27,8 @@ export class RepositoryUser {
   /** Raised to end the user's tokens. */
   @Column('integer', { default: 1 }) generation!: number;
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+  /** Since then it is nobody: only the id is left. */
+  @Column('timestamptz', { nullable: true }) deletedAt!: Date | null;
 }
 
 @Entity('clients')
