@@ -69,7 +69,7 @@ const createClient: Operation = {
       await requireAdministration(tx, call);
       const user = kind === 'app' ? null : named === '' ? request.caller.userId : await userNamed(tx, call, named);
       if (user !== null) await requireManagedUser(tx, call, user);
-      const made = await addClient(tx, request.actor, request.repository, { ...body, userId: user });
+      const { client: made } = await addClient(tx, request.actor, request.repository, { ...body, userId: user });
       return json(shown(call, made, await userNames(tx, request.repository.id, [made]), []));
     });
   },

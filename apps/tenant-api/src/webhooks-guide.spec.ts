@@ -1,14 +1,8 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import { webhookEvents, type WebhookEvent } from '@latchkey/contracts';
 import { Webhook } from 'standardwebhooks';
+import { readGuide, startReceiver } from './testing/guide-receiver.js';
 
-const appFolder = join(import.meta.dirname, '..');
-const guide = readFileSync(join(appFolder, '../../docs/guides/webhooks.md'), 'utf8');
+const guide = readGuide('webhooks.md');
 
 describe('the guide to webhooks', () => {
   it('lists every event with its data, and no other', () => {
@@ -22,25 +16,12 @@ describe('the guide to webhooks', () => {
 
   describe('has a receiver in Node that', () => {
     const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
-    let folder: string;
-    let receiver: ChildProcess;
-    let url: string;
+    let receiver: { url: string; stop: () => Promise<void> };
 
     beforeAll(async () => {
-      // Below the app, so that it finds its package.
-      folder = await mkdtemp(join(appFolder, 'dist/guide-'));
-      const [, code] = /```js\n(.*?)```/s.exec(guide)!;
-      await writeFile(join(folder, 'receiver.mjs'), code!);
-      const port = await freePort();
-      url = `http://localhost:${port}`;
-      const env = { PATH: '', WEBHOOK_SECRET: secret, PORT: String(port) };
-      receiver = spawn(process.execPath, [join(folder, 'receiver.mjs')], { env, stdio: 'ignore' });
-      while (!(await fetch(url).then(Boolean, () => false))) await wait(20);
+      receiver = await startReceiver(guide, { WEBHOOK_SECRET: secret });
     });
-    afterAll(async () => {
-      receiver.kill();
-      await rm(folder, { recursive: true });
-    });
+    afterAll(() => receiver.stop());
 
     const send = async (signature: string, timestamp = new Date()) => {
       const headers = {
@@ -48,7 +29,7 @@ describe('the guide to webhooks', () => {
         'webhook-timestamp': String(Math.floor(timestamp.getTime() / 1000)),
         'webhook-signature': signature,
       };
-      return (await fetch(url, { method: 'POST', headers, body })).status;
+      return (await fetch(receiver.url, { method: 'POST', headers, body })).status;
     };
     const body = '{"type":"webhook.test","data":{}}';
 
@@ -65,11 +46,3 @@ describe('the guide to webhooks', () => {
     });
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

@@ -102,6 +102,29 @@ describe('the delivery of an event', () => {
     expect(await stateOf(delivery)).toEqual({ attempts: 1, status: 'delivered', lastError: null });
   });
 
+  it('carries a secret that was sealed for its receiver, signed with the rest, in every attempt until it was taken', async () => {
+    const delivery = await createDelivery();
+    const sealed = () =>
+      test.owner.query<{ secret: string | null }>('SELECT sealed_secret AS secret FROM webhook_deliveries WHERE id = $1', [
+        delivery.deliveryId,
+      ]);
+    await test.owner.query(`UPDATE webhook_deliveries SET sealed_secret = 'a.b.c.d.e' WHERE id = $1`, [delivery.deliveryId]);
+    answers = [500, 204, 204];
+    await expect(deliver()(delivery, run)).rejects.toThrow('500');
+    expect((await sealed()).rows).toEqual([{ secret: 'a.b.c.d.e' }]);
+    await deliver()(delivery, run);
+    for (const { headers, body } of received)
+      expect(new Verifier(secret).verify(body, headers as Record<string, string>)).toMatchObject({
+        data: { ...event, secret: 'a.b.c.d.e' },
+      });
+    expect([received.length, (await sealed()).rows]).toEqual([2, [{ secret: null }]]);
+    // Sent again by hand it tells that there is a new secret, and no more which.
+    await test.owner.query('UPDATE webhook_deliveries SET round = 1, delivered_at = NULL WHERE id = $1', [delivery.deliveryId]);
+    await deliver()({ ...delivery, round: 1 }, run);
+    expect(JSON.parse(received[2]!.body)).toMatchObject({ data: event });
+    expect(received[2]!.body).not.toContain('secret');
+  });
+
   it('is refused by a receiver that holds another secret', async () => {
     await deliver()(await createDelivery(), run);
     const [{ headers, body }] = received as [(typeof received)[0]];

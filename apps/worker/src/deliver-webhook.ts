@@ -45,7 +45,11 @@ async function findDue(
   { tenantId, webhookId, deliveryId, round }: JobData<'webhook.deliver'>,
 ): Promise<Due | undefined> {
   return database.read({ tenantId }, async (tx) => {
-    const delivery = await tx.findOneBy(WebhookDelivery, { tenantId, webhookId, id: deliveryId });
+    const delivery = await tx
+      .createQueryBuilder(WebhookDelivery, 'd')
+      .addSelect('d.sealedSecret')
+      .where({ tenantId, webhookId, id: deliveryId })
+      .getOne();
     if (!delivery || delivery.status !== 'pending' || delivery.round !== round) return undefined;
     return { delivery, webhook: await tx.findOneByOrFail(Webhook, { tenantId, id: webhookId }) };
   });
@@ -53,7 +57,8 @@ async function findDue(
 
 async function send(options: DeliveryOptions, { webhook, delivery }: Due, signal: AbortSignal): Promise<DeliveryAttempt> {
   const { type, timestamp, data } = delivery.payload;
-  const body = JSON.stringify({ type, timestamp, data });
+  const sealed = delivery.sealedSecret === null ? {} : { secret: delivery.sealedSecret };
+  const body = JSON.stringify({ type, timestamp, data: { ...(data as object), ...sealed } });
   const now = new Date();
   const headers = {
     'content-type': 'application/json',

@@ -61,7 +61,7 @@ async function write(
     // One that reached its receiver stays so, whatever a second run of the same job saw.
     `UPDATE webhook_deliveries SET attempts = attempts + $5,
        log = CASE WHEN jsonb_array_length(log) >= ${keptAttempts} THEN log - 0 ELSE log END || $6::jsonb,
-       delivered_at = CASE WHEN $7 THEN now() END, failed_at = CASE WHEN $8 THEN now() END
+       sealed_secret = CASE WHEN $7 THEN NULL ELSE sealed_secret END, delivered_at = CASE WHEN $7 THEN now() END, failed_at = CASE WHEN $8 THEN now() END
      WHERE tenant_id = $1 AND webhook_id = $2 AND id = $3 AND round = $4 AND delivered_at IS NULL`,
     [tenantId, webhookId, id, round, tried, JSON.stringify([attempt]), attempt.error === null, failed],
   );

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /*
  * What a tenant's webhook is told. The body is that of Standard Webhooks: `{ type, timestamp, data }`. `data` is ids and
- * times, never a secret and nothing about a person; whoever needs more asks the API.
+ * times, never a readable secret and nothing about a person; whoever needs more asks the API.
  */
 
 const time = z.iso.datetime().describe('RFC 3339, UTC');
@@ -15,6 +15,14 @@ const cutoff = {
   plannedFor: time
     .nullable()
     .describe('When a planned rotation takes effect; null when no node accepted what was cut off any more before this was sent'),
+};
+
+/** At webhooks with an encryption key. */
+const sealed = {
+  secret: z
+    .string()
+    .optional()
+    .describe('Only at a webhook with an encryption key: the secret itself, as a compact JWE (RFC 7516) that its private key opens'),
 };
 
 /** A credential of the tenant or of a member: a client of the console. */
@@ -36,13 +44,15 @@ export const webhookEvents = {
   'repository.resumed': z.strictObject(repository).describe('A suspended repository works again'),
   'repository.deleted': z.strictObject({ ...repository, ...cutoff }).describe('A repository was deleted; for 30 days it can be restored'),
   'repository.restored': z.strictObject(repository).describe('A deleted repository works again'),
-  'client.created': z.strictObject(client).describe('A repository has a new client'),
+  'client.created': z
+    .strictObject({ ...client, secretId: z.uuid().optional().describe('Absent for an app'), ...sealed })
+    .describe('A repository has a new client'),
   'client.deleted': z.strictObject({ ...client, ...cutoff }).describe('A client, its secrets and its tokens ended'),
   'client.secret.created': z
-    .strictObject({ ...client, secretId: z.uuid() })
+    .strictObject({ ...client, secretId: z.uuid(), ...sealed })
     .describe('A client has one more secret; the others go on working'),
   'client.secret.regenerated': z
-    .strictObject({ ...client, secretId: z.uuid().describe('The new secret'), ...cutoff })
+    .strictObject({ ...client, secretId: z.uuid().describe('The new secret'), ...cutoff, ...sealed })
     .describe('A client has a new secret, and the earlier ones have ended or will at plannedFor'),
   'client.secret.revoked': z.strictObject({ ...client, secretId: z.uuid(), ...cutoff }).describe('A secret and the tokens it minted ended'),
   'client.secret.rotation-cancelled': z

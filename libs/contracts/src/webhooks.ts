@@ -18,11 +18,49 @@ const events = z
   .nullable()
   .describe('Which events it gets; null means all, also those that are added later');
 
+const coordinate = z.string().regex(/^[\w-]{1,100}$/, 'must be base64url');
+
+/** What a JWK may hold beside the key itself (RFC 7517 §4); only `kid` is kept. */
+const aboutKey = {
+  kid: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,200}$/, 'must be 1 to 200 printable ASCII characters')
+    .optional()
+    .describe('Names the key in the header of what is sealed to it; its thumbprint (RFC 7638) if absent'),
+  use: z.literal('enc').optional(),
+  key_ops: z.array(z.string().max(20)).max(8).optional(),
+  ext: z.boolean().optional(),
+};
+const agreement = z.literal('ECDH-ES+A256KW').optional();
+
+const encryptionKey = z
+  .discriminatedUnion('kty', [
+    z.strictObject({
+      kty: z.literal('RSA'),
+      n: z.string().regex(/^[\w-]{1,1000}$/, 'must be base64url'),
+      e: coordinate,
+      alg: z.literal('RSA-OAEP-256').optional(),
+      ...aboutKey,
+    }),
+    z.strictObject({
+      kty: z.literal('EC'),
+      crv: z.enum(['P-256', 'P-384', 'P-521']),
+      x: coordinate,
+      y: coordinate,
+      alg: agreement,
+      ...aboutKey,
+    }),
+    z.strictObject({ kty: z.literal('OKP'), crv: z.literal('X25519'), x: coordinate, alg: agreement, ...aboutKey }),
+  ])
+  .describe('A public key (JWK, RFC 7517) whose private half only you have. Events of new secrets carry these, sealed to it');
+export type EncryptionKey = z.infer<typeof encryptionKey>;
+
 export const createWebhookBody = z.strictObject({
   url: webhookUrlSchema,
   description: description.default(''),
   events: events.default(null),
   enabled: z.boolean().default(true),
+  encryptionKey: encryptionKey.optional(),
 });
 export type CreateWebhookBody = z.infer<typeof createWebhookBody>;
 
@@ -30,6 +68,7 @@ export const updateWebhookBody = z.strictObject({
   url: webhookUrlSchema.optional(),
   description: description.optional(),
   events: events.optional(),
+  encryptionKey: encryptionKey.nullable().optional().describe('null: events carry no secrets any more'),
   enabled: z.boolean().optional().describe('true also clears what it was disabled for'),
 });
 export type UpdateWebhookBody = z.infer<typeof updateWebhookBody>;
@@ -47,6 +86,8 @@ export const webhookView = z.object({
   disabledAt: time.nullable(),
   failingSince: time.nullable().describe('The first failure since anything was delivered'),
   previousSecretEndsAt: time.nullable().describe('Until then events are also signed with the secret before the latest rotation'),
+  encryptionKey: z.record(z.string(), z.unknown()).nullable().describe('The public JWK to which new secrets are sealed'),
+  encryptionKeyThumbprint: z.string().nullable().describe('SHA-256 (RFC 7638), to compare the key by'),
   createdAt: time,
 });
 export type WebhookView = z.infer<typeof webhookView>;

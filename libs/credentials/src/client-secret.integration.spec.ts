@@ -1,7 +1,8 @@
 import { Problem } from '@latchkey/contracts';
 import { audit } from '@latchkey/access';
-import { ClientSecrets, matchSecret } from './client-secret.js';
+import { ClientSecrets } from './client-secret.js';
 import { Clients } from './client.js';
+import { matchSecret } from './match-secret.js';
 import { actorOf, openFixture, toolUserId, type CredentialsFixture, type RepositoryFixture } from './testing/fixture.js';
 
 let fixture: CredentialsFixture;

@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import {
   Problem,
   type ConsumerView,
@@ -20,61 +19,15 @@ import {
   type Repository,
 } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
-import type { CheckedSecret } from './check.js';
 import { announced, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
 import type { KeyRing } from './key-ring.js';
 import { PlainSecret } from './plain-secret.js';
 import { endRotation, type RotationEnd } from './rotation.js';
+import { sealingOf } from './sealed-secret.js';
 import { aliveNow, listSecrets } from './secret-versions.js';
 
 /** Secrets of one client that may be alive at once. */
 const maxLiveSecrets = 10;
-
-/** What became of a secret that a client presented. */
-export type SecretMatch =
-  | { outcome: 'live'; versionId: string }
-  /** It was right once: whoever presents it had it. */
-  | { outcome: 'replaced'; versionId: string; endedAt: string | null }
-  | { outcome: 'wrong' };
-
-/**
- * Compares a presented secret with the versions that a check returned. This is the one place where a client secret is
- * compared. The time it takes does not tell whether the client exists or which version matched: every version is compared,
- * in constant time, and at least one comparison is made.
- *
- * @param secrets of an unknown client: none.
- */
-export function matchSecret(peppers: KeyRing, environment: Environment, secrets: CheckedSecret[], presented: string): SecretMatch {
-  const secret = PlainSecret.parse(presented, environment, 'cs');
-  if (!secret) return { outcome: 'wrong' };
-  const macs = new Map<string, Buffer>();
-  const macUnder = (pepperId: string) => {
-    const mac = macs.get(pepperId) ?? peppers.mac(secret.reveal(), pepperId);
-    macs.set(pepperId, mac);
-    return mac;
-  };
-  let found: CheckedSecret | undefined;
-  for (const candidate of secrets.length > 0 ? secrets : [nobodys(peppers)]) {
-    if (timingSafeEqual(macUnder(candidate.pepperId), Buffer.from(candidate.hash, 'hex'))) found = candidate;
-  }
-  if (found?.alive) return { outcome: 'live', versionId: found.id };
-  if (found?.replaced) return { outcome: 'replaced', versionId: found.id, endedAt: found.endedAt };
-  return { outcome: 'wrong' };
-}
-
-/** What an unknown client's secret is compared with. No secret has this hash. */
-function nobodys(peppers: KeyRing): CheckedSecret {
-  return {
-    id: '',
-    hash: '0'.repeat(64),
-    pepperId: peppers.currentId,
-    alive: false,
-    createdAt: '',
-    expiresAt: null,
-    endedAt: null,
-    replaced: false,
-  };
-}
 
 /** Whose secrets are meant: a client's, be it of a repository or, as the credential of a tenant or member, of the console. */
 export interface SecretOwner {
@@ -159,7 +112,8 @@ export async function addSecret(
   const secret = await insertSecret(tx, peppers, owner, expiresAt);
   const { repositoryId, tenantId, clientId } = owner;
   await audit(tx, actor, { action: 'secret.created', repositoryId, targetKind: 'secret', targetId: secret.id, details: { clientId } });
-  await announce(tx, tenantId, 'client.secret.created', { repositoryId, clientId, secretId: secret.id });
+  const event = { repositoryId, clientId, secretId: secret.id };
+  await announce(tx, tenantId, 'client.secret.created', event, { seal: sealingOf(clientId, secret) });
   return secret;
 }
 
@@ -179,7 +133,8 @@ export async function regenerateToolSecret(
   await lockTool(tx, owner);
   const { secret, cutoff } = await regenerateSecret(tx, peppers, actor, owner, wish);
   const { repositoryId, tenantId, clientId } = owner;
-  await announce(tx, tenantId, 'client.secret.regenerated', { repositoryId, clientId, secretId: secret.id, ...announced(cutoff) });
+  const event = { repositoryId, clientId, secretId: secret.id, ...announced(cutoff) };
+  await announce(tx, tenantId, 'client.secret.regenerated', event, { seal: sealingOf(clientId, secret) });
   return { secret, cutoff };
 }
 

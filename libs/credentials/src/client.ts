@@ -5,6 +5,7 @@ import {
   type CreateClientBody,
   type CreatedClientView,
   type CutoffView,
+  type NewSecretView,
   type UpdateClientBody,
   type UpdatedClientView,
 } from '@latchkey/contracts';
@@ -16,6 +17,7 @@ import { endKeys, liveKeys } from './client-key.js';
 import { announced, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
 import type { KeyRing } from './key-ring.js';
 import { randomText } from './plain-secret.js';
+import { sealingOf } from './sealed-secret.js';
 
 /** 22 characters of 62 hold 130 bits: nobody guesses a client ID, and no two are alike. */
 const randomLength = 22;
@@ -79,8 +81,9 @@ export async function endClient(tx: EntityManager, actor: Actor, client: Client)
 type ClientHome = Pick<Repository, 'id' | 'tenantId'>;
 
 /**
- * Adds a client without a secret, with audit and event. The caller has authorised the act.
+ * Adds a client, with audit and event. The caller has authorised the act.
  *
+ * @param firstSecret makes the secret that it comes with; it comes with none if absent.
  * @throws Problem `invalid-request` when the user it is to act as is not in the repository.
  */
 export async function createClient(
@@ -88,14 +91,17 @@ export async function createClient(
   actor: Actor,
   { id: repositoryId, tenantId }: ClientHome,
   client: Pick<Client, 'kind' | 'name'> & Partial<Client>,
-): Promise<Client> {
+  firstSecret?: (clientId: string) => Promise<NewSecretView>,
+): Promise<{ client: Client; secret: NewSecretView | undefined }> {
   const userId = client.userId ?? null;
   if (userId !== null) await refuseStranger(tx, { id: repositoryId }, userId);
   const made = await insertClient(tx, { ...client, repositoryId, tenantId, userId });
   const { id: clientId, kind } = made;
   await audit(tx, actor, { action: 'client.created', repositoryId, targetKind: 'client', targetId: clientId, details: { kind } });
-  await announce(tx, tenantId, 'client.created', { repositoryId, clientId });
-  return made;
+  const secret = await firstSecret?.(clientId);
+  const event = { repositoryId, clientId, ...(secret ? { secretId: secret.id } : {}) };
+  await announce(tx, tenantId, 'client.created', event, secret ? { seal: sealingOf(clientId, secret) } : {});
+  return { client: made, secret };
 }
 
 /** The clients of a repository, the earliest first. The caller has authorised the act. */
@@ -154,14 +160,10 @@ export class Clients {
       async (tx) => {
         const repository = await enter(tx, slug);
         const userId = body.kind === 'tool' ? (body.userId ?? defaultUserId) : null;
-        const client = await createClient(tx, actor, repository, { ...body, userId });
-        const owner = {
-          tenantId: repository.tenantId,
-          repositoryId: repository.id,
-          clientId: client.id,
-          environment: repository.environment,
-        };
-        const secret = body.kind === 'tool' ? await insertSecret(tx, this.#peppers, owner) : undefined;
+        const { id: repositoryId, tenantId, environment } = repository;
+        const firstSecret = (clientId: string) => insertSecret(tx, this.#peppers, { tenantId, repositoryId, clientId, environment });
+        const made = await createClient(tx, actor, repository, { ...body, userId }, body.kind === 'tool' ? firstSecret : undefined);
+        const { client, secret } = made;
         return { ...present(client), ...(secret ? { secret } : {}) };
       },
       { answerIsSecret: true },

@@ -24,11 +24,9 @@ export {
   ClientSecrets,
   futureDate,
   insertSecret,
-  matchSecret,
   regenerateSecret,
   regenerateToolSecret,
   revokeSecret,
-  type SecretMatch,
   type SecretOwner,
 } from './client-secret.js';
 export { CredentialRefused, suspendedBecause, type Holder } from './credential-refused.js';
@@ -48,6 +46,7 @@ export { newTotpSecret, spellTotpSecret, totpStep, totpUri } from './factors/tot
 export { KeyRing, keyRingConfig } from './key-ring.js';
 export { dpopAlgorithms, DpopProofs, type PresentedProof } from './dpop.js';
 export { findLink, linkToken, orderLink, useLink, type LinkOrder, type LinkPurpose } from './mailed-link.js';
+export { matchSecret, type SecretMatch } from './match-secret.js';
 export { hashPassword, verifyPassword } from './password.js';
 export { passwordFault, passwordLengths, type PasswordContext, type PasswordFault } from './password-rules.js';
 export { PlainSecret, randomText } from './plain-secret.js';
@@ -55,6 +54,7 @@ export { NodeReporter, type NodeReporterOptions } from './proof.js';
 export { RepositoryDirectory, type KnownRepository } from './repository-directory.js';
 export { daysUntil, duesOf, noticeDays, recommendedAgeDays, type Due } from './secret-age.js';
 export { endRotation, type RotationEnd } from './rotation.js';
+export { acceptEncryptionKey, sealSecret, thumbprintOf } from './sealed-secret.js';
 export { liveSecrets } from './secret-versions.js';
 export { RepositoryKeys, tendSigningKeys, type KeyPolicy, type TendedKeys } from './repository-keys.js';
 export { createSigningKey, replaceSigningKey, SigningKeys, type PrivateJwk, type PrivateKeys } from './signing-key.js';

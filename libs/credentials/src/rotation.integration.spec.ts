@@ -1,7 +1,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Problem } from '@latchkey/contracts';
 import { createLogger } from '@latchkey/runtime';
-import { ClientSecrets, matchSecret } from './client-secret.js';
+import { ClientSecrets } from './client-secret.js';
+import { matchSecret } from './match-secret.js';
 import { NodeReporter } from './proof.js';
 import type { RotationEnd } from './rotation.js';
 import { openFixture, type CredentialsFixture, type RepositoryFixture } from './testing/fixture.js';

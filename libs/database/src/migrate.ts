@@ -8,6 +8,7 @@ import { AddMemberCredentialsAndReminders1763700002000 } from './migrations/1763
 import { AddProof1763700003000 } from './migrations/1763700003000-add-proof.js';
 import { KeepPlanOfCheck1763710000000 } from './migrations/1763710000000-keep-plan-of-check.js';
 import { LetRotationsBeEnded1763710001000 } from './migrations/1763710001000-let-rotations-be-ended.js';
+import { SealSecretsForWebhooks1763710001500 } from './migrations/1763710001500-seal-secrets-for-webhooks.js';
 import { AddKeyLifeAndClientKeys1763711000000 } from './migrations/1763711000000-add-key-life-and-client-keys.js';
 import { FindRecordsAtOnce1763711000500 } from './migrations/1763711000500-find-records-at-once.js';
 import { AddPeople1763712000000 } from './migrations/1763712000000-add-people.js';
@@ -26,6 +27,7 @@ const migrations = [
   AddProof1763700003000,
   KeepPlanOfCheck1763710000000,
   LetRotationsBeEnded1763710001000,
+  SealSecretsForWebhooks1763710001500,
   AddKeyLifeAndClientKeys1763711000000,
   FindRecordsAtOnce1763711000500,
   AddPeople1763712000000,

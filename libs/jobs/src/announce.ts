@@ -1,12 +1,16 @@
-import { webhookEvents, type WebhookEvent, type WebhookEventData } from '@latchkey/contracts';
-import { newId, type EntityManager } from '@latchkey/database';
+import { webhookEvents, type EncryptionKey, type WebhookEvent, type WebhookEventData } from '@latchkey/contracts';
+import { newId, Webhook, type EntityManager } from '@latchkey/database';
 import { enqueueAll } from './outbox.js';
+
+/** Encrypts the secret that an event tells of to a public key. */
+export type Seal = (key: EncryptionKey) => Promise<string>;
 
 /**
  * Tells every enabled webhook that wants it, of the tenant and of the repository that the data names, that something
  * happened, once the transaction commits. The transaction must be in a scope that holds both, or `system`.
  *
  * @param options.onlyTo the one webhook to be told, whatever events it takes.
+ * @param options.seal of an event that tells of a new secret: seals that secret to the key of a webhook, if that has one.
  * @returns the id of the event, or undefined when no webhook wants it.
  * @throws ZodError when the data is not what the event carries; Error when the tenant or the repository is outside the scope.
  */
@@ -15,7 +19,7 @@ export async function announce<E extends WebhookEvent>(
   tenantId: string,
   event: E,
   data: WebhookEventData<E>,
-  { onlyTo = null }: { onlyTo?: string | null } = {},
+  { onlyTo = null, seal }: { onlyTo?: string | null; seal?: Seal } = {},
 ): Promise<string | undefined> {
   const id = newId();
   const payload = { type: event, timestamp: new Date().toISOString(), data: webhookEvents[event].parse(data) };
@@ -36,7 +40,29 @@ export async function announce<E extends WebhookEvent>(
   );
   if (!row?.in_scope) throw new Error(`Cannot announce ${event}: the transaction is not in the scope of the tenant and the repository`);
   if (row.webhook_ids.length === 0) return undefined;
+  if (seal) await sealSecrets(tx, tenantId, id, row.webhook_ids, seal);
   const jobs = row.webhook_ids.map((webhookId) => ({ tenantId, webhookId, deliveryId: id, round: 0 }));
   await enqueueAll(tx, tenantId, 'webhook.deliver', jobs);
   return id;
+}
+
+/**
+ * Each webhook's own, beside the payload, which is the same for all and can be read. A key that has become unusable keeps
+ * nobody from ending a secret: its webhook is told without.
+ */
+async function sealSecrets(tx: EntityManager, tenantId: string, id: string, webhookIds: string[], seal: Seal): Promise<void> {
+  const keyed = await tx
+    .createQueryBuilder(Webhook, 'w')
+    .select(['w.id', 'w.tenantId', 'w.encryptionKey'])
+    .where('w.tenantId = :tenantId AND w.id = ANY(:webhookIds) AND w.encryptionKey IS NOT NULL', { tenantId, webhookIds })
+    .getMany();
+  for (const { id: webhookId, encryptionKey } of keyed) {
+    const sealed = encryptionKey && (await seal(encryptionKey).catch(() => null));
+    await tx.query('UPDATE webhook_deliveries SET sealed_secret = $4 WHERE tenant_id = $1 AND webhook_id = $2 AND id = $3', [
+      tenantId,
+      webhookId,
+      id,
+      sealed,
+    ]);
+  }
 }

@@ -3,6 +3,7 @@ import {
   Problem,
   type CreatedWebhookView,
   type CreateWebhookBody,
+  type EncryptionKey,
   type Page,
   type PageQuery,
   type RotatedWebhookView,
@@ -11,7 +12,7 @@ import {
   type WebhookView,
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
-import type { KeyRing } from '@latchkey/credentials';
+import { acceptEncryptionKey, thumbprintOf, type KeyRing } from '@latchkey/credentials';
 import { isId, newId, Webhook, type Database, type EntityManager, type Repository } from '@latchkey/database';
 import { cursor } from './cursor.js';
 
@@ -44,7 +45,7 @@ export class Webhooks {
       if (after !== undefined) query.andWhere('w.id > :after', { after: cursor(after) });
       const rows = await query.getMany();
       const page = rows.slice(0, limit);
-      return { items: page.map(present), next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
+      return { items: await Promise.all(page.map(present)), next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
     });
   }
 
@@ -58,8 +59,10 @@ export class Webhooks {
    *
    * @throws Problem `quota-exceeded` when the repository has twenty.
    */
-  async create(actor: Actor, slug: string, { url, description, events, enabled: on }: CreateWebhookBody): Promise<CreatedWebhookView> {
+  async create(actor: Actor, slug: string, body: CreateWebhookBody): Promise<CreatedWebhookView> {
     authorize(actor, 'webhooks:write');
+    const { url, description, events, enabled: on } = body;
+    const encryptionKey = await acceptKey(actor, body.encryptionKey);
     return carryOut(
       this.#database,
       actor,
@@ -78,31 +81,47 @@ export class Webhooks {
           events,
           ...sealed,
           ...noPrevious,
+          encryptionKey,
           createdAt: new Date(),
           ...(on ? enabled : { ...enabled, disabledAt: new Date(), disabledBecause: 'asked' as const }),
           deletedAt: null,
         };
         await tx.insert(Webhook, webhook);
-        await auditWebhook(tx, actor, webhook, 'webhook.created', { url: withoutQuery(url) });
-        return { ...present(webhook), signingSecret };
+        const view = await present(webhook);
+        const { encryptionKeyThumbprint } = view;
+        await auditWebhook(tx, actor, webhook, 'webhook.created', {
+          url: withoutQuery(url),
+          ...(encryptionKeyThumbprint === null ? {} : { encryptionKeyThumbprint }),
+        });
+        return { ...view, signingSecret };
       },
       { answerIsSecret: true },
     );
   }
 
   /** Changes a webhook. Events that were waiting go to the new address, and not at all once it is disabled. */
-  async update(actor: Actor, slug: string, id: string, { enabled: on, ...change }: UpdateWebhookBody): Promise<WebhookView> {
+  async update(actor: Actor, slug: string, id: string, { enabled: on, encryptionKey, ...change }: UpdateWebhookBody): Promise<WebhookView> {
     authorize(actor, 'webhooks:write');
+    const key = encryptionKey === undefined ? {} : { encryptionKey: await acceptKey(actor, encryptionKey ?? undefined) };
     return carryOut(this.#database, actor, async (tx) => {
       const webhook = await findWebhook(tx, await enter(tx, slug), id, { lock: true });
       const changed = {
         ...Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)),
+        ...key,
         ...(on === true ? enabled : {}),
         ...(on === false && !webhook.disabledAt ? { disabledAt: new Date(), disabledBecause: 'asked' as const } : {}),
       };
       if (Object.keys(changed).length > 0) await tx.update(Webhook, { tenantId: webhook.tenantId, id }, changed);
-      const named = Object.entries({ ...change, enabled: on }).flatMap(([member, value]) => (value === undefined ? [] : [member]));
-      await auditWebhook(tx, actor, webhook, 'webhook.updated', { changed: named, url: withoutQuery(change.url ?? webhook.url) });
+      // What was sealed to the earlier key is for nobody any more.
+      if ('encryptionKey' in key) await forgetSealed(tx, webhook);
+      const named = Object.entries({ ...change, encryptionKey, enabled: on }).flatMap(([member, value]) =>
+        value === undefined ? [] : [member],
+      );
+      await auditWebhook(tx, actor, webhook, 'webhook.updated', {
+        changed: named,
+        url: withoutQuery(change.url ?? webhook.url),
+        ...(key.encryptionKey ? { encryptionKeyThumbprint: await thumbprintOf(key.encryptionKey) } : {}),
+      });
       return present({ ...webhook, ...changed });
     });
   }
@@ -181,8 +200,23 @@ export async function findTenantWide(tx: EntityManager, tenantId: string, { lock
 }
 
 /** Keeps the row for the deliveries that were made to it, and nothing that could sign another. */
-export async function removeWebhook(tx: EntityManager, { tenantId, id }: Webhook): Promise<void> {
-  await tx.update(Webhook, { tenantId, id }, { deletedAt: new Date(), signingSecret: Buffer.alloc(0), ...noPrevious });
+export async function removeWebhook(tx: EntityManager, { tenantId, id }: Pick<Webhook, 'tenantId' | 'id'>): Promise<void> {
+  await tx.update(Webhook, { tenantId, id }, { deletedAt: new Date(), signingSecret: Buffer.alloc(0), ...noPrevious, encryptionKey: null });
+  await forgetSealed(tx, { tenantId, id });
+}
+
+/** @throws Problem `forbidden` for an actor who may not see secrets of clients when they are made: the key's holder will. */
+async function acceptKey(actor: Actor, key: EncryptionKey | undefined): Promise<EncryptionKey | null> {
+  if (key === undefined) return null;
+  authorize(actor, 'clients:write');
+  return acceptEncryptionKey(key);
+}
+
+async function forgetSealed(tx: EntityManager, { tenantId, id }: Pick<Webhook, 'tenantId' | 'id'>): Promise<void> {
+  await tx.query(
+    'UPDATE webhook_deliveries SET sealed_secret = NULL WHERE tenant_id = $1 AND webhook_id = $2 AND sealed_secret IS NOT NULL',
+    [tenantId, id],
+  );
 }
 
 /** @throws Problem `not-found` when the repository has no such webhook; the tenant-wide one belongs to none. */
@@ -208,7 +242,7 @@ export async function auditWebhook(tx: EntityManager, actor: Actor, webhook: Web
 /** Receivers that cannot check a signature put a password of their own there. */
 const withoutQuery = (url: string) => url.replace(/\?.*/s, '');
 
-function present(webhook: Webhook): WebhookView {
+async function present(webhook: Webhook): Promise<WebhookView> {
   const secretEndsAt = webhook.previousSecretEndsAt;
   return {
     id: webhook.id,
@@ -220,6 +254,8 @@ function present(webhook: Webhook): WebhookView {
     disabledAt: webhook.disabledAt?.toISOString() ?? null,
     failingSince: webhook.failingSince?.toISOString() ?? null,
     previousSecretEndsAt: secretEndsAt && secretEndsAt > new Date() ? secretEndsAt.toISOString() : null,
+    encryptionKey: webhook.encryptionKey,
+    encryptionKeyThumbprint: webhook.encryptionKey && (await thumbprintOf(webhook.encryptionKey)),
     createdAt: webhook.createdAt.toISOString(),
   };
 }

@@ -1,3 +1,4 @@
+import type { EncryptionKey } from '@latchkey/contracts';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
 /** Why a webhook gets nothing: a person said so, it failed for days, or it answered 410 Gone. */
@@ -21,6 +22,8 @@ export class Webhook {
   @Column('bytea', { nullable: true }) previousSigningSecret!: Buffer | null;
   @Column('text', { nullable: true }) previousEncryptionKeyId!: string | null;
   @Column('timestamptz', { nullable: true }) previousSecretEndsAt!: Date | null;
+  /** To which new secrets are sealed; none are sent if null. */
+  @Column('jsonb', { nullable: true }) encryptionKey!: EncryptionKey | null;
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
   /** The first failure since anything was delivered. */
   @Column('timestamptz', { nullable: true }) failingSince!: Date | null;
@@ -51,6 +54,8 @@ export class WebhookDelivery {
   @Column('uuid', { nullable: true }) repositoryId!: string | null;
   @Column('text') event!: string;
   @Column('jsonb') payload!: Record<string, unknown>;
+  /** A compact JWE that goes with it to the webhook, and is gone once it was delivered. Not shown: it is read by name. */
+  @Column({ type: 'text', nullable: true, select: false, insert: false }) sealedSecret!: string | null;
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
   /** Raised by hand for another delivery; jobs of earlier rounds have nothing to do any more. */
   @Column('integer', { default: 0 }) round!: number;
