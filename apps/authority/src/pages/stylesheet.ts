@@ -48,7 +48,7 @@ form + form button.quiet, details + form button.quiet { margin-top: 0; }
 details summary { padding: 0.625rem 0; color: var(--accent); font-weight: 600; text-align: center; cursor: pointer; }
 .qr { display: block; width: 100%; max-width: 15rem; margin: 0 auto 1rem; border-radius: 0.5rem; }
 .secret { margin: 0.25rem 0 1.25rem; }
-.codes { columns: 2; margin: 0 0 1.5rem; padding-left: 2rem; line-height: 2; }
+.codes { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 0.5rem; margin: 0 0 1.5rem; padding: 0; list-style: none; }
 .codes code { font-size: 1rem; }
 `;
 
