@@ -35,6 +35,7 @@ import {
   Repositories,
   TenantCredentials,
   Tenants,
+  UserFactors,
   Users,
   UserSessions,
   WebhookDeliveries,
@@ -58,6 +59,7 @@ import { ProblemPagesController } from './problem-pages.js';
 import { ProblemFilter, validationProblem } from './problem-filter.js';
 import { RepositoriesController } from './repositories.controller.js';
 import { TenantController } from './tenant.controller.js';
+import { UserFactorsController } from './user-factors.controller.js';
 import { UsersController } from './users.controller.js';
 import { WebhooksController } from './webhooks.controller.js';
 
@@ -117,6 +119,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: ClientKeys, useValue: new ClientKeys(database) },
       { provide: ClientSecrets, useValue: new ClientSecrets(database, peppers) },
       { provide: UserSessions, useValue: new UserSessions(database) },
+      { provide: UserFactors, useValue: new UserFactors(database) },
       { provide: Users, useValue: new Users(database, peppers, urls.authorityUrls) },
       { provide: Refusals, useValue: refusals },
       { provide: AuditTrail, useValue: new AuditTrail(database) },
@@ -145,6 +148,7 @@ export const controllers = [
   IdentityProvidersController,
   ClientsController,
   UsersController,
+  UserFactorsController,
   CutoffsController,
   CanaryController,
   WebhooksController,

@@ -93,6 +93,10 @@ async function changeEverything(changes: Changes): Promise<void> {
   await changes.make(call, `POST ${below}/users/{id}/invite`, ofUser);
   await changes.make(call, `DELETE ${below}/users/{id}/sessions/{sessionId}`, [...ofUser, await api.addSession(user.id)]);
   await changes.make(call, `POST ${below}/users/{id}/sign-out`, ofUser);
+  for (const factor of ['/totp', '']) {
+    await addTotp(user.id);
+    await changes.make(call, `DELETE ${below}/users/{id}/factors${factor && '/{factor}'}`, [...ofUser, factor.slice(1)]);
+  }
   const key = await changes.make(call, `POST ${below}/users/{id}/api-keys`, ofUser, { name: 'Key' });
   await changes.make(call, `DELETE ${below}/users/{id}/api-keys/{keyId}`, [...ofUser, key.id]);
   await changes.make(call, `POST ${below}/users/{id}/api-keys`, ofUser, { name: 'Key' });
@@ -110,6 +114,15 @@ async function changeEverything(changes: Changes): Promise<void> {
   await changes.make(call, `DELETE ${below}`, ['acme']);
   await changes.make(call, `POST ${below}/restore`, ['acme']);
   await changeTenant(changes);
+}
+
+/** As if the user had set up an authenticator app. */
+async function addTotp(userId: string): Promise<void> {
+  await api.test.owner.query(
+    `INSERT INTO totp_secrets (repository_id, user_id, tenant_id, secret, encryption_key_id, last_step)
+     SELECT repository_id, id, tenant_id, '', 'k1', 0 FROM repository_users WHERE id = $1 AND tenant_id = $2`,
+    [userId, api.tenant.tenantId],
+  );
 }
 
 async function changeTenant(changes: Changes): Promise<void> {

@@ -83,6 +83,7 @@ const fill = (route: Route) =>
     .replace('{secretId}', acme.toolClient.secret.id)
     .replace('{keyId}', apiKey.id)
     .replace('{providerId}', 'google')
+    .replace('{factor}', 'totp')
     .replace('{webhookId}', webhook.id)
     .replace('{cutoffId}', cutoffId)
     .replace('{deliveryId}', delivery.id)

@@ -71,6 +71,9 @@ export const webhookEvents = {
   'user.signed-out': z.strictObject({ ...user, ...cutoff }).describe('A user was signed out everywhere; older sessions and tokens ended'),
   'user.enabled': z.strictObject(user).describe('A disabled user can sign in again'),
   'user.password.changed': z.strictObject({ ...user, ...cutoff }).describe('A user has a new password; older sessions and tokens ended'),
+  'user.factors.reset': z
+    .strictObject({ ...user, ...cutoff })
+    .describe('Second factors of a user were taken away; older sessions and tokens ended'),
   'user.deleted': z.strictObject({ ...user, ...cutoff }).describe('A user is gone; sessions, tokens and API keys ended'),
   'tenant.credential.created': z.strictObject({ ...tenantCredential, secretId }).describe('The tenant has a new credential'),
   'tenant.credential.regenerated': z

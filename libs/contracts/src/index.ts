@@ -5,6 +5,7 @@ export * from './credentials.js';
 export * from './cutoffs.js';
 export * from './events.js';
 export * from './identity-providers.js';
+export * from './factors.js';
 export * from './member-policy.js';
 export * from './members.js';
 export * from './permissions.js';

@@ -40,5 +40,6 @@ export { Tenants } from './tenants.js';
 export { endAppAccess, endSession, listAppsOfUser, listSessions, UserSessions, type KnownApp, type KnownSession } from './user-sessions.js';
 export { changePerson, createPerson, deletePerson, Users } from './users.js';
 export { refusePasswordAt } from './password-policy.js';
+export { UserFactors } from './user-factors.js';
 export { propagationOf, WebhookDeliveries, type Propagation } from './webhook-deliveries.js';
 export { Webhooks } from './webhooks.js';
