@@ -2,7 +2,7 @@ import { type CreatedMemberCredentialView, type Problem } from '@latchkey/contra
 import { memberActor } from '@latchkey/access';
 import { PlainSecret } from '@latchkey/credentials';
 import { newId } from '@latchkey/database';
-import { MemberCredentials, Members, TenantCredentials, Tenants, Webhooks } from '@latchkey/tenancy';
+import { install, MemberCredentials, Members, TenantCredentials, Tenants, Webhooks } from '@latchkey/tenancy';
 import { startAuthority, type RunningAuthority, type Tenant, type TestMember } from './testing/running-authority.js';
 
 /* The clauses about the credentials of members, each against the real token endpoint. */
@@ -246,6 +246,7 @@ describe('a member who signs in by federation', () => {
 });
 
 describe('multi-factor authentication', () => {
+  const force = (mode: 'optional' | 'forced') => install({ ...running.options, secondFactor: mode });
   const enforce = (target: Tenant, enforced: unknown) =>
     running.test.owner.query(`UPDATE tenants SET settings = settings || jsonb_build_object('mfaEnforced', $2::jsonb) WHERE id = $1`, [
       target.id,
@@ -256,7 +257,7 @@ describe('multi-factor authentication', () => {
     const own = await running.newTenant('MFA');
     const [member, other] = [await own.addMember('super-admin'), await own.addMember('super-admin')];
     const made = await withToken(member);
-    await enforce(own, true);
+    await tenants.update(own.machine, { mfaEnforced: true });
     expect([await accepts(made), await takes(made.token)]).toEqual([false, false]);
     await expect(credentials.create(other.actor)).rejects.toEqual(problem('forbidden'));
     expect(await credentials.get(member.actor)).toMatchObject({ status: 'suspended', refusal: 'mfa-enforced' });
@@ -264,6 +265,21 @@ describe('multi-factor authentication', () => {
     // Another tenant's members are not concerned, and neither are the tenant's own machines.
     expect(await accepts(await credentials.create((await tenant.addMember('super-admin')).actor))).toBe(true);
     expect((await running.token(own.made.credential.clientId, own.made.credential.secret.value)).status).toBe(200);
+  });
+
+  it('is enforced for the members of all tenants when the installation says so for the console', async () => {
+    const own = await running.newTenant('Forced');
+    const [member, other] = [await own.addMember('super-admin'), await own.addMember('super-admin')];
+    const made = await withToken(member);
+    await force('forced');
+    try {
+      expect([await accepts(made), await takes(made.token)]).toEqual([false, false]);
+      await expect(credentials.create(other.actor)).rejects.toEqual(problem('forbidden'));
+      expect(await credentials.get(member.actor)).toMatchObject({ status: 'suspended', refusal: 'mfa-enforced' });
+    } finally {
+      await force('optional');
+    }
+    expect([await accepts(made), await takes(made.token)]).toEqual([true, true]);
   });
 
   it('counts as enforced when its setting is not what it should be', async () => {

@@ -1,3 +1,5 @@
+import { Tenants } from '@latchkey/tenancy';
+import { Browser } from './testing/browser.js';
 import { Customer } from './testing/customer.js';
 import { startAuthority, type RunningAuthority } from './testing/running-authority.js';
 import { App, codesOf, factsOf, Journey, strict, withApp } from './testing/sign-in-journey.js';
@@ -252,5 +254,21 @@ describe('an app that asks for two factors', () => {
     const customer = await Customer.open(running);
     const { acr_values_supported: values } = (await customer.discover()).serverMetadata();
     expect(values).toEqual(['urn:latchkey:acr:single', mfa]);
+  });
+});
+
+describe('at the console', () => {
+  it('a tenant demands a second factor of its own members, and of nobody else', async () => {
+    const [strictTenant, other] = [await running.newTenant('Strict'), await running.newTenant('Other')];
+    const [mine, theirs] = [await strictTenant.addMember('viewer'), await other.addMember('viewer')];
+    const tenants = new Tenants(running.database, undefined as never);
+    expect(await tenants.update(strictTenant.machine, { mfaEnforced: true })).toMatchObject({ mfaEnforced: true });
+    const landsAt = async ({ loginName }: { loginName: string }) => {
+      const browser = new Browser(running);
+      const sent = await browser.go(await browser.openSignIn(), { login: loginName, password });
+      return sent.headers.get('location') ?? '';
+    };
+    expect(await landsAt(mine)).toMatch(/\/interaction\/[\w-]+\/enrol$/);
+    expect(await landsAt(theirs)).toMatch(/\/connect\/authorize\//);
   });
 });

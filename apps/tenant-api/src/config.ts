@@ -30,5 +30,7 @@ export const setupConfigSchema = z.object({
   LOG_LEVEL: appConfig.LOG_LEVEL,
   /** The login that owns the tables; DATABASE_URL's if absent. */
   DATABASE_OWNER_URL: z.url({ protocol: /^postgres(?:ql)?$/ }).optional(),
+  /** Whether every member of every tenant must prove a second factor; tenants may demand it of their own in any case. */
+  CONSOLE_SECOND_FACTOR: z.enum(['optional', 'forced']).default('optional'),
 });
 export type SetupConfig = z.infer<typeof setupConfigSchema>;

@@ -23,6 +23,7 @@ async function setUp(config: SetupConfig, tenantName: string | undefined): Promi
     encryption: config.KEY_ENCRYPTION_KEYS,
     authorityUrls: config.AUTHORITY_URL_TEMPLATE,
     portalUrl: config.PORTAL_URL,
+    secondFactor: config.CONSOLE_SECOND_FACTOR,
   };
   try {
     return await (tenantName === undefined ? install(options) : addTenant(options, tenantName));

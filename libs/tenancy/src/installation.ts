@@ -1,4 +1,11 @@
-import { Problem, repositoryPermissions, tenantPermissions, type ConsoleView, type NewSecretView } from '@latchkey/contracts';
+import {
+  Problem,
+  repositoryPermissions,
+  tenantPermissions,
+  type ConsoleView,
+  type NewSecretView,
+  type SecondFactorMode,
+} from '@latchkey/contracts';
 import { audit, systemActor } from '@latchkey/access';
 import { wellKnown } from '@latchkey/content';
 import { insertClient, insertSecret, type KeyRing, type KnownRepository, type RepositoryDirectory } from '@latchkey/credentials';
@@ -18,6 +25,8 @@ export interface InstallationOptions {
   authorityUrls: AddressTemplate;
   /** Where the portal is; members are sent back there after signing in. */
   portalUrl: string;
+  /** Whether members must prove a second factor at the console; stays as it is if absent. */
+  secondFactor?: SecondFactorMode;
 }
 
 /** What a new tenant begins with. It is shown once. */
@@ -40,11 +49,13 @@ export async function install(options: InstallationOptions): Promise<NewTenant |
     const existing = await tx.findOneBy(Repository, { slug: consoleSlug });
     if (existing) {
       await pointPortalClient(tx, existing.id, options.portalUrl);
+      await setSecondFactor(tx, existing.id, options.secondFactor);
       await installCanary(tx, options, existing);
       return undefined;
     }
     const { repository, appClient } = await provisionConsole(tx, options);
     await pointPortalClient(tx, repository.id, options.portalUrl, appClient.id);
+    await setSecondFactor(tx, repository.id, options.secondFactor);
     await installCanary(tx, options, repository);
     return makeTenant(tx, options, repository, 'First tenant');
   });
@@ -108,6 +119,16 @@ async function pointPortalClient(tx: EntityManager, repositoryId: string, portal
     redirectUris: [`${portalUrl}/signed-in`],
     postLogoutRedirectUris: [`${portalUrl}/`],
   });
+}
+
+/** Configuration like the portal's address: nobody is a member of the tenant that the console belongs to. */
+async function setSecondFactor(tx: EntityManager, repositoryId: string, mode: SecondFactorMode | undefined): Promise<void> {
+  if (mode === undefined) return;
+  await tx.query(
+    `UPDATE repositories SET settings = settings || jsonb_build_object('secondFactor', $2::text), settings_version = settings_version + 1
+     WHERE id = $1 AND settings ->> 'secondFactor' IS DISTINCT FROM $2::text`,
+    [repositoryId, mode],
+  );
 }
 
 /** Finds the console. @throws Problem `unavailable` before the installation was set up. */
