@@ -16,11 +16,13 @@ export interface Look {
 export interface PageProps {
   /** Of the document; the repository's name follows. */
   title: string;
+  /** More of the document's head. */
+  head?: ComponentChildren;
   children: ComponentChildren;
 }
 
 /** A whole page as HTML. It works without script and names the repository that it belongs to. */
-export function page({ repositoryName, brand, language }: Look, { title, children }: PageProps): string {
+export function page({ repositoryName, brand, language }: Look, { title, head, children }: PageProps): string {
   const document = (
     <html lang={language.tag}>
       <head>
@@ -28,6 +30,7 @@ export function page({ repositoryName, brand, language }: Look, { title, childre
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="robots" content="noindex" />
         <meta name="color-scheme" content="light dark" />
+        {head}
         <title>{`${title} · ${repositoryName}`}</title>
         <style dangerouslySetInnerHTML={{ __html: stylesheet }} />
         {brand.style ? <style dangerouslySetInnerHTML={{ __html: brand.style }} /> : null}

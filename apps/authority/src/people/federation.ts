@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { IdentityLinks, federationCallbackPath, type LinkedUser } from '@latchkey/tenancy';
 import type { IdentityProvider } from '@latchkey/database';
 import { ProviderFault, type OutsideIdentity, type OutsideProvider } from '../federation/outside-provider.js';
+import { onwardPage } from '../pages/federation.js';
 import { refusedSignIn } from '../refused.js';
 import { forget, remember, take } from './federation-memory.js';
 import { completeSignIn } from './second-factor.js';
@@ -32,9 +33,17 @@ export async function serveFederationStart(visit: Visit, uid: string, providerId
   }
 }
 
+/**
+ * Says that a page of ours has sent somebody on. The provider may have sent them here from a form, and browsers hold all
+ * redirects that follow to where that form may lead; from a page of ours on they may be sent anywhere.
+ */
+const arrived = 'arrived';
+
 /** Takes somebody back from a provider: `/federation/callback/<provider>`. */
 export async function serveFederationCallback(visit: Visit, providerId: string): Promise<void> {
   const { authority, issuer, request, response } = visit;
+  if (!visit.query.has(arrived))
+    return visit.send(200, onwardPage(visit.look, `${redirectUri(visit, providerId)}?${visit.query.toString()}&${arrived}=yes`));
   const details = await issuer.provider.interactionDetails(request, response).catch(() => undefined);
   const uid = details?.uid ?? '';
   if (!details || !(await waitingApp(visit, uid))) return visit.say(400, visit.texts.problem.startAgain);
@@ -44,6 +53,7 @@ export async function serveFederationCallback(visit: Visit, providerId: string):
   if (!errand || errand.providerId !== providerId || !provider) return visit.say(400, visit.texts.problem.startAgain);
   const answer = new URL(redirectUri(visit, providerId));
   answer.search = visit.query.toString();
+  answer.searchParams.delete(arrived);
   const identity = await whoCame(visit, uid, provider, () => provider.outside.finish(errand, answer));
   return identity ? admit(visit, uid, provider.settings, identity) : undefined;
 }

@@ -49,6 +49,7 @@ export const de: Texts = {
     },
   },
   federation: {
+    onward: { title: 'Sie werden angemeldet', link: 'Weiter' },
     otherWays: 'Andere Wege, sich anzumelden',
     signInWith: (provider: string) => `Mit ${provider} anmelden`,
     connect: (provider: string, email: string, repository: string) => [

@@ -50,6 +50,7 @@ export const en = {
     },
   },
   federation: {
+    onward: { title: 'Signing you in', link: 'Continue' },
     otherWays: 'Other ways to sign in',
     signInWith: (provider: string) => `Sign in with ${provider}`,
     connect: (provider: string, email: string, repository: string) => [

@@ -1,0 +1,226 @@
+import { join } from 'node:path';
+import axe from 'axe-core';
+import pg from 'pg';
+import { decodeJwt } from 'jose';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
+import type { ProvisionedRepositoryView, UserView } from '@latchkey/contracts';
+import { openBrowser, submitSignIn } from './browser.js';
+import { embeddedOwnerUrl } from './embedded-database.js';
+import { startProduct, type Product } from './product.js';
+import { authorizeWithCode, discover, openRelyingParty, type RelyingParty } from './relying-party.js';
+import { freshSlug, Tenant } from './tenant.js';
+
+/** The pages of an authority in a browser: whom they belong to, who can use them, and signing in with another authority. */
+let product: Product;
+let tenant: Tenant;
+let browser: Browser;
+let app: RelyingParty;
+let home: ProvisionedRepositoryView;
+let elsewhere: ProvisionedRepositoryView;
+let anna: UserView;
+
+const password = 'correct horse battery staple';
+/** A red square. */
+const logo =
+  'iVBORw0KGgoAAAANSUhEUgAAABgAAAAYCAIAAABvFaqvAAAAJElEQVR42mO4paZGFcQwatCoQaMGjRo0atCoQaMGjRo0atBAGAQAVQfyLYLNHbsAAAAASUVORK5CYII=';
+
+beforeAll(async () => {
+  product = await startProduct();
+  tenant = new Tenant(product.credential);
+  browser = await openBrowser();
+  app = await openRelyingParty();
+  home = await tenant.createRepository(freshSlug('home'), { name: 'Harbour Books', redirectUris: [app.redirectUri] });
+  elsewhere = await tenant.createRepository(freshSlug('elsewhere'), {
+    name: 'Elsewhere',
+    redirectUris: [`${home.authorityUrl}/federation/callback/elsewhere`],
+  });
+  const person = { loginName: 'anna', password, email: 'anna@example.com' };
+  anna = await tenant.createUser(home.slug, person);
+  await tenant.createUser(elsewhere.slug, person);
+  await verifyAddresses(elsewhere);
+  await change('PATCH', home, '', { branding: { accentColor: '#c2410c' } });
+  await change('PUT', home, '/logo', { image: logo });
+  const provider = {
+    id: 'elsewhere',
+    kind: 'oidc',
+    name: 'Elsewhere',
+    issuer: elsewhere.authorityUrl,
+    clientId: elsewhere.appClient.clientId,
+  };
+  await change('POST', home, '/identity-providers', provider);
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await app?.close();
+  await product?.stop();
+  await product?.clean();
+});
+
+async function change(method: string, { slug }: ProvisionedRepositoryView, path: string, body: unknown): Promise<void> {
+  const response = await tenant.call(method, `/v1/repositories/${slug}${path}`, body);
+  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
+}
+
+/** As if everybody there had opened the link in their mail. */
+async function verifyAddresses({ id }: ProvisionedRepositoryView): Promise<void> {
+  const owner = new pg.Client({ connectionString: await embeddedOwnerUrl(product.dataDir) });
+  await owner.connect();
+  await owner.query('UPDATE latchkey.repository_users SET email_verified_at = now() WHERE repository_id = $1', [id]);
+  await owner.end();
+}
+
+async function openPage(options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 390, height: 844 }, ...options });
+  context.setDefaultTimeout(10_000);
+  return context.newPage();
+}
+
+/** Signs in at home as an app sends somebody there. @returns who they are. */
+async function signIn(page: Page, atTheAuthority: (page: Page) => Promise<void>): Promise<{ sub: string | undefined; amr: unknown }> {
+  const configuration = await discover(home.authorityUrl, home.appClient.clientId);
+  const tokens = await authorizeWithCode(configuration, page, app, { scope: 'openid', atTheAuthority });
+  const { sub, amr } = decodeJwt(tokens.id_token ?? '');
+  return { sub, amr };
+}
+
+/** Opens the sign-in page and stays there. */
+async function openSignIn(page: Page): Promise<void> {
+  const arrived = signIn(page, (at) => at.waitForURL('nowhere', { timeout: 1 }).catch(() => Promise.reject(new Error('stays')))).catch(
+    (error: Error) => error.message,
+  );
+  expect(await arrived).toBe('stays');
+}
+
+/** What is wrong with a page by WCAG 2.2 A and AA, and with how wide it is. */
+async function faults(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const found = await page.evaluate(async () => {
+    const { violations } = await (globalThis as never as { axe: typeof axe }).axe.run({
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+    });
+    const { document, innerWidth } = globalThis as never as { document: { documentElement: { scrollWidth: number } }; innerWidth: number };
+    const wide = document.documentElement.scrollWidth > innerWidth ? ['wider than the screen'] : [];
+    return [...wide, ...violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)];
+  });
+  return found.map((fault) => `${page.url().replace(/[\w-]{30,}/g, '…')}: ${fault}`);
+}
+
+/** Keeps a picture where SCREENSHOTS says, for people to look at. */
+async function picture(page: Page, name: string): Promise<void> {
+  const folder = process.env['SCREENSHOTS'];
+  if (folder) await page.screenshot({ path: join(folder, `${name}.png`) });
+}
+
+/** Run in the browser. */
+const background = (element: unknown) =>
+  (globalThis as never as { getComputedStyle: (of: unknown) => { backgroundColor: string } }).getComputedStyle(element).backgroundColor;
+const width = (image: unknown) => (image as { naturalWidth: number }).naturalWidth;
+
+const sizes = [
+  { width: 390, height: 844 },
+  { width: 1440, height: 900 },
+];
+
+describe('the pages of an authority', () => {
+  it.each(['light', 'dark'] as const)(
+    'can be used by everybody (WCAG 2.2 AA), on a phone and a wide screen, in the %s scheme',
+    async (colorScheme) => {
+      const page = await openPage({ colorScheme });
+      const found: string[] = [];
+      const look = async (name: string) => {
+        for (const size of sizes) {
+          await page.setViewportSize(size);
+          found.push(...(await faults(page)));
+          if (size.width === 390 || name === 'sign-in') await picture(page, `${name}-${size.width}-${colorScheme}`);
+        }
+      };
+      await openSignIn(page);
+      await look('sign-in');
+      await submitSignIn(page, 'anna', 'wrong');
+      await page.getByRole('alert').waitFor();
+      await look('sign-in-refused');
+      for (const [name, path] of [
+        ['message', '/invitation/' + 'a'.repeat(43)],
+        ['forgotten-password', '/forgotten-password'],
+        ['sign-out', '/connect/endsession'],
+        ['request-refused', '/connect/authorize?client_id=nobody'],
+      ] as const) {
+        await page.goto(home.authorityUrl + path);
+        await look(name);
+      }
+      const { link } = (await (await tenant.call('POST', `/v1/repositories/${home.slug}/users/${anna.id}/invite`, {})).json()) as {
+        link: string;
+      };
+      await page.goto(link);
+      await look('invitation');
+      await page.goto(`${home.authorityUrl}/account`);
+      await submitSignIn(page, 'anna', password);
+      await page.waitForURL(`${home.authorityUrl}/account`);
+      await look('account');
+      expect(found).toEqual([]);
+      await page.context().close();
+    },
+  );
+
+  it('are in the colours and with the logo of their repository, which the policy of the page allows', async () => {
+    const page = await openPage();
+    const refused: string[] = [];
+    page.on('console', (message) => void refused.push(message.text()));
+    await openSignIn(page);
+    const button = page.getByRole('button', { name: 'Sign in', exact: true });
+    expect(await button.evaluate(background)).toBe('rgb(194, 65, 12)');
+    expect(await page.locator('img.logo').evaluate(width)).toBe(24);
+    expect(refused).toEqual([]);
+    await page.context().close();
+  });
+
+  it('work with the keyboard alone and without scripts: focus goes from top to bottom, and what is wrong is announced', async () => {
+    const page = await openPage({ javaScriptEnabled: false });
+    const type = async (login: string, secret: string) => {
+      await page.keyboard.type(login);
+      await page.keyboard.press('Tab');
+      await page.keyboard.type(secret);
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+    };
+    const { sub, amr } = await signIn(page, async () => {
+      await type('anna', 'wrong');
+      await page.getByRole('alert').waitFor();
+      expect(await page.getByRole('alert').textContent()).toBe('User name or password is wrong.');
+      expect(await page.getByLabel('Password').getAttribute('aria-describedby')).toContain('fault');
+      // The name is still there, and what was wrong has the focus.
+      await page.keyboard.type(password);
+      await page.keyboard.press('Enter');
+    });
+    expect([sub, amr]).toEqual([String(anna.id), ['pwd']]);
+    await page.context().close();
+  });
+});
+
+describe('signing in with another authority', () => {
+  it('connects a person who proves both, once; from then on the other is enough', async () => {
+    const page = await openPage({ viewport: sizes[1] ?? null });
+    const first = await signIn(page, async () => {
+      await page.getByRole('link', { name: 'Sign in with Elsewhere' }).click();
+      await page.getByText('Elsewhere', { exact: true }).first().waitFor();
+      await submitSignIn(page, 'anna', password);
+      await page.getByRole('status').waitFor();
+      await page.setViewportSize(sizes[0] ?? { width: 390, height: 844 });
+      expect(await faults(page)).toEqual([]);
+      await picture(page, 'connect-390-light');
+      await submitSignIn(page, 'anna', password);
+    });
+    expect(first).toEqual({ sub: String(anna.id), amr: ['pwd'] });
+    await page.context().close();
+
+    const later = await openPage();
+    const second = await signIn(later, async () => {
+      await later.getByRole('link', { name: 'Sign in with Elsewhere' }).click();
+      await later.getByText('Elsewhere', { exact: true }).first().waitFor();
+      await submitSignIn(later, 'anna', password);
+    });
+    expect(second).toEqual({ sub: String(anna.id), amr: ['fed'] });
+    await later.context().close();
+  });
+});
