@@ -76,6 +76,8 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
     },
     // Only the code flow (RFC 9700 §2.1.2), only with PKCE (§2.1.1), and the library takes S256 alone.
     responseTypes: ['code'],
+    // OpenID Connect Core 1.0 §3.1.2.1 requires it, and what was left out is not guessed at.
+    allowOmittingSingleRegisteredRedirectUri: false,
     pkce: { required: () => true },
     scopes: allScopes(repository).split(' '),
     acrValues,

@@ -3,6 +3,7 @@ import type { KnownRepository } from '@latchkey/credentials';
 import { isUnavailable } from '@latchkey/database';
 import { shortestPassword } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
+import { authorizeByPost } from './authorize-by-post.js';
 import { compareSecret } from './clients.js';
 import { configuration } from './configuration.js';
 import { beginWithTheCode } from './device-flow.js';
@@ -49,6 +50,7 @@ export function createIssuer(authority: Authority, repository: KnownRepository, 
   provider.on('grant.error', refused).on('introspection.error', refused).on('revocation.error', refused).on('userinfo.error', refused);
   provider.use(async (ctx, next) => {
     ctx.set('content-security-policy', contentSecurityPolicy);
+    if (await authorizeByPost(ctx, issuer)) return;
     await beginWithTheCode(ctx, next);
     const state = stateOf(ctx as KoaContextWithOIDC);
     if (state.unavailable) answerUnavailable(ctx);
