@@ -66,6 +66,7 @@ const ofProblems: Partial<Record<ProblemType, [status: number, code: FaultCode]>
   'already-exists': [403, 'ContentAlreadyExists'],
   'invalid-request': [400, 'RequestError'],
   'malformed-body': [400, 'RequestError'],
+  'quota-exceeded': [409, 'QuotaExceeded'],
   'body-too-large': [413, 'RequestTooLarge'],
 };
 

@@ -9,12 +9,14 @@ import { connectForChecks, Database, type Pool } from '@latchkey/database';
 import type { Logger } from '@latchkey/runtime';
 import { answerTo } from './answer.js';
 import { Authentication } from './authentication.js';
+import { CallRecorder } from './call-recorder.js';
 import type { Config } from './config.js';
 import { ContentService, send } from './content-service.js';
 import { CrossOrigin } from './cross-origin.js';
 import { FaultFilter } from './fault-filter.js';
 import { HealthController } from './health.controller.js';
 import { badRequest } from './odata/fault.js';
+import { RateLimits } from './rate-limits.js';
 import { ODataController } from './odata.controller.js';
 
 /** The largest body: far more than all the fields of a content. */
@@ -51,6 +53,11 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
         inject: [checksPool],
         useFactory: (pool: Pool) => new UseRecorder(pool, (error) => log.error({ err: error }, 'uses could not be recorded')),
       },
+      {
+        provide: CallRecorder,
+        inject: [checksPool],
+        useFactory: (pool: Pool) => new CallRecorder(pool, (error) => log.error({ err: error }, 'calls could not be recorded')),
+      },
       { provide: RepositoryDirectory, inject: [checksPool], useFactory: (pool: Pool) => new RepositoryDirectory(pool) },
       {
         provide: TokenVerifier,
@@ -66,19 +73,22 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
       },
       {
         provide: ContentService,
-        inject: [Database, RepositoryDirectory, CredentialCheck, TokenVerifier, UseRecorder],
+        inject: [Database, RepositoryDirectory, CredentialCheck, TokenVerifier, UseRecorder, CallRecorder],
         useFactory: (
           database: Database,
           directory: RepositoryDirectory,
           check: CredentialCheck,
           verifier: TokenVerifier,
           uses: UseRecorder,
+          calls: CallRecorder,
         ) =>
           new ContentService({
             database,
             directory,
             authentication: new Authentication(check, verifier, config.SECRET_PEPPERS, uses),
             crossOrigin: new CrossOrigin(database),
+            rateLimits: new RateLimits(database),
+            calls,
             repositoryUrls,
             authorityUrls,
             peppers: config.SECRET_PEPPERS,
@@ -118,7 +128,7 @@ export async function createApp(config: Config, log: Logger): Promise<Repository
     },
     async close() {
       await Promise.all([app.close(), ownServer && closeServer(ownServer)]);
-      await app.get(UseRecorder).close();
+      await Promise.all([app.get(UseRecorder).close(), app.get(CallRecorder).close()]);
       await app.get<Pool>(checksPool).end();
       await app.get(Database).close();
     },

@@ -8,6 +8,8 @@ import { answerTo, json, unexpectedAnswer, type Answer } from './answer.js';
 import { presentsCredential, type Authentication } from './authentication.js';
 import { crossOriginHeaders, preflightHeaders, type CrossOrigin } from './cross-origin.js';
 import { changeContent, getCollection, getCount, getEntity, getField, postContent, removeContent } from './entities.js';
+import type { CallRecorder } from './call-recorder.js';
+import type { RateLimits } from './rate-limits.js';
 import { parseAddress, type EntityAddress, type ODataAddress } from './odata/address.js';
 import { parseBody } from './odata/body.js';
 import { ODataFault } from './odata/fault.js';
@@ -26,6 +28,8 @@ export interface ContentServiceOptions {
   directory: RepositoryDirectory;
   authentication: Authentication;
   crossOrigin: CrossOrigin;
+  rateLimits: RateLimits;
+  calls: CallRecorder;
   repositoryUrls: AddressTemplate;
   authorityUrls: AddressTemplate;
   /** Under which API keys are hashed. */
@@ -72,6 +76,9 @@ export class ContentService {
     const url = `${this.#options.repositoryUrls.of(repository.slug).replace(/\/$/, '')}${path}`;
     const { caller, clientId } = await this.#options.authentication.identify(repository, request, query, url);
     request.about = { repository: repository.slug, client: clientId, user: caller.userId };
+    const identified = { repositoryId: repository.id, credentialId: clientId ?? '', userId: caller.userId };
+    reply.raw.once('finish', () => this.#options.calls.record({ ...identified, status: reply.statusCode }));
+    void reply.headers(await this.#options.rateLimits.count(repository, clientId ?? request.ip));
     const address = parseAddress(path);
     if (!address) throw new ODataFault(404, 'ResourceNotFound', 'Content is found below odata.svc.');
     const content = new ContentRequest(this.#options.database, {

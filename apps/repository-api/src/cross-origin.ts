@@ -54,7 +54,7 @@ export function crossOriginHeaders(origin: string): Record<string, string> {
   return {
     'access-control-allow-origin': origin,
     'access-control-allow-credentials': 'true',
-    'access-control-expose-headers': 'ETag, WWW-Authenticate, Retry-After, X-Request-Id',
+    'access-control-expose-headers': 'ETag, WWW-Authenticate, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id',
   };
 }
 

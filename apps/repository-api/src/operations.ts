@@ -11,6 +11,7 @@ import { Client } from '@latchkey/database';
 import { apiKeyOperations } from './api-key-operations.js';
 import { clientOperations } from './client-operations.js';
 import { errorBody, faultOf, json, plain } from './answer.js';
+import { getDashboardData } from './dashboard.js';
 import { present } from './expand.js';
 import { groupOperations } from './group-operations.js';
 import { badRequest } from './odata/fault.js';
@@ -177,6 +178,7 @@ const operations = new Map<string, Operation>(
     getCurrentUser,
     getSchema,
     getRepositoryType,
+    getDashboardData,
     getClientRequestParameters,
     hasPermission,
     actions,

@@ -52,6 +52,7 @@ export function sweepRecords({ database, queue, log }: SweepOptions): Handlers['
     const removed: Record<string, number> = {};
     for (const sweep of sweeps) removed[sweep.table] = await sweepTable(database, sweep, signal);
     await database.transaction('system', (tx) => tx.query('SELECT sweep_proofs()'));
+    await database.transaction('system', (tx) => tx.query('SELECT roll_up_calls()'));
     removed['failed jobs'] = await queue.forgetFailed(failedJobsSeconds, batchSize);
     log.info({ removed }, 'swept');
   };

@@ -29,5 +29,6 @@ export {
   type NewUser,
   type UserChange,
 } from './users.js';
+export { readUsage, type Limits, type Usage } from './usage.js';
 export { firstFreeId, qualifiedLoginName, technicalUsers, wellKnown } from './well-known.js';
 export { createContent, deleteContent, updateContent, VersionMismatch, type ContentChange, type NewContent } from './write.js';

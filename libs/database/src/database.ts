@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
 import { entities } from './entities/index.js';
+import { translated } from './errors.js';
 import { SnakeCaseNaming } from './naming.js';
 import { nameOf } from './prepared.js';
 
@@ -63,7 +64,7 @@ export class Database {
 
   /**
    * Runs `work` in one transaction that sees only the rows of `scope`. It commits when `work` resolves and rolls back
-   * when it throws; what was thrown is thrown on.
+   * when it throws; what was thrown is thrown on, and as a Problem `quota-exceeded` where the plan's limits would be passed.
    */
   async transaction<T>(scope: Scope, work: (tx: EntityManager) => Promise<T>): Promise<T> {
     return this.#run(`START TRANSACTION; ${enterScope(scope)}`, scope, work);
@@ -89,7 +90,7 @@ export class Database {
     } catch (error) {
       // What went wrong is what is thrown; a rollback that fails too has lost its connection.
       if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
-      throw error;
+      throw translated(error);
     } finally {
       await runner.release();
     }

@@ -1,3 +1,5 @@
+import { Problem } from '@latchkey/contracts';
+
 /** The name of the constraint that a failed statement violated, or nothing if it failed for another reason. */
 export function violatedConstraint(error: unknown): string | undefined {
   const { code, constraint } = describe(error);
@@ -19,10 +21,30 @@ export function isUnavailable(error: unknown): boolean {
   return unavailableWords.test(message) || (error instanceof Error && lostTransactions.has(error.name));
 }
 
-function describe(error: unknown): { code: string | undefined; constraint: string | undefined; message: string } {
+const limitWords: Record<string, string> = {
+  users: 'users',
+  groups: 'groups',
+  contents: 'contents',
+  storageBytes: 'bytes of files',
+};
+
+/** What the database refused because of a plan's limit, as the problem that its caller is told; anything else as it is. */
+export function translated(error: unknown): unknown {
+  const { code, constraint = '', detail } = describe(error);
+  if (code !== 'LK001') return error;
+  const words = `The plan of this repository allows ${detail} ${limitWords[constraint] ?? constraint}, and it has them.`;
+  return new Problem('quota-exceeded', words, { cause: error });
+}
+
+function describe(error: unknown): {
+  code: string | undefined;
+  constraint: string | undefined;
+  detail?: string | undefined;
+  message: string;
+} {
   if (!(error instanceof Error)) return { code: undefined, constraint: undefined, message: '' };
   // TypeORM wraps the driver's error; an AggregateError stands for several addresses that all refused.
   const inner: unknown = 'driverError' in error ? error.driverError : error instanceof AggregateError ? error.errors[0] : error;
-  const fields = inner as { code?: string; constraint?: string; message?: string };
-  return { code: fields.code, constraint: fields.constraint, message: fields.message ?? error.message };
+  const fields = inner as { code?: string; constraint?: string; detail?: string; message?: string };
+  return { code: fields.code, constraint: fields.constraint, detail: fields.detail, message: fields.message ?? error.message };
 }

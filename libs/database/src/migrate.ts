@@ -17,6 +17,7 @@ import { AddLogos1763714000000 } from './migrations/1763714000000-add-logos.js';
 import { AddIdentityProviders1763714000250 } from './migrations/1763714000250-add-identity-providers.js';
 import { TellOfRefusedClients1763714001500 } from './migrations/1763714001500-tell-of-refused-clients.js';
 import { LetUsersBeDeleted1763721000000 } from './migrations/1763721000000-let-users-be-deleted.js';
+import { LimitPlansAndCountCalls1763721000500 } from './migrations/1763721000500-limit-plans-and-count-calls.js';
 
 const migrations = [
   CreateFirstTables1763690000000,
@@ -36,6 +37,7 @@ const migrations = [
   AddIdentityProviders1763714000250,
   TellOfRefusedClients1763714001500,
   LetUsersBeDeleted1763721000000,
+  LimitPlansAndCountCalls1763721000500,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

@@ -29,7 +29,8 @@ export async function installCanary(
 ): Promise<void> {
   const { tenantId } = consoleRepository;
   if (await tx.existsBy(Repository, { slug: canarySlug })) return;
-  const { repository } = await provision(tx, keys, { tenantId, slug: canarySlug, name: 'Canary', environment: 'production' });
+  const blueprint = { tenantId, slug: canarySlug, name: 'Canary', environment: 'production', plan: 'enterprise' } as const;
+  const { repository } = await provision(tx, keys, blueprint);
   const client = { id: canaryClientId, tenantId, kind: 'tool' as const, name: 'Canary', userId: wellKnown.publicAdmin };
   await insertClient(tx, { ...client, repositoryId: repository.id, permissions: ['content:read'] });
   await insertClient(tx, { ...client, repositoryId: consoleRepository.id, permissions: [] });

@@ -69,6 +69,7 @@ async function provisionConsole(tx: EntityManager, options: InstallationOptions)
     slug: consoleSlug,
     name: 'Latchkey',
     environment: 'production',
+    plan: 'enterprise',
     permissions: [...tenantPermissions, ...repositoryPermissions],
   });
 }

@@ -30,6 +30,7 @@ import {
   Tenant,
   type Database,
   type EntityManager,
+  type Plan,
   type RepositorySettings,
 } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
@@ -67,6 +68,8 @@ export interface Blueprint extends CreateRepositoryBody {
   permissions?: readonly string[];
   /** The member who makes it becomes a user and an administrator of it. */
   maker?: Person | undefined;
+  /** What it may hold. */
+  plan?: Plan;
 }
 
 /**
@@ -81,7 +84,7 @@ export interface Blueprint extends CreateRepositoryBody {
 export async function provision(
   tx: EntityManager,
   keys: { peppers: KeyRing; encryption: KeyRing },
-  { tenantId, slug, name, environment, redirectUris = [], permissions = repositoryPermissions, maker }: Blueprint,
+  { tenantId, slug, name, environment, redirectUris = [], permissions = repositoryPermissions, maker, plan }: Blueprint,
 ): Promise<{ repository: Repository; appClient: Client; toolClient: Client; secret: NewSecretView }> {
   const id = newId();
   const scope = { tenantId, repositoryId: id };
@@ -98,7 +101,7 @@ export async function provision(
     slug,
     name,
     environment,
-    settings: defaultSettings,
+    settings: { ...defaultSettings, ...(plan ? { plan } : {}) },
     settingsVersion: 1,
     generation: 1,
     createdAt: new Date(),

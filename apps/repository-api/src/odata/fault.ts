@@ -10,6 +10,8 @@ export type FaultCode =
   | 'IllegalInvoke'
   | 'VersionMismatch'
   | 'RequestTooLarge'
+  | 'QuotaExceeded'
+  | 'TooManyRequests'
   | 'ServiceUnavailable';
 
 /** An expected failure of the OData surface, with words for the caller. */
