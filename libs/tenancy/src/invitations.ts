@@ -137,6 +137,10 @@ export class Invitations {
         ...(link ? { id: link.invitationId } : { hash: this.#peppers.mac(token) }),
       })
       .andWhere('i.usedAt IS NULL AND i.expiresAt > now()');
+    // Whoever reads what is sent to an earlier address of the account does not get it.
+    const isTheirs = `i.userId IS NULL OR EXISTS (
+      SELECT FROM repository_users u WHERE u.repository_id = i.repository_id AND u.id = i.user_id AND u.email = :address)`;
+    if (link) query.andWhere(`(${isTheirs})`, { address: link.address });
     return { invitation: await (lock ? query.setLock('pessimistic_write') : query).getOne(), link };
   }
 }

@@ -51,11 +51,12 @@ export class OwnAccounts {
 
   /**
    * Mails whoever is meant a link with which they set a new password. Says nothing about whether there is such an account,
-   * whether it has an address, or whether it has had its links of this hour.
+   * whether it has a password and an address, or whether it has had its links of this hour.
    */
   async forgotPassword(repository: KnownRepository, typed: string, act: OwnAct): Promise<void> {
     const user = await findByName(this.#database, repository, typed);
-    if (!user?.email || !user.enabled || user.technical) return;
+    // Who has none, as those who sign in by federation, cannot have forgotten it: that would be a way round the federation.
+    if (!user?.email || !user.enabled || user.technical || user.passwordHash === null) return;
     await this.#order(repository, user.id, act, 'new-password', undefined);
   }
 

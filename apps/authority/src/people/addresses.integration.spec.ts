@@ -114,6 +114,15 @@ describe('an invitation', () => {
     ]);
   });
 
+  it('that was mailed to an address which is not the account’s any more opens nothing', async () => {
+    const { users, tenant, slug, anna } = acme;
+    await users.invite(tenant.machine, slug, anna.id);
+    const { link } = await people.mailed('person.invited');
+    expect((await people.browser().go(link)).status).toBe(200);
+    await users.update(tenant.machine, slug, anna.id, { email: 'other@example.com' });
+    for (const form of [undefined, { password: next, again: next }]) expect((await people.browser().go(link, form, same)).status).toBe(404);
+  });
+
   it('is nothing to another repository, by either of its links', async () => {
     const { users, tenant, slug, anna } = acme;
     const { link } = await users.invite(tenant.machine, slug, anna.id);

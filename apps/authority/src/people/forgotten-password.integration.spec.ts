@@ -48,6 +48,8 @@ describe('a forgotten password', () => {
 
   it('gets the same answer whether or not there is such an account, and before anybody is looked up', async () => {
     await acme.users.create(acme.tenant.machine, acme.slug, { loginName: 'silent', administrator: false });
+    const federated = { loginName: 'federated', email: 'federated@example.com', administrator: false };
+    await acme.users.create(acme.tenant.machine, acme.slug, federated);
     await acme.users.update(
       acme.tenant.machine,
       acme.slug,
@@ -55,7 +57,18 @@ describe('a forgotten password', () => {
       { enabled: false },
     );
     const answers = [];
-    for (const login of ['anna', 'anna@example.com', 'nobody', 'nobody@example.com', 'silent', 'gone', 'visitor', "' OR 1=1 --", 'a\0b']) {
+    for (const login of [
+      'anna',
+      'anna@example.com',
+      'nobody',
+      'nobody@example.com',
+      'silent',
+      'federated',
+      'gone',
+      'visitor',
+      "' OR 1=1 --",
+      'a\0b',
+    ]) {
       const response = await ask(login);
       const headers = Object.fromEntries([...response.headers].filter(([name]) => !['date', 'x-request-id'].includes(name)));
       answers.push(JSON.stringify([response.status, headers, await response.text()]));
