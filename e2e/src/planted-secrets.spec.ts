@@ -26,6 +26,18 @@ afterAll(async () => {
   await receiver?.close();
 });
 
+/** The link of a mail that was sent: mails, which the launcher puts into a folder, are the one place where it may be. */
+async function mailedLink(purpose: string): Promise<string> {
+  for (const deadline = Date.now() + 20_000; Date.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 100))) {
+    for (const file of await files(join(product.dataDir, 'mail')).catch(() => [])) {
+      const text = (await readFile(file, 'utf8')).replaceAll(/=\r?\n/g, '');
+      const [link] = new RegExp(`http://localhost\\S+/${purpose}/[0-9a-f]{72}`).exec(text) ?? [];
+      if (link) return link;
+    }
+  }
+  throw new Error(`no mail with a link for ${purpose}`);
+}
+
 /** Every table of every schema, as text: what a dump would hold. */
 async function dump(): Promise<string> {
   const database = new pg.Client({ connectionString: await embeddedOwnerUrl(product.dataDir) });
@@ -82,11 +94,18 @@ describe('a secret', () => {
     const rotated = (await (await tenant.call('POST', `${hooks}/${hook.id}/rotate`, {})).json()) as { signingSecret: string };
     planted.set('rotated signing secret', rotated.signingSecret);
     await tenant.call('POST', `${hooks}/${hook.id}/test`);
-    const user = await tenant.createUser(slug, { loginName: 'anna', password });
+    const user = await tenant.createUser(slug, { loginName: 'anna', password, email: 'anna@example.com' });
     planted.set('password', password);
     const invited = (await (await tenant.call('POST', `/v1/repositories/${slug}/users/${user.id}/invite`)).json()) as { link: string };
     planted.set('invitation', invited.link.slice(invited.link.lastIndexOf('/') + 1));
     await fetch(invited.link, { signal: AbortSignal.timeout(10_000) });
+    const asking = { method: 'POST', body: new URLSearchParams({ login: 'anna' }), signal: AbortSignal.timeout(10_000) };
+    await fetch(`${repository.authorityUrl}/forgotten-password`, asking);
+    for (const purpose of ['invitation', 'new-password']) {
+      const link = await mailedLink(purpose);
+      planted.set(`mailed ${purpose}`, link.slice(link.lastIndexOf('/') + 1));
+      await fetch(link, { signal: AbortSignal.timeout(10_000) });
+    }
     const pipeline = (await (
       await tenant.call(
         'POST',
@@ -140,10 +159,13 @@ describe('a secret', () => {
     while (!carriesSealed() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 100));
   });
 
+  /** A mailed link begins with the id of its row, which is no secret. */
+  const macOf = (value: string) => (/^[0-9a-f]{72}$/.test(value) ? value.slice(32) : value);
+
   /** What to look for: the part of a value that nothing else would have, and its usual disguises. */
   const needles = () =>
     [...planted].flatMap(([name, value]) => {
-      const part = value.startsWith('lk_') ? value.slice(11) : value.startsWith('whsec_') ? value.slice(6) : value;
+      const part = value.startsWith('lk_') ? value.slice(11) : value.startsWith('whsec_') ? value.slice(6) : macOf(value);
       return [part, encodeURIComponent(part), Buffer.from(part).toString('hex')].map((needle) => ({ name, needle }));
     });
 
@@ -163,6 +185,8 @@ describe('a secret', () => {
         'regenerated secret',
         'password',
         'invitation',
+        'mailed invitation',
+        'mailed new-password',
         'access token by basic',
       ]),
     );
@@ -176,7 +200,9 @@ describe('a secret', () => {
   });
 
   it('is in no log and in nothing that the launcher keeps, but for the file that was asked for', async () => {
-    const kept = (await files(product.dataDir)).filter((file) => !file.includes('/postgres/') && !file.endsWith('first-credential.json'));
+    const kept = (await files(product.dataDir)).filter(
+      (file) => !/\/(?:postgres|mail)\//.test(file) && !file.endsWith('first-credential.json'),
+    );
     expect(kept.filter((file) => file.endsWith('.log')).length).toBeGreaterThanOrEqual(4);
     for (const file of kept) expect([file, found(await readFile(file, 'utf8'))]).toEqual([file, []]);
   });
