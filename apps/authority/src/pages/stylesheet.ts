@@ -29,7 +29,8 @@ h2 { margin: 0 0 1rem; font-size: 1.125rem; line-height: 1.25; }
 section form + form, .things + form { margin-top: 1.5rem; }
 dt { font-weight: 600; } dd { margin: 0 0 0.75rem; }
 .things { margin: 0; padding: 0; list-style: none; }
-.things li { display: flex; gap: 1rem; align-items: center; justify-content: space-between; padding: 0.5rem 0; }
+.things li { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; justify-content: space-between; padding: 0.5rem 0; }
+.things li > div { flex: 1 1 12rem; }
 .things p { margin: 0; }
 .tag { padding: 0.125rem 0.5rem; border: 1px solid var(--line); border-radius: 1rem; font-size: 0.8125rem; white-space: nowrap; }
 button.small { width: auto; min-height: 2.25rem; margin: 0; padding: 0.25rem 0.75rem; white-space: nowrap; }

@@ -6,7 +6,7 @@ export const peopleDe: typeof peopleEn = {
     title: 'Zu viele Versuche',
     text: (minutes) =>
       `Es wurde zu oft versucht. Warten Sie ${minutes === 1 ? 'eine Minute' : `${minutes} Minuten`}, oder legen Sie per E-Mail ein neues Passwort fest.`,
-    forgot: 'Neues Passwort per E-Mail festlegen',
+    forgot: 'Neues Passwort festlegen',
   },
   tooManyRequests: {
     title: 'Zu viele Anfragen',

@@ -4,7 +4,7 @@ export const peopleEn = {
     title: 'Too many attempts',
     text: (minutes: number) =>
       `Somebody has tried too often. Wait ${minutes === 1 ? 'a minute' : `${minutes} minutes`}, or set a new password by e-mail.`,
-    forgot: 'Set a new password by e-mail',
+    forgot: 'Set a new password',
   },
   tooManyRequests: {
     title: 'Too many requests',
