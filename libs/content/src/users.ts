@@ -210,7 +210,7 @@ async function writeUser(
  */
 export async function raiseUserGeneration(tx: EntityManager, { repositoryId, id }: { repositoryId: string; id: number }): Promise<number> {
   const [[row]] = await tx.query<[[{ generation: number }?]]>(
-    'UPDATE repository_users SET generation = generation + 1 WHERE repository_id = $1 AND id = $2 AND NOT technical RETURNING generation',
+    'UPDATE repository_users SET generation = generation + 1 WHERE repository_id = $1 AND id = $2 AND NOT technical AND deleted_at IS NULL RETURNING generation',
     [repositoryId, id],
   );
   if (!row) throw new Problem('not-found', 'There is no such user in this repository.');
