@@ -1,4 +1,4 @@
-import type { MailData, PersonMailTemplate } from '@latchkey/jobs';
+import type { FactorDeed, MailData, PersonMailTemplate } from '@latchkey/jobs';
 import { redact } from '@latchkey/runtime';
 import type { MailText } from './mail-texts.js';
 
@@ -19,6 +19,71 @@ type Paragraphs = (string | typeof theLink)[];
 type Words = { [T in PersonMailTemplate]: (data: MailData<T>, place: PersonMailPlace) => { subject: string; paragraphs: Paragraphs } };
 
 const moment = (iso: string) => `${iso.slice(0, 16).replace('T', ' ')} UTC`;
+
+type FactorWords = Record<FactorDeed, { subject: (repository: string) => string; text: (login: string, repository: string) => string }>;
+
+const factorsEn: FactorWords = {
+  'totp-added': {
+    subject: (at) => `An authenticator app was added to your account at ${at}`,
+    text: (login, at) => `Signing in to your account ${login} at ${at} now takes a code of an authenticator app.`,
+  },
+  'totp-removed': {
+    subject: (at) => `The authenticator app was removed from your account at ${at}`,
+    text: (login, at) => `Signing in to your account ${login} at ${at} takes no code of an authenticator app any more.`,
+  },
+  'passkey-added': {
+    subject: (at) => `A passkey was added to your account at ${at}`,
+    text: (login, at) => `Your account ${login} at ${at} has a new passkey.`,
+  },
+  'passkey-removed': {
+    subject: (at) => `A passkey was removed from your account at ${at}`,
+    text: (login, at) => `Your account ${login} at ${at} has a passkey less.`,
+  },
+  'recovery-codes-renewed': {
+    subject: (at) => `New recovery codes for your account at ${at}`,
+    text: (login, at) => `Your account ${login} at ${at} has new recovery codes. The earlier ones work no longer.`,
+  },
+  'recovery-code-used': {
+    subject: (at) => `A recovery code of your account at ${at} was used`,
+    text: (login, at) => `Somebody signed in to your account ${login} at ${at} with a recovery code.`,
+  },
+  'guessed-at': {
+    subject: (at) => `Wrong codes for your account at ${at}`,
+    text: (login, at) => `Somebody who knows the password of your account ${login} at ${at} entered five wrong codes and was made to wait.`,
+  },
+};
+
+const factorsDe: FactorWords = {
+  'totp-added': {
+    subject: (at) => `Ihr Konto bei ${at} hat jetzt eine Authenticator-App`,
+    text: (login, at) => `Wer sich mit Ihrem Konto ${login} bei ${at} anmeldet, braucht jetzt einen Code einer Authenticator-App.`,
+  },
+  'totp-removed': {
+    subject: (at) => `Die Authenticator-App Ihres Kontos bei ${at} wurde entfernt`,
+    text: (login, at) => `Wer sich mit Ihrem Konto ${login} bei ${at} anmeldet, braucht keinen Code einer Authenticator-App mehr.`,
+  },
+  'passkey-added': {
+    subject: (at) => `Ihr Konto bei ${at} hat einen neuen Passkey`,
+    text: (login, at) => `Ihrem Konto ${login} bei ${at} wurde ein Passkey hinzugefügt.`,
+  },
+  'passkey-removed': {
+    subject: (at) => `Ein Passkey Ihres Kontos bei ${at} wurde entfernt`,
+    text: (login, at) => `Ihr Konto ${login} bei ${at} hat einen Passkey weniger.`,
+  },
+  'recovery-codes-renewed': {
+    subject: (at) => `Neue Wiederherstellungscodes für Ihr Konto bei ${at}`,
+    text: (login, at) => `Ihr Konto ${login} bei ${at} hat neue Wiederherstellungscodes. Die früheren gelten nicht mehr.`,
+  },
+  'recovery-code-used': {
+    subject: (at) => `Ein Wiederherstellungscode Ihres Kontos bei ${at} wurde benutzt`,
+    text: (login, at) => `Jemand hat sich mit Ihrem Konto ${login} bei ${at} durch einen Wiederherstellungscode angemeldet.`,
+  },
+  'guessed-at': {
+    subject: (at) => `Falsche Codes für Ihr Konto bei ${at}`,
+    text: (login, at) =>
+      `Jemand, der das Passwort Ihres Kontos ${login} bei ${at} kennt, hat fünf falsche Codes eingegeben und muss nun warten.`,
+  },
+};
 
 const en: Words = {
   'person.invited': ({ loginName }, { repository }) => ({
@@ -59,6 +124,14 @@ const en: Words = {
     paragraphs: [
       `Your account ${loginName} at ${repository} has had another e-mail address since ${moment(at)}${from(address)}. Nothing about it is sent to this one any more.`,
       `If it was not you, tell whoever runs ${repository} now.`,
+    ],
+  }),
+  'person.factors': ({ loginName, at, address, what, codesLeft }, { repository, issuer }) => ({
+    subject: factorsEn[what].subject(repository),
+    paragraphs: [
+      `${factorsEn[what].text(loginName ?? '', repository)} It happened on ${moment(at)}${from(address)}.`,
+      ...(what === 'recovery-code-used' ? [`${codesLeft} recovery codes are left.`] : []),
+      `If it was not you, set a new password now, look at your account, and tell whoever runs ${repository}: ${issuer}/forgotten-password`,
     ],
   }),
   'person.new-device': ({ loginName, at, address, device }, { repository, issuer }) => ({
@@ -109,6 +182,14 @@ const de: Words = {
     paragraphs: [
       `Ihr Konto ${loginName} bei ${repository} hat seit ${moment(at)}${von(address)} eine andere E-Mail-Adresse. An diese hier geht nichts mehr dazu.`,
       `Wenn Sie es nicht waren, sagen Sie sofort den Betreibern von ${repository} Bescheid.`,
+    ],
+  }),
+  'person.factors': ({ loginName, at, address, what, codesLeft }, { repository, issuer }) => ({
+    subject: factorsDe[what].subject(repository),
+    paragraphs: [
+      `${factorsDe[what].text(loginName ?? '', repository)} Das war am ${moment(at)}${address === null ? '' : `, von der Adresse ${address}`}.`,
+      ...(what === 'recovery-code-used' ? [`Es sind noch ${codesLeft} Wiederherstellungscodes übrig.`] : []),
+      `Wenn Sie es nicht waren, legen Sie sofort ein neues Passwort fest, sehen Sie Ihr Konto durch und sagen Sie den Betreibern von ${repository} Bescheid: ${issuer}/forgotten-password`,
     ],
   }),
   'person.new-device': ({ loginName, at, address, device }, { repository, issuer }) => ({

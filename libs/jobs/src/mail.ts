@@ -15,6 +15,18 @@ const person = {
 const withLink = { ...person, linkId: z.uuid() };
 const when = { at: z.iso.datetime(), address: z.string().max(100).nullable() };
 
+/** What became of somebody's second factors, for the mail that tells them. */
+export const factorDeeds = [
+  'totp-added',
+  'totp-removed',
+  'passkey-added',
+  'passkey-removed',
+  'recovery-codes-renewed',
+  'recovery-code-used',
+  'guessed-at',
+] as const;
+export type FactorDeed = (typeof factorDeeds)[number];
+
 /**
  * Every mail there is, with what it tells. The words are the worker's (`mail-texts.ts`). The data is what was true when the
  * mail was decided on: names, times and reasons, never a secret.
@@ -50,6 +62,8 @@ export const mailTemplates = {
   'person.password-changed': z.strictObject({ ...person, ...when }),
   /** Goes to the address that was theirs until now. */
   'person.email-changed': z.strictObject({ ...person, ...when }),
+  /** The second factors of an account changed, or one of its recovery codes was used. */
+  'person.factors': z.strictObject({ ...person, ...when, what: z.enum(factorDeeds), codesLeft: z.int().min(0) }),
   'person.new-device': z.strictObject({ ...person, ...when, device: name }),
 } as const satisfies Record<string, z.ZodObject>;
 

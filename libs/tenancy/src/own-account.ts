@@ -257,11 +257,16 @@ async function replacePassword(
   return { user, generation, cutoff };
 }
 
-function toPerson({ id: repositoryId }: KnownRepository, user: { name: string; loginName: string }, { language }: OwnAct, address: string) {
+export function toPerson(
+  { id: repositoryId }: KnownRepository,
+  user: { name: string; loginName: string },
+  { language }: OwnAct,
+  address: string,
+) {
   return { to: { name: user.name, address }, language, repositoryId, loginName: user.loginName };
 }
 
-function happened({ call }: OwnAct) {
+export function happened({ call }: OwnAct) {
   return { at: new Date().toISOString(), address: call.address ?? null };
 }
 

@@ -3,28 +3,6 @@ import type { KnownRepository } from '@latchkey/credentials';
 import { enterTenant, Member, type EntityManager } from '@latchkey/database';
 import { consoleSlug } from './installation.js';
 
-/**
- * Writes down what somebody did to their own account, in the transaction that did it, which must be in the scope of the
- * repository alone. At the console they are a member, and every tenant that they are a member of is told; elsewhere they are
- * a user of the repository.
- *
- * The last thing of its transaction: the audit trail is a tenant's, so that afterwards only what is that tenant's is seen.
- *
- * @param deed.verb what they did: it becomes `user.<verb>` or `member.<verb>`.
- */
-export async function recordOwnDeed(
-  tx: EntityManager,
-  repository: KnownRepository,
-  userId: number,
-  { verb, details = {} }: { verb: string; details?: Record<string, unknown> },
-  call: Call,
-): Promise<void> {
-  const atConsole = repository.slug === consoleSlug;
-  const memberships = atConsole ? await membershipsIn(tx, repository.id, userId) : [];
-  if (!atConsole) await enterTenant(tx, repository.tenantId);
-  await writeOwnDeed(tx, repository, memberships, { userId, verb, details, call });
-}
-
 /** What a user of the console is a member of, in a transaction of the console alone. */
 export async function membershipsIn(tx: EntityManager, consoleId: string, userId: number): Promise<Membership[]> {
   return tx.find(Member, { select: { tenantId: true, id: true }, where: { repositoryId: consoleId, userId } });
@@ -32,7 +10,15 @@ export async function membershipsIn(tx: EntityManager, consoleId: string, userId
 
 export type Membership = Pick<Member, 'tenantId' | 'id'>;
 
-/** Likewise, where the memberships are known, in the scope of the repository's tenant. */
+/**
+ * Writes down what somebody did to their own account, in the transaction that did it, which is in the scope of the repository
+ * and its tenant. At the console they are a member, and every tenant that they are a member of is told; elsewhere they are a
+ * user of the repository.
+ *
+ * The last thing of its transaction: the audit trail is a tenant's, so that afterwards only what is that tenant's is seen.
+ *
+ * @param deed.verb what they did: it becomes `user.<verb>` or `member.<verb>`.
+ */
 export async function writeOwnDeed(
   tx: EntityManager,
   repository: KnownRepository,

@@ -1,5 +1,4 @@
 import { Problem } from '@latchkey/contracts';
-import type { Call } from '@latchkey/access';
 import {
   assertionOptions,
   hashRecoveryCode,
@@ -19,6 +18,7 @@ import {
   FactorGuesses,
   isId,
   newId,
+  OidcRecord,
   Passkey,
   RecoveryCode,
   RepositoryUser,
@@ -27,7 +27,9 @@ import {
   type Database,
   type EntityManager,
 } from '@latchkey/database';
-import { recordOwnDeed } from './own-deeds.js';
+import { sendMail, type FactorDeed } from '@latchkey/jobs';
+import { happened, toPerson } from './own-account.js';
+import { carryOutOwn, type OwnAct } from './own-act.js';
 
 /** Wrong codes before the first wait. */
 const freeGuesses = 5;
@@ -81,6 +83,16 @@ export class SecondFactors {
     return this.#database.read({ repositoryId: repository.id }, (tx) => factorsOf(tx, { repositoryId: repository.id, userId }));
   }
 
+  /**
+   * Whoever has a session, by the generation that it is bound to: when that is raised after the session was looked at, nothing
+   * can be changed with it any more.
+   */
+  async ofSession(repository: KnownRepository, userId: number, session: string): Promise<SignedIn> {
+    const where = { repositoryId: repository.id, kind: 'Session', uid: session, userId };
+    const row = await this.#database.read({ repositoryId: repository.id }, (tx) => tx.findOneBy(OidcRecord, where));
+    return { userId, generation: row?.userGeneration ?? 0 };
+  }
+
   /** Whether the tenants of which this user of the console is a member demand a second factor. */
   async memberMustHave(consoleId: string, userId: number): Promise<boolean> {
     return this.#database.read({ repositoryId: consoleId }, async (tx) => {
@@ -99,32 +111,28 @@ export class SecondFactors {
     repository: KnownRepository,
     person: SignedIn,
     { secret, code }: { secret: Buffer; code: string },
-    call: Call,
+    act: OwnAct,
   ): Promise<AddedFactor | undefined> {
     const step = totpStep(secret, code);
     if (step === undefined) return undefined;
-    return this.#change(repository, person, async (tx, owner) => {
+    return this.#change(repository, person, act, async (tx, owner) => {
       if (await tx.existsBy(TotpSecret, whose(owner))) throw new Problem('conflict', 'There is an authenticator app already.');
       const { keyId, sealed } = this.#encryption.seal(secret);
       await tx.insert(TotpSecret, { ...owner, secret: sealed, encryptionKeyId: keyId, lastStep: String(step) });
-      const added = await this.#firstRecoveryCodes(tx, owner);
-      await recordOwnDeed(tx, repository, person.userId, { verb: 'factor-added', details: { factor: 'totp' } }, call);
-      return added;
+      return { answer: await this.#firstRecoveryCodes(tx, owner), deed: 'totp-added' };
     });
   }
 
   /** @throws Problem `not-found` when there is none. */
-  async removeTotp(repository: KnownRepository, person: SignedIn, call: Call): Promise<void> {
-    await this.#remove(repository, person, TotpSecret, {}, { factor: 'totp' }, call);
+  async removeTotp(repository: KnownRepository, person: SignedIn, act: OwnAct): Promise<void> {
+    await this.#remove(repository, person, { entity: TotpSecret, which: {}, deed: 'totp-removed' }, act);
   }
 
   /** Makes ten new recovery codes; the old ones are dead. @throws Problem `conflict` when there is no factor to recover from. */
-  async renewRecoveryCodes(repository: KnownRepository, person: SignedIn, call: Call): Promise<string[]> {
-    return this.#change(repository, person, async (tx, owner) => {
+  async renewRecoveryCodes(repository: KnownRepository, person: SignedIn, act: OwnAct): Promise<string[]> {
+    return this.#change(repository, person, act, async (tx, owner) => {
       if (!hasFactor(await factorsOf(tx, owner))) throw new Problem('conflict', 'There is no second factor to recover from.');
-      const codes = await this.#writeRecoveryCodes(tx, owner);
-      await recordOwnDeed(tx, repository, person.userId, { verb: 'recovery-codes-renewed' }, call);
-      return codes;
+      return { answer: await this.#writeRecoveryCodes(tx, owner), deed: 'recovery-codes-renewed' };
     });
   }
 
@@ -132,10 +140,10 @@ export class SecondFactors {
    * Whether a code is the user's: of their authenticator app, each accepted once, or one of their recovery codes. Only ask
    * after a right password: wrong codes make the account wait, at any node, until one is right.
    */
-  async checkCode(repository: KnownRepository, person: SignedIn, typed: string, call: Call): Promise<CheckedCode> {
-    return this.#change(repository, person, async (tx, owner) => {
+  async checkCode(repository: KnownRepository, person: SignedIn, typed: string, act: OwnAct): Promise<CheckedCode> {
+    return this.#change<CheckedCode>(repository, person, act, async (tx, owner) => {
       const guesses = await holdGuesses(tx, owner);
-      if (guesses.waitSeconds > 0) return { outcome: 'wait', waitSeconds: guesses.waitSeconds };
+      if (guesses.waitSeconds > 0) return { answer: { outcome: 'wait', waitSeconds: guesses.waitSeconds } };
       const kind = (await this.#useTotp(tx, owner, typed))
         ? 'totp'
         : (await this.#useRecoveryCode(tx, owner, typed))
@@ -143,8 +151,7 @@ export class SecondFactors {
           : null;
       if (kind) {
         await tx.update(FactorGuesses, whose(owner), { failures: 0, refusedUntil: null });
-        if (kind === 'recovery-code') await recordOwnDeed(tx, repository, person.userId, { verb: 'recovery-code-used' }, call);
-        return { outcome: 'right', kind };
+        return { answer: { outcome: 'right', kind }, ...(kind === 'recovery-code' ? { deed: 'recovery-code-used' as const } : {}) };
       }
       const failures = guesses.failures + 1;
       const waitSeconds = waitAfter(failures);
@@ -152,7 +159,8 @@ export class SecondFactors {
         failures,
         refusedUntil: waitSeconds ? new Date(Date.now() + waitSeconds * 1000) : null,
       });
-      return { outcome: 'wrong', waitSeconds };
+      // Whoever gets so far knows the password; its owner should.
+      return { answer: { outcome: 'wrong', waitSeconds }, ...(failures === freeGuesses ? { deed: 'guessed-at' as const } : {}) };
     });
   }
 
@@ -177,11 +185,11 @@ export class SecondFactors {
     party: RelyingParty,
     person: SignedIn,
     { challenge, answer, name }: { challenge: string; answer: string; name: string },
-    call: Call,
+    act: OwnAct,
   ): Promise<(AddedFactor & { synced: boolean }) | undefined> {
     const made = await verifyRegistration(party, challenge, answer);
     if (!made) return undefined;
-    return this.#change(repository, person, async (tx, owner) => {
+    return this.#change(repository, person, act, async (tx, owner) => {
       if ((await tx.countBy(Passkey, whose(owner))) >= maxPasskeys)
         throw new Problem('conflict', `There are ${maxPasskeys} passkeys already.`);
       const id = newId();
@@ -191,15 +199,14 @@ export class SecondFactors {
         throw error;
       });
       const added = await this.#firstRecoveryCodes(tx, owner);
-      await recordOwnDeed(tx, repository, person.userId, { verb: 'factor-added', details: { factor: 'passkey', passkeyId: id } }, call);
-      return { ...added, synced: made.synced };
+      return { answer: { ...added, synced: made.synced }, deed: 'passkey-added', details: { passkeyId: id } };
     });
   }
 
   /** @throws Problem `not-found` when the user has no such passkey. */
-  async removePasskey(repository: KnownRepository, person: SignedIn, id: string, call: Call): Promise<void> {
+  async removePasskey(repository: KnownRepository, person: SignedIn, id: string, act: OwnAct): Promise<void> {
     if (!isId(id)) throw new Problem('not-found', 'There is no such passkey.');
-    await this.#remove(repository, person, Passkey, { id }, { factor: 'passkey', passkeyId: id }, call);
+    await this.#remove(repository, person, { entity: Passkey, which: { id }, deed: 'passkey-removed' }, act);
   }
 
   /** What a browser needs to use a passkey: one of the user's, or, when none is named, any that it has for this host. */
@@ -245,14 +252,29 @@ export class SecondFactors {
     });
   }
 
-  /** Runs a change while nobody changes the user, and only if nothing has ended what they proved before. */
-  async #change<T>(repository: KnownRepository, person: SignedIn, work: (tx: EntityManager, owner: Owner) => Promise<T>): Promise<T> {
-    return this.#database.transaction({ repositoryId: repository.id }, async (tx) => {
-      const { userId: id, generation } = person;
-      const where = { repositoryId: repository.id, id, generation, enabled: true, technical: false };
+  /**
+   * Runs a change while nobody changes the user, and only if nothing has ended what they proved before. What they did is
+   * written down and mailed to them.
+   */
+  async #change<T>(
+    repository: KnownRepository,
+    person: SignedIn,
+    act: OwnAct,
+    work: (tx: EntityManager, owner: Owner) => Promise<{ answer: T; deed?: FactorDeed; details?: Record<string, unknown> }>,
+  ): Promise<T> {
+    const { userId, generation } = person;
+    return carryOutOwn(this.#database, repository, { userId, call: act.call }, async (tx) => {
+      const where = { repositoryId: repository.id, id: userId, generation, enabled: true, technical: false };
       const user = await tx.findOne(RepositoryUser, { where, lock: { mode: 'pessimistic_read' } });
       if (!user) throw new Problem('not-found', 'What you proved before holds no longer. Sign in again.');
-      return work(tx, { tenantId: repository.tenantId, repositoryId: repository.id, userId: id });
+      const owner = { tenantId: repository.tenantId, repositoryId: repository.id, userId };
+      const { answer, deed, details } = await work(tx, owner);
+      if (deed && user.email) {
+        const { recoveryCodesLeft: codesLeft } = await factorsOf(tx, owner);
+        const told = { ...toPerson(repository, user, act, user.email), ...happened(act), what: deed, codesLeft };
+        await sendMail(tx, repository.tenantId, 'person.factors', told);
+      }
+      return { answer, ...(deed && deed !== 'guessed-at' ? { deed: { verb: deed, ...(details ? { details } : {}) } } : {}) };
     });
   }
 
@@ -260,16 +282,14 @@ export class SecondFactors {
   async #remove(
     repository: KnownRepository,
     person: SignedIn,
-    entity: typeof TotpSecret | typeof Passkey,
-    which: { id?: string },
-    details: Record<string, string>,
-    call: Call,
+    { entity, which, deed }: { entity: typeof TotpSecret | typeof Passkey; which: { id?: string }; deed: FactorDeed },
+    act: OwnAct,
   ): Promise<void> {
-    await this.#change(repository, person, async (tx, owner) => {
+    await this.#change(repository, person, act, async (tx, owner) => {
       const { affected } = await tx.delete(entity, { ...whose(owner), ...which });
       if (!affected) throw new Problem('not-found', 'There is no such second factor.');
       if (!hasFactor(await factorsOf(tx, owner))) await tx.delete(RecoveryCode, whose(owner));
-      await recordOwnDeed(tx, repository, person.userId, { verb: 'factor-removed', details }, call);
+      return { answer: undefined, deed, ...(which.id ? { details: { passkeyId: which.id } } : {}) };
     });
   }
 

@@ -113,7 +113,10 @@ export function NewTotp({
 }
 
 /** Shows recovery codes, the only time; or says, to whoever loads the page again, that they were shown. */
-export function recoveryCodesPage(look: Look, { action, codes }: { action: string; codes?: string[] }): string {
+export function recoveryCodesPage(
+  look: Look,
+  { action, codes, method = 'post' }: { action: string; codes?: string[]; method?: 'get' | 'post' },
+): string {
   const { title, keep, shown, submit } = look.language.texts.factors.codes;
   return page(look, {
     title,
@@ -134,9 +137,60 @@ export function recoveryCodesPage(look: Look, { action, codes }: { action: strin
         ) : (
           <p>{shown}</p>
         )}
-        <form method="post" action={action}>
+        <form method={method} action={action}>
           <button type="submit">{submit}</button>
         </form>
+      </>
+    ),
+  });
+}
+
+interface AddProps {
+  action: string;
+  /** The page of the account. */
+  back: string;
+  fault?: string | undefined;
+}
+
+/** Lets somebody add an authenticator app to their account. */
+export function newTotpPage(look: Look, { action, back, fault, uri, secret }: AddProps & { uri: string; secret: string }): string {
+  const { factors, signIn } = look.language.texts;
+  return page(look, {
+    title: factors.account.addApp,
+    children: (
+      <>
+        <h1>{factors.account.addApp}</h1>
+        <Fault>{fault}</Fault>
+        <NewTotp look={look} action={action} uri={uri} secret={secret} faulty={Boolean(fault)} />
+        <p class="after">
+          <a href={back}>{signIn.cancel}</a>
+        </p>
+      </>
+    ),
+  });
+}
+
+/** Lets somebody add a passkey to their account, by a name that they will know it by. */
+export function newPasskeyPage(look: Look, { action, back, fault, passkey }: AddProps & { passkey: PasskeyOptions }): string {
+  const { factors, signIn } = look.language.texts;
+  const { addPasskey, passkeyHint, passkeyLabel, noScript } = factors.account;
+  return page(look, {
+    title: addPasskey,
+    children: (
+      <>
+        <h1>{addPasskey}</h1>
+        <p>{passkeyHint}</p>
+        <Fault>{fault}</Fault>
+        <PasskeyForm {...passkey} action={action} fault={factors.faults.passkey}>
+          <Field label={passkeyLabel} name="name" value={factors.passkeyName} autocomplete="off" />
+          <button type="submit">{addPasskey}</button>
+        </PasskeyForm>
+        <noscript>
+          <p>{noScript}</p>
+        </noscript>
+        <p class="after">
+          <a href={back}>{signIn.cancel}</a>
+        </p>
       </>
     ),
   });

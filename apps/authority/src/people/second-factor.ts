@@ -72,7 +72,7 @@ export async function serveProof(visit: Visit, uid: string): Promise<void> {
     issuer.repository,
     step,
     form.get('recovery') || form.get('code') || '',
-    visit.call,
+    visit.act,
   );
   if (checked.outcome === 'right') return finish(visit, uid, step, ['otp']);
   authority.refusals.record(refusedFactor(issuer.repository, step.userId, 'wrong code', visit.call));
@@ -97,12 +97,12 @@ export async function serveEnrolment(visit: Visit, uid: string): Promise<void> {
   if (answer) {
     const challenge = await takeChallenge(visit, uid);
     const made = { challenge: challenge ?? '', answer, name: factors.passkeyName };
-    const added = challenge && (await authority.secondFactors.addPasskey(issuer.repository, relyingParty(visit), step, made, visit.call));
+    const added = challenge && (await authority.secondFactors.addPasskey(issuer.repository, relyingParty(visit), step, made, visit.act));
     if (!added) return showEnrolment(visit, uid, { app, step }, 422, factors.faults.passkey);
     return keepCodes(visit, uid, at, { ...step, amr: [...step.amr, ...amrOfPasskey(added), 'mfa'] }, added.recoveryCodes);
   }
   const code = (form.get('code') ?? '').replace(/\s/g, '');
-  const added = await authority.secondFactors.addTotp(issuer.repository, step, { secret: secretOf(visit, step), code }, visit.call);
+  const added = await authority.secondFactors.addTotp(issuer.repository, step, { secret: secretOf(visit, step), code }, visit.act);
   if (!added) return showEnrolment(visit, uid, { app, step }, 422, factors.faults.wrong);
   return keepCodes(visit, uid, at, { ...step, amr: [...step.amr, 'otp', 'mfa'] }, added.recoveryCodes);
 }

@@ -40,6 +40,23 @@ export const de: Texts = {
         'Ihre Wiederherstellungscodes wurden einmal gezeigt. Wenn Sie sie nicht aufbewahrt haben, erzeugen Sie auf Ihrer Kontoseite neue.',
       submit: 'Ich habe sie aufbewahrt',
     },
+    account: {
+      title: 'Zweite Faktoren und Passkeys',
+      none: 'Ihr Konto ist durch ein Passwort und sonst nichts geschützt.',
+      app: 'Authenticator-App',
+      since: (when) => `hinzugefügt am ${when}`,
+      lastUsed: (when) => `zuletzt benutzt am ${when}`,
+      neverUsed: 'noch nicht benutzt',
+      remove: 'Entfernen',
+      removeOf: (name) => `${name} entfernen`,
+      addApp: 'Authenticator-App hinzufügen',
+      addPasskey: 'Passkey hinzufügen',
+      passkeyHint: 'Mit einem Passkey melden Sie sich so an, wie Sie Ihr Gerät entsperren: mit Finger, Gesicht oder PIN.',
+      passkeyLabel: 'So nennen Sie ihn',
+      noScript: 'Passkeys brauchen JavaScript, das in diesem Browser abgeschaltet ist.',
+      codesLeft: (left) => `Übrige Wiederherstellungscodes: ${left} von 10.`,
+      newCodes: 'Neue Wiederherstellungscodes erzeugen',
+    },
     faults: {
       wrong: 'Dieser Code ist falsch oder wurde schon benutzt. Warten Sie auf den nächsten.',
       wait: (minutes) =>

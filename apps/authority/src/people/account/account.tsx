@@ -3,6 +3,7 @@ import { accountPage } from '../../pages/account.js';
 import type { Visit } from '../visit.js';
 import { appsSection } from './apps.js';
 import { signInRequest } from './client.js';
+import { factorsSection } from './factors.js';
 import { passwordSection } from './password.js';
 import { profileSection } from './profile.js';
 import type { AccountSection, AccountVisit, Outcome } from './section.js';
@@ -12,7 +13,7 @@ import { sessionsSection } from './sessions.js';
 const freshSeconds = 600;
 
 /** The page from top to bottom. */
-const sections: AccountSection[] = [profileSection, passwordSection, sessionsSection, appsSection];
+const sections: AccountSection[] = [profileSection, passwordSection, factorsSection, sessionsSection, appsSection];
 
 /** A person's own account: `/account`, and what its forms do: `/account/<action>`. */
 export async function serveAccount(visit: Visit, action?: string): Promise<void> {
