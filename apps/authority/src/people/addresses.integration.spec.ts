@@ -1,5 +1,7 @@
 import * as client from 'openid-client';
-import { Invitations } from '@latchkey/tenancy';
+import { linkToken } from '@latchkey/credentials';
+import type { MailedLink } from '@latchkey/database';
+import { Invitations, MemberInvitations } from '@latchkey/tenancy';
 import { Customer } from '../testing/customer.js';
 import { People, same } from '../testing/people.js';
 import { startAuthority, type RunningAuthority } from '../testing/running-authority.js';
@@ -112,6 +114,29 @@ describe('an invitation', () => {
     expect(rows).toEqual([
       { template: 'person.verify-email', data: expect.objectContaining({ to: { name: 'Carla', address: person.email } }) as object },
     ]);
+  });
+
+  it('into a tenant is mailed too, and whoever takes it up by that link is a member whose address is verified', async () => {
+    const { database, authority, options, issuerOf } = running;
+    const email = 'dora@example.com';
+    const invitations = new MemberInvitations(database, options.peppers, authority.directory, options.authorityUrls);
+    const { link: shown } = await invitations.create(acme.tenant.machine, { role: 'owner', email });
+    const { rows } = await running.test.owner.query<MailedLink>(
+      `SELECT repository_id AS "repositoryId", id, purpose, user_id AS "userId", address, key_id AS "keyId" FROM mailed_links
+       WHERE tenant_id = $1 AND address = $2`,
+      [acme.tenant.id, email],
+    );
+    const link = `${issuerOf('console')}/invitation/${linkToken(options.peppers, rows[0]!)}`;
+    expect(await (await people.browser().go(link)).text()).toContain(`value="${email}"`);
+    const accepted = await people.browser().go(link, { ...person, login: 'dora', email: 'DORA@example.com' }, same);
+    expect([accepted.status, await accepted.text()]).toEqual([200, expect.stringContaining('You can now sign in as dora') as string]);
+    expect((await people.browser().go(shown)).status).toBe(404);
+    const { rows: users } = await running.test.owner.query(
+      `SELECT u.email_verified_at IS NOT NULL AS verified FROM repository_users u JOIN members m ON m.repository_id = u.repository_id AND m.user_id = u.id
+       WHERE m.tenant_id = $1`,
+      [acme.tenant.id],
+    );
+    expect(users).toEqual([{ verified: true }]);
   });
 
   it('that was mailed to an address which is not the account’s any more opens nothing', async () => {
