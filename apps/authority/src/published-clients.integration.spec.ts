@@ -1,9 +1,10 @@
+import oidcClient from 'oidc-client';
 import { InMemoryWebStorage, OidcClient, WebStorageStateStore } from 'oidc-client-ts';
 import { Browser } from './testing/browser.js';
 import { Customer, postLogoutRedirectUri, redirectUri } from './testing/customer.js';
 import { startAuthority, type RunningAuthority } from './testing/running-authority.js';
 
-/* oidc-client-ts, which single-page apps use, as published. `openid-client` is in every other file here. */
+/* What single-page apps use, as published: oidc-client-ts, and the earlier oidc-client, which existing apps still have. `openid-client` is in every other file here. */
 
 let running: RunningAuthority;
 let customer: Customer;
@@ -61,5 +62,62 @@ describe('oidc-client-ts', () => {
     const mixed = new URL(arrived.url);
     mixed.searchParams.set('state', new URL(two.url).searchParams.get('state') ?? '');
     await expect(app.processSigninResponse(mixed.href)).rejects.toMatchObject({ error: 'invalid_grant' });
+  });
+});
+
+/** What oidc-client asks with; Node has none. */
+class Requests {
+  status = 0;
+  statusText = '';
+  responseText = '';
+  responseType = '';
+  onload = () => {};
+  onerror = () => {};
+  #method = 'GET';
+  #url = '';
+  #type = '';
+  readonly #headers = new Headers();
+
+  open(method: string, url: string) {
+    this.#method = method;
+    this.#url = url;
+  }
+  setRequestHeader(name: string, value: string) {
+    this.#headers.set(name, value);
+  }
+  getResponseHeader() {
+    return this.#type;
+  }
+  send(body?: string) {
+    fetch(this.#url, { method: this.#method, headers: this.#headers, body: body ?? null, signal: AbortSignal.timeout(10_000) })
+      .then(async (response) => {
+        Object.assign(this, { status: response.status, responseText: await response.text() });
+        this.#type = response.headers.get('content-type') ?? '';
+        this.onload();
+      })
+      .catch(() => this.onerror());
+  }
+}
+
+describe('oidc-client 1.11.5', () => {
+  afterAll(() => {
+    for (const name of ['window', 'XMLHttpRequest']) Reflect.deleteProperty(globalThis, name);
+  });
+
+  it('signs in and reads the person', async () => {
+    Object.assign(globalThis, { window: globalThis, XMLHttpRequest: Requests });
+    const old = new oidcClient.OidcClient({
+      authority: customer.issuer,
+      client_id: customer.repository.appClient.clientId,
+      redirect_uri: redirectUri,
+      response_type: 'code',
+      scope: 'openid profile sensenet',
+      stateStore: new oidcClient.WebStorageStateStore({ store: new oidcClient.InMemoryWebStorage() }),
+    });
+    const request = await old.createSigninRequest({ extraQueryParams: { snrepo: customer.repository.repositoryUrl } });
+    const arrived = await customer.visit(new Browser(running), new URL(request.url));
+    const signedIn = await old.processSigninResponse(arrived.url.href);
+    expect(signedIn.profile).toMatchObject({ sub: String(customer.anna.id), name: 'anna' });
+    expect(signedIn.access_token).toBeDefined();
   });
 });
