@@ -46,9 +46,6 @@ export function signInPage(
             autofocus={Boolean(name)}
           />
           <button type="submit">{signIn.submit}</button>
-          <button type="submit" class="quiet" name="cancel" value="yes" formNoValidate>
-            {signIn.cancel}
-          </button>
         </form>
         <PasskeyForm {...passkey} action={action} fault={factors.faults.passkeyAlone} autofill>
           <button type="submit" class="quiet">
@@ -56,6 +53,11 @@ export function signInPage(
           </button>
         </PasskeyForm>
         <OtherWays look={look} offer={federation} />
+        <form method="post" action={action}>
+          <button type="submit" class="quiet" name="cancel" value="yes">
+            {signIn.cancel}
+          </button>
+        </form>
         <p class="after">
           <a href={forgotten}>{forgottenTexts.link}</a>
         </p>
