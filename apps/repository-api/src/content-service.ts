@@ -13,6 +13,7 @@ import type { RateLimits } from './rate-limits.js';
 import { parseAddress, type EntityAddress, type ODataAddress } from './odata/address.js';
 import { parseBody } from './odata/body.js';
 import { ODataFault } from './odata/fault.js';
+import { getMetadata } from './metadata.js';
 import { findOperation } from './operations.js';
 import { ContentRequest } from './request.js';
 
@@ -101,6 +102,9 @@ export class ContentService {
       case 'service':
         requireMethod(request, 'GET');
         return json({ d: { EntitySets: ['Root'] } });
+      case 'metadata':
+        requireMethod(request, 'GET');
+        return getMetadata(request);
       case 'count':
         requireMethod(request, 'GET');
         return getCount(request, address.path);
@@ -186,5 +190,6 @@ function splitOnce(text: string, separator: string): [string, string] {
 export function send(reply: FastifyReply, answer: Answer): void {
   void reply.code(answer.status).headers(answer.headers ?? {});
   if (answer.contentType) void reply.type(answer.contentType);
-  void reply.send(answer.body ?? '');
+  // Nothing, and not an empty text, which would have a type.
+  void reply.send(answer.body);
 }

@@ -42,7 +42,7 @@ const makeUser = async (fields: object = {}, token = tool) => {
 };
 const makeGroup = async (Name = `group${(count += 1)}`) =>
   dataOf(await send('POST', people, { __ContentType: 'Group', Name })) as unknown as Promise<{ Id: number; Path: string; Name: string }>;
-const signsIn = async (name: string, with_ = password) => !('refused' in (await signIn(app.database, acme, name, with_)));
+const signsIn = async (name: string, typed = password) => !('refused' in (await signIn(app.database, acme, name, typed)));
 const tokenOf = (userId: number) => app.token(acme, { clientId: acme.appClientId, userId });
 const works = async (token: string) => (await app.call(acme, `/('Root')/GetCurrentUser`, { token })).status === 200;
 const rows = async <T>(sql: string, ...values: unknown[]) => (await app.test.owner.query(sql, values)).rows as T[];

@@ -12,12 +12,16 @@ export type Comparison = (typeof comparisons)[number];
 export const textTests = ['contains', 'startswith', 'endswith'] as const;
 export type TextTest = (typeof textTests)[number];
 
+/** What can be made of a field's value before it is compared. */
+export const fieldFunctions = ['length', 'tolower', 'toupper', 'trim', 'year', 'month', 'day', 'hour', 'minute', 'second'] as const;
+export type FieldFunction = (typeof fieldFunctions)[number];
+
 /** Which nodes are meant. It is built from what a caller wrote and never holds SQL. */
 export type Expression =
   | { kind: 'and' | 'or'; terms: Expression[] }
   | { kind: 'not'; term: Expression }
-  | { kind: 'compare'; field: string; comparison: Comparison; value: Literal }
-  | { kind: 'text'; test: TextTest; field: string; value: string }
+  | { kind: 'compare'; field: string; functions?: FieldFunction[]; comparison: Comparison; value: Literal }
+  | { kind: 'text'; test: TextTest; field: string; functions?: FieldFunction[]; value: string }
   /** Of this type or one derived from it. */
   | { kind: 'isOf'; type: string }
   /** At this path or below it. */
@@ -125,12 +129,11 @@ export function conditionOf(expression: Expression, parameters: Parameters, type
 }
 
 function comparisonOf(
-  { field: name, comparison, value }: Expression & { kind: 'compare' },
+  { field: name, functions = [], comparison, value }: Expression & { kind: 'compare' },
   parameters: Parameters,
   types: ContentTypes,
 ): string {
-  const field = fieldNamed(name, types);
-  const left = valueOf(field, types);
+  const { field, sql: left } = applied(functions, fieldNamed(name, types), types);
   if (value === null) {
     if (comparison === 'eq') return `(${left} IS NULL)`;
     return comparison === 'ne' ? `(${left} IS NOT NULL)` : 'false';
@@ -138,9 +141,29 @@ function comparisonOf(
   const right = literalFor(field, value, parameters);
   if (comparison === 'ne') return `(${left} IS DISTINCT FROM ${right})`;
   const order = isText(field) && comparison !== 'eq' ? collation : '';
-  const condition = `${left} ${operators[comparison]} ${right}${order}`;
+  const condition = `${left}${functions.length > 0 && isText(field) ? collation : ''} ${operators[comparison]} ${right}${order}`;
   // Bare, so that an index can serve it, where there is always a value.
-  return alwaysThere.has(field.name) ? `(${condition})` : `((${condition}) IS TRUE)`;
+  return functions.length === 0 && alwaysThere.has(field.name) ? `(${condition})` : `((${condition}) IS TRUE)`;
+}
+
+/** Functions of texts, and the part of a date and time that the others give. */
+const textFunctions: Partial<Record<FieldFunction, string>> = { tolower: 'lower', toupper: 'upper', trim: 'btrim' };
+
+/** The field's value after the functions, the innermost first, and a field of the kind that this is. */
+function applied(functions: FieldFunction[], field: FieldDefinition, types: ContentTypes): { field: FieldDefinition; sql: string } {
+  return functions.reduce(
+    (inner, name) => {
+      const ofText = textFunctions[name];
+      const isOfText = ofText !== undefined || name === 'length';
+      if (isOfText ? !isText(inner.field) : inner.field.kind !== 'DateTime')
+        throw invalid(`${name} needs a ${isOfText ? 'text' : 'date and time'}, and the field ${field.name} is none.`);
+      if (ofText) return { field: { ...inner.field, name: '' }, sql: `${ofText}(${inner.sql} COLLATE "und-x-icu")` };
+      const number: FieldDefinition = { ...inner.field, name: '', kind: 'Number' };
+      if (name === 'length') return { field: number, sql: `length(${inner.sql})::numeric` };
+      return { field: number, sql: `floor(extract(${name} FROM (${inner.sql})::timestamptz AT TIME ZONE 'UTC'))` };
+    },
+    { field, sql: valueOf(field, types) },
+  );
 }
 
 /** The placeholder of a value, checked to be of the field's kind. */
@@ -167,9 +190,12 @@ function literalFor(field: FieldDefinition, value: string | number | boolean, pa
 /** True for what PostgreSQL keeps in 32 bits. */
 const isInteger = (value: number) => Number.isInteger(value) && Math.abs(value) <= 2_147_483_647;
 
-function textTestOf({ field: name, test, value }: Expression & { kind: 'text' }, parameters: Parameters, types: ContentTypes): string {
-  const field = fieldNamed(name, types);
-  const left = valueOf(field, types);
+function textTestOf(
+  { field: name, functions = [], test, value }: Expression & { kind: 'text' },
+  parameters: Parameters,
+  types: ContentTypes,
+): string {
+  const { field, sql: left } = applied(functions, fieldNamed(name, types), types);
   if (!isText(field)) throw invalid(`${test} needs a text, and the field ${field.name} is none.`);
   const right = `${parameters.add(textFor(field, value))}::text`;
   const tests: Record<TextTest, string> = {

@@ -1,7 +1,17 @@
 export { builtInTypes } from './built-in-types.js';
 export { InsufficientScope, readablePart, requireWritable, visitor, type Caller } from './caller.js';
 export { ContentTypes, type ContentTypeDefinition, type FieldDefinition, type FieldKind, type FieldValue } from './content-types.js';
-export { comparisons, textTests, type Comparison, type Expression, type Literal, type Order, type TextTest } from './filter.js';
+export {
+  comparisons,
+  fieldFunctions,
+  textTests,
+  type Comparison,
+  type Expression,
+  type FieldFunction,
+  type Literal,
+  type Order,
+  type TextTest,
+} from './filter.js';
 export { addMembers, groupsOf, isAdministrator, membersOf, removeMembers, requireAdministratorFor, rolesOf } from './groups.js';
 export { type ContentEntity, type PermittedEntity } from './node.js';
 export { permissionNames, type ContentPermissionName } from './permissions.js';

@@ -4,6 +4,8 @@ import { badRequest } from './fault.js';
 export type ODataAddress =
   /** `odata.svc` alone. */
   | { kind: 'service' }
+  /** `$metadata`, of everything or behind a content. */
+  | { kind: 'metadata' }
   /** Children of the content at a path: `/Root/Content`. */
   | { kind: 'collection'; path: string }
   /** `/Root/Content/$count`. */
@@ -37,6 +39,8 @@ export function parseAddress(path: string): ODataAddress | undefined {
   if (encoded === undefined) return undefined;
   const rest = decode(encoded);
   if (rest === '' || rest === '/') return { kind: 'service' };
+
+  if (/\/\$metadata\/?$/i.test(rest)) return { kind: 'metadata' };
 
   const byId = /^\/content\((\d{1,10})\)(?=\/|$)/i.exec(rest);
   if (byId) return member({ id: Number(byId[1]) }, rest.slice(byId[0].length));

@@ -1,4 +1,12 @@
-import { comparisons, textTests, type Comparison, type Expression, type Literal, type TextTest } from '@latchkey/content';
+import {
+  comparisons,
+  fieldFunctions,
+  textTests,
+  type Comparison,
+  type Expression,
+  type FieldFunction,
+  type Literal,
+} from '@latchkey/content';
 import { badRequest } from './fault.js';
 
 /*
@@ -9,7 +17,8 @@ import { badRequest } from './fault.js';
  * test       = ( "contains" / "startswith" / "endswith" ) "(" field "," text ")"
  *            / "substringof" "(" text "," field ")"
  *            / "isof" "(" text ")"
- * operand    = field / literal
+ * operand    = field / function "(" operand ")" / literal
+ * function   = "length" / "tolower" / "toupper" / "trim" / "year" / "month" / "day" / "hour" / "minute" / "second"
  * literal    = text / number / boolean / "null" / ( "datetime" / "datetimeoffset" ) text / ISO date
  * text       = "'" *( any but "'" / "''" ) "'"
  *
@@ -81,7 +90,14 @@ function notUnderstood(what: string, at: number) {
   return badRequest(`$filter is not understood at character ${at + 1}: ${what || 'it ends too early'}`);
 }
 
-type Operand = { field: string } | { value: Literal };
+interface FieldOperand {
+  field: string;
+  functions?: FieldFunction[];
+}
+type Operand = FieldOperand | { value: Literal };
+
+/** What is meant by an operand that is a field, alone or within functions. */
+const ofField = ({ field, functions }: FieldOperand) => ({ field, ...(functions ? { functions } : {}) });
 
 const mirrored: Record<Comparison, Comparison> = { eq: 'eq', ne: 'ne', gt: 'lt', ge: 'le', lt: 'gt', le: 'ge' };
 
@@ -134,13 +150,13 @@ class FilterParser {
     const left = this.#operand();
     const comparison = this.#comparison();
     if (!comparison) {
-      if ('field' in left) return { kind: 'compare', field: left.field, comparison: 'eq', value: true };
+      if ('field' in left) return { kind: 'compare', ...ofField(left), comparison: 'eq', value: true };
       throw this.#unexpected();
     }
     const right = this.#operand();
-    if ('field' in left && 'value' in right) return { kind: 'compare', field: left.field, comparison, value: right.value };
+    if ('field' in left && 'value' in right) return { kind: 'compare', ...ofField(left), comparison, value: right.value };
     if ('field' in right && 'value' in left)
-      return { kind: 'compare', field: right.field, comparison: mirrored[comparison], value: left.value };
+      return { kind: 'compare', ...ofField(right), comparison: mirrored[comparison], value: left.value };
     throw badRequest('$filter compares a field with a value, not two fields or two values.');
   }
 
@@ -158,7 +174,7 @@ class FilterParser {
   #test(): Expression | undefined {
     const name = this.#peek();
     const opening = this.#tokens[this.#next + 1];
-    if (name?.kind !== 'word' || opening?.value !== '(' || opening.kind !== 'punctuation') return undefined;
+    if (name?.kind !== 'word' || opening?.value !== '(' || opening.kind !== 'punctuation' || functionNamed(name.value)) return undefined;
     this.#next += 2;
     const [first, second] = this.#functionArguments();
     const called = name.value.toLowerCase();
@@ -167,7 +183,7 @@ class FilterParser {
     const [field, value] = called === 'substringof' ? [second, first] : [first, second];
     const test = called === 'substringof' ? 'contains' : textTests.find((known) => known === called);
     if (test && field && 'field' in field && value && 'value' in value && typeof value.value === 'string')
-      return textTest(test, field.field, value.value);
+      return { kind: 'text', test, ...ofField(field), value: value.value };
     throw badRequest(`$filter: ${name.value} is not a function that is known here, or not with these arguments.`);
   }
 
@@ -185,11 +201,24 @@ class FilterParser {
     this.#next++;
     if (token.kind === 'number') return { value: Number(token.value) };
     if (token.kind !== 'word') return { value: token.value };
+    const called = functionNamed(token.value);
+    if (called && this.#takePunctuation('(')) return this.#called(called);
     const word = token.value.toLowerCase();
     if (word === 'null') return { value: null };
     if (word === 'true' || word === 'false') return { value: word === 'true' };
+    const reference = /^(createdby|modifiedby)\/id$/.exec(word);
+    if (reference) return { field: `${reference[1]}id` };
     if (word.includes('/')) throw badRequest(`$filter: the nested field ${token.value} cannot be filtered by.`);
     return { field: token.value };
+  }
+
+  #called(name: FieldFunction): Operand {
+    if (++this.#depth > maxDepth) throw badRequest(`$filter is nested more than ${maxDepth} deep.`);
+    const inner = this.#operand();
+    this.#depth--;
+    this.#expect(')');
+    if (!('field' in inner)) throw badRequest(`$filter: ${name} is of a field.`);
+    return { field: inner.field, functions: [...(inner.functions ?? []), name] };
   }
 
   #comparison(): Comparison | undefined {
@@ -228,6 +257,6 @@ class FilterParser {
   }
 }
 
-function textTest(test: TextTest, field: string, value: string): Expression {
-  return { kind: 'text', test, field, value };
+function functionNamed(name: string): FieldFunction | undefined {
+  return fieldFunctions.find((known) => known === name.toLowerCase());
 }

@@ -27,6 +27,7 @@ type Reader = (options: Options, value: string, userId: number) => void;
 const readers: Record<string, Reader> = {
   select: (options, value) => {
     const names = list(value);
+    requireShort('$select', names, 200);
     options.select = names.includes('*') ? undefined : names;
   },
   expand: (options, value) => {
@@ -44,7 +45,9 @@ const readers: Record<string, Reader> = {
     if (value.trim() !== '') options.search = parseQueryText(value, userId);
   },
   orderby: (options, value) => {
-    options.orderBy = list(value).map(readOrder);
+    const fields = list(value);
+    requireShort('$orderby', fields, 16);
+    options.orderBy = fields.map(readOrder);
   },
   top: (options, value) => {
     options.top = wholeNumber('$top', value);
@@ -123,6 +126,10 @@ function noOptions(): Options {
 /** Both, or the one there is. */
 export function both(left: Expression | undefined, right: Expression | undefined): Expression | undefined {
   return left && right ? { kind: 'and', terms: [left, right] } : (left ?? right);
+}
+
+function requireShort(option: string, items: string[], most: number): void {
+  if (items.length > most) throw badRequest(`${option} may name at most ${most} fields.`);
 }
 
 function list(value: string): string[] {
