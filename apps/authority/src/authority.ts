@@ -1,8 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import proxyAddress from 'proxy-addr';
-import { CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier, UseRecorder, type KeyRing } from '@latchkey/credentials';
+import {
+  CredentialCheck,
+  issuersAtDomains,
+  RepositoryDirectory,
+  SigningKeys,
+  TokenVerifier,
+  UseRecorder,
+  type KeyRing,
+} from '@latchkey/credentials';
 import { connectForChecks, Database } from '@latchkey/database';
-import type { AddressTemplate, Logger } from '@latchkey/runtime';
+import type { AddressTemplate, DomainTemplate, Logger } from '@latchkey/runtime';
 import { audienceOf, Invitations, OwnAccounts, Refusals, SecondFactors } from '@latchkey/tenancy';
 import type { Config } from './config.js';
 import { Federation } from './federation/federation.js';
@@ -30,6 +38,8 @@ export interface Authority {
   peppers: KeyRing;
   encryption: KeyRing;
   addresses: AddressTemplate;
+  /** Where repositories answer at domains of their tenants. */
+  domains: DomainTemplate;
   portalUrl: string;
   /** Whether the addresses that clients register may be inside. */
   allowPrivateAddresses: boolean;
@@ -48,6 +58,8 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
   const database = await Database.connect({ url, applicationName });
   const checks = connectForChecks({ url, applicationName });
   const check = new CredentialCheck(checks);
+  const directory = new RepositoryDirectory(checks);
+  const domains = config.CUSTOM_DOMAIN_URL_TEMPLATE;
   const keys = new SigningKeys(database);
   const uses = new UseRecorder(checks, (error) => log.error({ err: error }, 'uses could not be recorded'));
   const refusals = new Refusals(database, (error) => log.error({ err: error }, 'refusals could not be written to the audit trail'));
@@ -57,9 +69,15 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
   return {
     database,
     check,
-    directory: new RepositoryDirectory(checks),
+    directory,
     keys,
-    verifier: new TokenVerifier({ check, keys, issuerOf: (slug) => addresses.of(slug), audienceOf: audience }),
+    verifier: new TokenVerifier({
+      check,
+      keys,
+      issuerOf: (slug) => addresses.of(slug),
+      isIssuerOf: issuersAtDomains(directory, domains),
+      audienceOf: audience,
+    }),
     invitations: new Invitations(database, peppers),
     secondFactors: new SecondFactors({ database, peppers, encryption }),
     accounts: new OwnAccounts(database, peppers),
@@ -73,6 +91,7 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
     peppers,
     encryption,
     addresses,
+    domains,
     portalUrl: config.PORTAL_URL,
     allowPrivateAddresses: config.CLIENT_ALLOW_PRIVATE_ADDRESSES,
     audienceOf: audience,

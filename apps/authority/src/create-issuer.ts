@@ -17,9 +17,13 @@ import { ageHeaders } from './secret-age.js';
 /** The library's own pages send themselves on by a script, whose hash it adds here; ours replace the whole header. */
 export const contentSecurityPolicy = `default-src 'none'; script-src 'report-sample'; base-uri 'none'; frame-ancestors 'none'`;
 
-/** Builds the issuer of a repository from one version of its settings. */
-export function createIssuer(authority: Authority, repository: KnownRepository, { row, identityProviders, keys }: IssuerSettings): Issuer {
-  const url = authority.addresses.of(repository.slug);
+/** Builds the issuer of a repository at one of its addresses, from one version of its settings. */
+export function createIssuer(
+  authority: Authority,
+  repository: KnownRepository,
+  url: string,
+  { row, identityProviders, keys }: IssuerSettings,
+): Issuer {
   const issuer: Issuer = {
     repository,
     name: row.name,

@@ -12,7 +12,8 @@ const maxIssuers = 2_000;
 interface Known {
   settingsVersion: number;
   settings: Promise<IssuerSettings>;
-  issuer?: Promise<Issuer>;
+  /** By their address: the repository's own, and that at its domain. */
+  issuers: Map<string, Promise<Issuer>>;
 }
 
 /**
@@ -31,16 +32,18 @@ export class IssuerPool {
   /**
    * The issuer of an active repository. Asks the primary, every time, whether it is active and which settings it has.
    *
+   * @param url the issuer, if it is not the repository's own address.
    * @returns nothing when there is no such repository, or it is suspended or deleted.
    */
-  async find(slug: string): Promise<Issuer | undefined> {
+  async find(slug: string, url = this.#authority.addresses.of(slug)): Promise<Issuer | undefined> {
     const repository = await this.#authority.directory.find(slug);
     if (!repository) return undefined;
     const answer = await this.#authority.check.ask({ repositoryId: repository.id });
     if (!answer?.repository.alive) return undefined;
     const known = await this.#current(repository, answer.repository.settingsVersion);
-    known.issuer ??= known.settings.then((settings) => createIssuer(this.#authority, repository, settings));
-    return known.issuer;
+    const issuer = known.issuers.get(url) ?? known.settings.then((settings) => createIssuer(this.#authority, repository, url, settings));
+    known.issuers.set(url, issuer);
+    return issuer;
   }
 
   /** The settings of a repository, of the version that a check in this very request has named. */
@@ -56,7 +59,7 @@ export class IssuerPool {
       const later = this.#known.get(repository.id);
       if (later && later !== known) return later;
     }
-    const loaded: Known = { settingsVersion, settings: loadSettings(this.#authority, repository) };
+    const loaded: Known = { settingsVersion, settings: loadSettings(this.#authority, repository), issuers: new Map() };
     this.#known.set(repository.id, loaded);
     // A failure is not remembered: the next request tries again.
     loaded.settings.catch(() => {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { Problem } from '@latchkey/contracts';
 import { passwordLengths } from '@latchkey/credentials';
 import { isUnavailable } from '@latchkey/database';
-import { readiness } from '@latchkey/runtime';
+import { domainOfHost, readiness } from '@latchkey/runtime';
 import type { Authority } from './authority.js';
 import { callOf } from './call.js';
 import { ExpressLane } from './express-lane.js';
@@ -51,9 +51,11 @@ async function serve(
     const state = await readiness({ database: () => authority.database.ping() });
     return sendJson(response, state.ready ? 200 : 503, state);
   }
-  const found = authority.addresses.find(request.headers.host, request.url ?? '/');
-  if (found && (await lane?.serve(found.slug, found.rest, request, response))) return undefined;
-  const issuer = found && (await pool.find(found.slug));
+  if (request.url?.startsWith(`${mayHaveCertificate}?`)) return answerForCertificate(authority, request, response);
+  const found = await findAddress(authority, request);
+  // The lane writes the repository's own address into tokens.
+  if (found && !found.issuer && (await lane?.serve(found.slug, found.rest, request, response))) return undefined;
+  const issuer = found && (await pool.find(found.slug, found.issuer));
   if (!issuer) return refuse(request, response, 404, 'not_found', 'There is no active repository at this address.');
 
   settleAddress(issuer, request);
@@ -63,6 +65,30 @@ async function serve(
   Object.assign(request, { originalUrl: request.url });
   request.url = found.rest;
   return issuer.provider.callback()(request, response);
+}
+
+/** Asked by a proxy that gets certificates as they are needed. */
+const mayHaveCertificate = '/tls-allowed';
+
+/** 200 for a domain at which a repository answers: a proxy that asks gets certificates for no other (Caddy's `ask`). */
+async function answerForCertificate(authority: Authority, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const domain = domainOfHost(new URLSearchParams(request.url?.split('?')[1]).get('domain') ?? '');
+  const isOurs = domain !== undefined && (await authority.directory.findByDomain(domain)) !== undefined;
+  return sendJson(response, isOurs ? 200 : 404, { allowed: isOurs });
+}
+
+/**
+ * Which repository a request is for. A host that can be somebody's domain is looked up as such first: at a domain the whole path
+ * is the issuer's. The repository's own address goes on working beside it.
+ */
+async function findAddress(
+  { addresses, directory, domains }: Authority,
+  { headers: { host }, url = '/' }: IncomingMessage,
+): Promise<{ slug: string; rest: string; issuer?: string } | undefined> {
+  const domain = addresses.isHost(host) ? undefined : domainOfHost(host);
+  const slug = domain === undefined ? undefined : await directory.findByDomain(domain);
+  if (domain === undefined || slug === undefined) return addresses.find(host, url);
+  return { slug, rest: url.startsWith('/') ? url : `/${url}`, issuer: domains.of(domain) };
 }
 
 /**

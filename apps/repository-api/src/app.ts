@@ -4,7 +4,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { CredentialCheck, RepositoryDirectory, SigningKeys, TokenVerifier, UseRecorder } from '@latchkey/credentials';
+import { CredentialCheck, issuersAtDomains, RepositoryDirectory, SigningKeys, TokenVerifier, UseRecorder } from '@latchkey/credentials';
 import { connectForChecks, Database, type Pool } from '@latchkey/database';
 import type { Logger } from '@latchkey/runtime';
 import { answerTo } from './answer.js';
@@ -61,12 +61,13 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
       { provide: RepositoryDirectory, inject: [checksPool], useFactory: (pool: Pool) => new RepositoryDirectory(pool) },
       {
         provide: TokenVerifier,
-        inject: [CredentialCheck, Database],
-        useFactory: (check: CredentialCheck, database: Database) =>
+        inject: [CredentialCheck, Database, RepositoryDirectory],
+        useFactory: (check: CredentialCheck, database: Database, directory: RepositoryDirectory) =>
           new TokenVerifier({
             check,
             keys: new SigningKeys(database),
             issuerOf: (slug) => authorityUrls.of(slug),
+            isIssuerOf: issuersAtDomains(directory, config.CUSTOM_DOMAIN_URL_TEMPLATE),
             // The console's tokens are for the tenant API, so they are not accepted here.
             audienceOf: (slug) => repositoryUrls.of(slug),
           }),

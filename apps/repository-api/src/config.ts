@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyRingConfig } from '@latchkey/credentials';
-import { addressTemplate, appConfig, baseUrl, flag, port } from '@latchkey/runtime';
+import { addressTemplate, appConfig, baseUrl, domainTemplate, flag, port } from '@latchkey/runtime';
 
 /** What the app reads from the environment. */
 export const configSchema = z.object({
@@ -18,5 +18,6 @@ export const configSchema = z.object({
   TRUSTED_PROXIES: z.string().optional(),
   REPOSITORY_URL_TEMPLATE: addressTemplate,
   AUTHORITY_URL_TEMPLATE: addressTemplate,
+  CUSTOM_DOMAIN_URL_TEMPLATE: domainTemplate,
 });
 export type Config = z.infer<typeof configSchema>;

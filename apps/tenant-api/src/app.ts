@@ -25,6 +25,8 @@ import {
   AuditTrail,
   Canary,
   Console,
+  CustomDomains,
+  textRecords,
   IdentityProviders,
   Cutoffs,
   Logos,
@@ -48,6 +50,7 @@ import { BrandingController } from './branding.controller.js';
 import { ClientsController } from './clients.controller.js';
 import type { Config } from './config.js';
 import { ConsoleController } from './console.controller.js';
+import { DomainController } from './domain.controller.js';
 import { CredentialsController } from './credentials.controller.js';
 import { CanaryController, CutoffsController } from './cutoffs.controller.js';
 import { IdentityProvidersController } from './identity-providers.controller.js';
@@ -112,6 +115,15 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: Console, useValue: new Console(database, directory, urls.authorityUrls) },
       { provide: Repositories, useValue: new Repositories({ database, peppers, encryption, ...urls }) },
       { provide: IdentityProviders, useValue: new IdentityProviders(database, encryption, urls.authorityUrls) },
+      {
+        provide: CustomDomains,
+        useValue: new CustomDomains({
+          database,
+          urls: config.CUSTOM_DOMAIN_URL_TEMPLATE,
+          ownUrls: [urls.authorityUrls.of('{repository}'), urls.repositoryUrls.of('{repository}'), urls.tenantApiUrl, config.PORTAL_URL],
+          dns: textRecords(config.DNS_SERVERS),
+        }),
+      },
       { provide: Logos, useValue: new Logos(database, urls.authorityUrls) },
       { provide: RepositoryKeys, useValue: new RepositoryKeys(database, encryption) },
       { provide: ApiKeys, useValue: new ApiKeys(database, peppers) },
@@ -145,6 +157,7 @@ export const controllers = [
   ConsoleController,
   RepositoriesController,
   BrandingController,
+  DomainController,
   IdentityProvidersController,
   ClientsController,
   UsersController,

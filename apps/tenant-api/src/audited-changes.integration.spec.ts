@@ -1,3 +1,4 @@
+import type { DomainView } from '@latchkey/contracts';
 import { describeApi } from './openapi.js';
 import { startApi, type RunningApi, type TestTenant } from './testing/running-api.js';
 
@@ -62,6 +63,10 @@ async function changeEverything(changes: Changes): Promise<void> {
   await changes.make(call, `POST ${below}/keys/rotate`, ['acme'], {});
   await changes.make(call, `POST ${below}/keys/rotate`, ['acme'], { compromised: true });
 
+  const domain = (await changes.make(call, `PUT ${below}/domain`, ['acme'], { domain: 'login.acme.com' })) as never as DomainView;
+  api.dns.records.set(domain.record.name, [domain.record.value]);
+  await changes.make(call, `POST ${below}/domain/verify`, ['acme']);
+  await changes.make(call, `DELETE ${below}/domain`, ['acme']);
   const google = { id: 'google', kind: 'google', clientId: 'id', clientSecret: 'secret' };
   await changes.make(call, `POST ${below}/identity-providers`, ['acme'], google);
   await changes.make(call, `PATCH ${below}/identity-providers/{providerId}`, ['acme', 'google'], { enabled: false });

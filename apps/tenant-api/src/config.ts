@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyRingConfig } from '@latchkey/credentials';
-import { addressTemplate, appConfig, baseUrl } from '@latchkey/runtime';
+import { addressTemplate, appConfig, baseUrl, dnsServers, domainTemplate } from '@latchkey/runtime';
 
 /** What both the app and the setup program read from the environment. */
 const common = {
@@ -20,6 +20,9 @@ export const configSchema = z.object({
   NODE_URL: baseUrl.optional(),
   /** Addresses or networks (CIDR) of the proxies in front, comma-separated: whose X-Forwarded-For is believed. */
   TRUSTED_PROXIES: z.string().optional(),
+  CUSTOM_DOMAIN_URL_TEMPLATE: domainTemplate,
+  /** Asked for the records that prove domains. */
+  DNS_SERVERS: dnsServers,
   /** Where the built portal is; without it only the API is served. */
   PORTAL_DIR: z.string().optional(),
 });

@@ -108,6 +108,7 @@ const goodBodies: Record<string, unknown> = {
   'POST /v1/repositories/{slug}/users/{id}/api-keys': { name: 'Mine' },
   'POST /v1/repositories/{slug}/users': { loginName: 'mallory' },
   'PATCH /v1/repositories/{slug}/users/{id}': { enabled: false },
+  'PUT /v1/repositories/{slug}/domain': { domain: 'login.acme.com' },
   'POST /v1/repositories/{slug}/identity-providers': {
     id: 'github',
     kind: 'github',

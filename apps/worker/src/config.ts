@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyRingConfig } from '@latchkey/credentials';
-import { addressTemplate, appConfig, baseUrl, flag } from '@latchkey/runtime';
+import { addressTemplate, appConfig, baseUrl, dnsServers, flag } from '@latchkey/runtime';
 
 export const configSchema = z
   .object({
@@ -48,6 +48,8 @@ export const configSchema = z
       .optional(),
     /** Where the portal is, for the links in mails. */
     PORTAL_URL: baseUrl.optional(),
+    /** Asked for the records that prove domains. */
+    DNS_SERVERS: dnsServers,
   })
   .refine((config) => !config.SMTP_URL || config.MAIL_FROM, { path: ['MAIL_FROM'], message: 'is required with SMTP_URL' });
 export type Config = z.infer<typeof configSchema>;

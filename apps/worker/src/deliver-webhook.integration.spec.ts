@@ -320,6 +320,7 @@ describe('an event that a transaction announced', () => {
           'mail.send': nothing,
           'credentials.remind': nothing,
           'client-keys.fetch': nothing,
+          'domains.look': nothing,
           'signing-keys.tend': nothing,
           'records.sweep': nothing,
         };

@@ -1,6 +1,7 @@
 import { Database } from '@latchkey/database';
 import { startWorker } from '@latchkey/jobs/worker';
 import { ConfigError, createLogger, loadConfig, measureProcess, stopGracefully } from '@latchkey/runtime';
+import { lookAfter } from './look-after-domains.js';
 import { startCanary } from './canary.js';
 import { configSchema, type Config } from './config.js';
 import { deliverWebhook } from './deliver-webhook.js';
@@ -46,6 +47,7 @@ async function main(): Promise<void> {
       'webhook.recover': recoverJobs({ database, queue, log }),
       'credentials.remind': remindOfCredentials({ database, log }),
       'client-keys.fetch': fetchKeys({ database, allowPrivateAddresses: config.CLIENT_ALLOW_PRIVATE_ADDRESSES, log }),
+      'domains.look': lookAfter({ database, dnsServers: config.DNS_SERVERS, log }),
       'signing-keys.tend': tendKeys({ database, config, log }),
       'records.sweep': sweepRecords({ database, queue, log }),
     }),

@@ -2,6 +2,7 @@ export * from './audit.js';
 export * from './branding.js';
 export * from './client-keys.js';
 export * from './credentials.js';
+export * from './custom-domains.js';
 export * from './cutoffs.js';
 export * from './events.js';
 export * from './identity-providers.js';

@@ -37,6 +37,7 @@ const reserved = new Set([
   'support',
   'system',
   'test',
+  'tls-allowed',
   'webhooks',
   'www',
 ]);

@@ -60,6 +60,8 @@ export interface TokenVerifierOptions {
   keys: SigningKeys;
   /** The issuer of a repository, from its slug. */
   issuerOf: (slug: string) => string;
+  /** Whether this other issuer is of the repository too, now: that of its domain. None is if absent. */
+  isIssuerOf?: (slug: string, issuer: string) => Promise<boolean>;
   /** The audience of a repository's tokens, from its slug. */
   audienceOf: (slug: string) => string;
 }
@@ -140,7 +142,7 @@ export class TokenVerifier {
   }
 
   async #verifyJwt(repository: KnownRepository, token: string): Promise<{ claims: AccessTokenClaims; kid: string }> {
-    const { keys, issuerOf, audienceOf } = this.#options;
+    const { keys, issuerOf, isIssuerOf, audienceOf } = this.#options;
     try {
       const { payload, protectedHeader } = await jwtVerify<AccessTokenClaims>(
         token,
@@ -150,13 +152,15 @@ export class TokenVerifier {
           return key;
         },
         {
-          issuer: issuerOf(repository.slug),
           audience: audienceOf(repository.slug),
           typ: 'at+jwt',
           algorithms: ['ES256', 'RS256'],
-          requiredClaims: ['sub', 'exp', 'iat', 'jti', 'client_id', 'lk'],
+          requiredClaims: ['iss', 'sub', 'exp', 'iat', 'jti', 'client_id', 'lk'],
         },
       );
+      const { iss = '' } = payload;
+      const isIssuer = iss === issuerOf(repository.slug) || (await isIssuerOf?.(repository.slug, iss)) === true;
+      if (!isIssuer) throw new CredentialRefused('the token is not valid');
       return { claims: payload, kid: protectedHeader.kid ?? '' };
     } catch (error) {
       if (error instanceof errors.JOSEError)

@@ -51,7 +51,7 @@ export { hashPassword, verifyPassword } from './password.js';
 export { passwordFault, passwordLengths, type PasswordContext, type PasswordFault } from './password-rules.js';
 export { PlainSecret, randomText } from './plain-secret.js';
 export { NodeReporter, type NodeReporterOptions } from './proof.js';
-export { RepositoryDirectory, type KnownRepository } from './repository-directory.js';
+export { issuersAtDomains, RepositoryDirectory, type KnownRepository } from './repository-directory.js';
 export { daysUntil, duesOf, noticeDays, recommendedAgeDays, type Due } from './secret-age.js';
 export { endRotation, type RotationEnd } from './rotation.js';
 export { acceptEncryptionKey, sealSecret, thumbprintOf } from './sealed-secret.js';

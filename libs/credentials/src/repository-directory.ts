@@ -1,5 +1,6 @@
 import type { Environment } from '@latchkey/contracts';
 import type { Pool } from '@latchkey/database';
+import type { DomainTemplate } from '@latchkey/runtime';
 
 /** What identifies a repository. It never changes. */
 export interface KnownRepository {
@@ -27,6 +28,16 @@ export class RepositoryDirectory {
     this.#pool = pool;
   }
 
+  /** The slug of the repository that answers at this domain. Never remembered: whoever gives a domain up is done with it at once. */
+  async findByDomain(domain: string): Promise<string | undefined> {
+    const { rows } = await this.#pool.query<{ slug: string | null }>({
+      name: 'find-repository-by-domain',
+      text: 'SELECT find_repository_by_domain($1) AS slug',
+      values: [domain],
+    });
+    return rows[0]?.slug ?? undefined;
+  }
+
   async find(slug: string): Promise<KnownRepository | undefined> {
     const known = this.#known.get(slug);
     if (known) return known;
@@ -42,4 +53,12 @@ export class RepositoryDirectory {
     this.#known.set(slug, repository);
     return repository;
   }
+}
+
+/** Whether an issuer is that of a domain that the repository has now; for `TokenVerifier`. One statement. */
+export function issuersAtDomains(directory: RepositoryDirectory, urls: DomainTemplate): (slug: string, issuer: string) => Promise<boolean> {
+  return async (slug, issuer) => {
+    const domain = urls.domainOf(issuer);
+    return domain !== undefined && (await directory.findByDomain(domain)) === slug;
+  };
 }

@@ -15,6 +15,7 @@ import { AddPeople1763712000000 } from './migrations/1763712000000-add-people.js
 import { AddSecondFactors1763713000000 } from './migrations/1763713000000-add-second-factors.js';
 import { AddLogos1763714000000 } from './migrations/1763714000000-add-logos.js';
 import { AddIdentityProviders1763714000250 } from './migrations/1763714000250-add-identity-providers.js';
+import { AddCustomDomains1763714000500 } from './migrations/1763714000500-add-custom-domains.js';
 import { TellOfRefusedClients1763714001500 } from './migrations/1763714001500-tell-of-refused-clients.js';
 import { LetUsersBeDeleted1763721000000 } from './migrations/1763721000000-let-users-be-deleted.js';
 import { LimitPlansAndCountCalls1763721000500 } from './migrations/1763721000500-limit-plans-and-count-calls.js';
@@ -35,6 +36,7 @@ const migrations = [
   AddSecondFactors1763713000000,
   AddLogos1763714000000,
   AddIdentityProviders1763714000250,
+  AddCustomDomains1763714000500,
   TellOfRefusedClients1763714001500,
   LetUsersBeDeleted1763721000000,
   LimitPlansAndCountCalls1763721000500,

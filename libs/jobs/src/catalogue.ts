@@ -49,6 +49,13 @@ export const catalogue = {
     firstRetrySeconds: 60,
     everySeconds: 3_600,
   },
+  /** Looks whether the DNS records of verified domains are still there. */
+  'domains.look': {
+    data: z.strictObject({}),
+    attempts: 1,
+    firstRetrySeconds: 1,
+    everySeconds: 86_400,
+  },
   /** Reads the keys that clients publish, so that one that is no longer there ends. */
   'client-keys.fetch': {
     data: z.strictObject({}),

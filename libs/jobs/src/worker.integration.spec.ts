@@ -75,6 +75,7 @@ describe.each(redisUrl ? ['PostgreSQL', 'Redis'] : ['PostgreSQL'])('the queue on
       'mail.send': async () => undefined,
       'credentials.remind': async () => undefined,
       'client-keys.fetch': async () => undefined,
+      'domains.look': async () => undefined,
       'signing-keys.tend': async () => undefined,
       'records.sweep': async () => void (sweeps += 1),
     };

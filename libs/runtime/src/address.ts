@@ -27,6 +27,11 @@ export class AddressTemplate {
     return this.#template.replace('{repository}', slug);
   }
 
+  /** Whether a Host header is one of this template's. */
+  isHost(host: string | undefined): boolean {
+    return this.#host.test(host ?? '');
+  }
+
   /**
    * Which repository a request is for, and the rest of its address (`/` or more, with the query). The Host header counts
    * only when the slug stands there: a node behind another name still serves the path form.

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AddressTemplate } from './address.js';
+import { DomainTemplate } from './domain-template.js';
 
 /** The environment does not describe a configuration that can be started; names every fault, prints no value. */
 export class ConfigError extends Error {
@@ -44,6 +45,26 @@ export const addressTemplate = z.string().transform((text, context) => {
     return z.NEVER;
   }
 });
+
+/** Where authorities answer at domains of tenants. `http://{domain}:4100` is for trying without TLS. */
+export const domainTemplate = z
+  .string()
+  .default('https://{domain}')
+  .transform((text, context) => {
+    try {
+      return new DomainTemplate(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+      return z.NEVER;
+    }
+  });
+
+/** DNS servers (addresses, comma-separated, with a port if need be) to ask instead of the machine's. */
+export const dnsServers = z
+  .string()
+  .regex(/^[\d.:[\]a-f]+(?:,[\d.:[\]a-f]+)*$/i, 'must be addresses, comma-separated')
+  .optional()
+  .transform((text) => text?.split(',') ?? []);
 
 /** A URL under which one of our apps is reached, without a slash at the end. */
 export const baseUrl = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ''));

@@ -2,6 +2,7 @@ export { AuditTrail } from './audit-trail.js';
 export { findLogo, logoPath, Logos, presentBranding } from './branding.js';
 export { resolveActor } from './callers.js';
 export { Canary, canarySlug, type CanaryClient, type CanaryFlight, type LiveNode } from './canary.js';
+export { CustomDomains, lookAfterDomains, textRecords, type TextRecords } from './custom-domains.js';
 export { Cutoffs, type CutoffsOf } from './cutoffs.js';
 export { IdentityLinks, type LinkedUser, type OutsideSubject } from './identity-links.js';
 export { federationCallbackPath, IdentityProviders } from './identity-providers.js';

@@ -7,7 +7,7 @@ import { repositoryPermissions, type RepositoryPermission } from '@latchkey/cont
 import { boundClaims, CredentialCheck, insertApiKey, KeyRing, SigningKeys, type KnownRepository } from '@latchkey/credentials';
 import { connectForChecks, newId, type Database, type Pool } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
-import { AddressTemplate, createLogger } from '@latchkey/runtime';
+import { AddressTemplate, createLogger, DomainTemplate } from '@latchkey/runtime';
 import { provision } from '@latchkey/tenancy';
 import { createApp, type RepositoryApi } from '../app.js';
 
@@ -60,6 +60,7 @@ export class RunningApp {
         DATABASE_URL: options.databaseUrl ?? test.url,
         SECRET_PEPPERS: keys,
         REPOSITORY_URL_TEMPLATE: new AddressTemplate('http://localhost:4200/{repository}'),
+        CUSTOM_DOMAIN_URL_TEMPLATE: new DomainTemplate('https://{domain}'),
         AUTHORITY_URL_TEMPLATE: new AddressTemplate('http://localhost:4100/{repository}'),
       },
       createLogger('test', 'silent'),

@@ -10,6 +10,7 @@ import { connectForChecks, Member, newId } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { createLogger } from '@latchkey/runtime';
 import { addTenant, consoleSlug, install, MemberCredentials, type NewTenant } from '@latchkey/tenancy';
+import { TestDns } from './dns.js';
 import { createApp } from '../app.js';
 import { configSchema, type Config } from '../config.js';
 
@@ -35,6 +36,8 @@ export interface RunningApi {
   config: Config;
   url: string;
   test: TestDatabase;
+  /** What is asked for the records that prove domains. */
+  dns: TestDns;
   tenant: TestTenant;
   stranger: TestTenant;
   /** Calls with a token of a credential. */
@@ -52,6 +55,7 @@ const key = () => `k1:${randomBytes(32).toString('base64')}`;
 
 export async function startApi(): Promise<RunningApi> {
   const test = await createTestDatabase();
+  const dns = await TestDns.start();
   const config = configSchema.parse({
     PORT: 0,
     LOG_LEVEL: 'silent',
@@ -62,6 +66,7 @@ export async function startApi(): Promise<RunningApi> {
     REPOSITORY_URL_TEMPLATE: 'http://localhost:4200/{repository}',
     TENANT_API_URL: 'http://localhost:4000',
     PORTAL_URL: 'http://localhost:4000',
+    DNS_SERVERS: dns.address,
   });
   const options = {
     database: test.database,
@@ -86,6 +91,7 @@ export async function startApi(): Promise<RunningApi> {
     config,
     url,
     test,
+    dns,
     tenant,
     stranger,
     addSession: async (userId) => {
@@ -121,6 +127,7 @@ export async function startApi(): Promise<RunningApi> {
     },
     close: async () => {
       await app.close();
+      dns.close();
       await test.drop();
     },
   };

@@ -38,3 +38,19 @@ export class IdentityLink {
   @Column('integer') userId!: number;
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
 }
+
+/** A domain of a tenant's, at which the authority of the repository answers too once it is verified. */
+@Entity('custom_domains')
+export class CustomDomain {
+  @PrimaryColumn('uuid') repositoryId!: string;
+  @Column('uuid') tenantId!: string;
+  @Column('text') domain!: string;
+  /** Published in the DNS by whoever holds the domain. */
+  @Column('text') token!: string;
+  @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+  @Column('timestamptz', { nullable: true }) verifiedAt!: Date | null;
+  /** When the record was last there. */
+  @Column('timestamptz', { nullable: true }) seenAt!: Date | null;
+  /** Since when it is not. */
+  @Column('timestamptz', { nullable: true }) lostSince!: Date | null;
+}

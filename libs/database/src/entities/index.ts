@@ -14,7 +14,7 @@ import {
   SigningKey,
 } from './credentials.js';
 import { FactorGuesses, Passkey, RecoveryCode, TotpSecret } from './factors.js';
-import { IdentityLink, IdentityProvider } from './federation.js';
+import { CustomDomain, IdentityLink, IdentityProvider } from './federation.js';
 import { CanaryRun, CutoffReport, Node } from './proof.js';
 import { Mail, OutboxRow, Webhook, WebhookDelivery } from './propagation.js';
 import { AuditEvent, IdempotencyKey, Invitation, Member, Reminder, Repository, RepositoryLogo, RepositorySlug, Tenant } from './tenancy.js';
@@ -39,6 +39,7 @@ export const entities = [
   ContentNode,
   ContentPermission,
   CredentialUse,
+  CustomDomain,
   Cutoff,
   CutoffReport,
   FactorGuesses,
