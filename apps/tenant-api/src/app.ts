@@ -35,9 +35,11 @@ import {
   Members,
   Refusals,
   Repositories,
+  Slugs,
   TenantCredentials,
   Tenants,
   UserFactors,
+  Usage,
   Users,
   UserSessions,
   WebhookDeliveries,
@@ -61,8 +63,10 @@ import { serveOpenApi } from './openapi.js';
 import { ProblemPagesController } from './problem-pages.js';
 import { ProblemFilter, validationProblem } from './problem-filter.js';
 import { RepositoriesController } from './repositories.controller.js';
+import { SlugsController } from './slugs.controller.js';
 import { TenantController } from './tenant.controller.js';
 import { UserFactorsController } from './user-factors.controller.js';
+import { UsageController } from './usage.controller.js';
 import { UsersController } from './users.controller.js';
 import { WebhooksController } from './webhooks.controller.js';
 
@@ -140,6 +144,8 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: MemberCredentials, useValue: new MemberCredentials(database, peppers, directory) },
       { provide: TenantCredentials, useValue: new TenantCredentials(database, peppers, directory) },
       { provide: Tenants, useValue: new Tenants(database, webhooks) },
+      { provide: Slugs, useValue: new Slugs(database) },
+      { provide: Usage, useValue: new Usage(database) },
       { provide: Webhooks, useValue: webhooks },
       { provide: WebhookDeliveries, useValue: new WebhookDeliveries(database) },
     ],
@@ -171,6 +177,8 @@ export const controllers = [
   MeController,
   CredentialsController,
   AuditController,
+  SlugsController,
+  UsageController,
 ];
 
 /** Builds the app, ready to listen. Closing it closes its connections too. */

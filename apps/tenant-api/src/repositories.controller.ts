@@ -4,15 +4,15 @@ import { z } from 'zod';
 import {
   createRepositoryBody,
   cutoffView,
-  pageQuery,
   provisionedRepositoryView,
+  repositoriesQuery,
   repositoryView,
   rotatedKeyView,
   rotateKeyBody,
   signingKeyView,
   updateRepositoryBody,
   type CreateRepositoryBody,
-  type PageQuery,
+  type RepositoriesQuery,
   type RotateKeyBody,
   type UpdateRepositoryBody,
 } from '@latchkey/contracts';
@@ -46,8 +46,8 @@ export class RepositoriesController {
 
   @Get()
   @Route({ does: 'Lists the repositories of the tenant', answers: repositoryPage })
-  list(@CurrentActor() actor: Actor, @Query({ schema: pageQuery }) page: PageQuery) {
-    return this.repositories.list(actor, page);
+  list(@CurrentActor() actor: Actor, @Query({ schema: repositoriesQuery }) query: RepositoriesQuery) {
+    return this.repositories.list(actor, query);
   }
 
   @Get(':slug')

@@ -19,6 +19,7 @@ const sweeps: Sweep[] = [
     key: 'repository_id, credential_id, version_id, outcome, consumer, address',
     gone: `last_used_at < now() - interval '400 days'`,
   },
+  { table: 'daily_uses', key: 'repository_id, credential_id, day, outcome', gone: `day < current_date - 400` },
   { table: 'outbox', key: 'id', gone: `relayed_at < now() - interval '1 day'` },
   { table: 'webhook_deliveries', key: 'tenant_id, webhook_id, id', gone: `created_at < now() - interval '90 days'` },
   {

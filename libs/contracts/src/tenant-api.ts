@@ -127,6 +127,7 @@ export const repositoryView = z.object({
   deviceFlow: z.boolean(),
   secondFactor,
   createdAt: time,
+  deletedAt: time.nullable(),
 });
 export type RepositoryView = z.infer<typeof repositoryView>;
 

@@ -19,6 +19,7 @@ import { AddCustomDomains1763714000500 } from './migrations/1763714000500-add-cu
 import { TellOfRefusedClients1763714001500 } from './migrations/1763714001500-tell-of-refused-clients.js';
 import { LetUsersBeDeleted1763721000000 } from './migrations/1763721000000-let-users-be-deleted.js';
 import { LimitPlansAndCountCalls1763721000500 } from './migrations/1763721000500-limit-plans-and-count-calls.js';
+import { AddDailyUses1763730000000 } from './migrations/1763730000000-add-daily-uses.js';
 
 const migrations = [
   CreateFirstTables1763690000000,
@@ -40,6 +41,7 @@ const migrations = [
   TellOfRefusedClients1763714001500,
   LetUsersBeDeleted1763721000000,
   LimitPlansAndCountCalls1763721000500,
+  AddDailyUses1763730000000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

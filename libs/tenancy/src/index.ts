@@ -35,6 +35,8 @@ export {
   type KnownPasskey,
   type ProvedPasskey,
 } from './second-factors.js';
+export { Slugs } from './slugs.js';
+export { Usage } from './usage.js';
 export { TenantCredentials } from './tenant-credentials.js';
 export { recordSignIn } from './sign-ins.js';
 export { Tenants } from './tenants.js';

@@ -5,8 +5,8 @@ import {
   type CutoffView,
   type NewSecretView,
   type Page,
-  type PageQuery,
   type ProvisionedRepositoryView,
+  type RepositoriesQuery,
   type RepositoryView,
   type UpdateRepositoryBody,
 } from '@latchkey/contracts';
@@ -171,12 +171,12 @@ export class Repositories {
     );
   }
 
-  async list(actor: Actor, { limit, after }: PageQuery): Promise<Page<RepositoryView>> {
+  /** Those that are there, or those that were deleted and can be restored. */
+  async list(actor: Actor, { limit, after, deleted }: RepositoriesQuery): Promise<Page<RepositoryView>> {
     authorize(actor, 'repositories:read');
+    const which = deleted === 'true' ? `r.deletedAt > now() - interval '${keptDays} days'` : 'r.deletedAt IS NULL';
     return this.#options.database.read({ tenantId: actor.tenantId }, async (tx) => {
-      const query = tx
-        .createQueryBuilder(Repository, 'r')
-        .where('r.tenantId = :tenantId AND r.deletedAt IS NULL', { tenantId: actor.tenantId });
+      const query = tx.createQueryBuilder(Repository, 'r').where(`r.tenantId = :tenantId AND ${which}`, { tenantId: actor.tenantId });
       if (after !== undefined) query.andWhere('r.id > :after', { after: cursor(after) });
       const rows = await query
         .orderBy('r.id')
@@ -297,6 +297,7 @@ export class Repositories {
       ...row.settings,
       branding: presentBranding(row.settings.branding, this.#options.authorityUrls.of(row.slug)),
       createdAt: row.createdAt.toISOString(),
+      deletedAt: row.deletedAt?.toISOString() ?? null,
     };
   }
 }

@@ -1,0 +1,32 @@
+import { z } from 'zod';
+
+/* How much the credentials of a tenant were used. */
+
+export const usageKinds = ['token', 'api-key', 'ended-secret', 'sign-in', 'refusal'] as const;
+export type UsageKind = (typeof usageKinds)[number];
+
+export const usageQuery = z.strictObject({
+  days: z.coerce.number().int().min(1).max(90).default(30).describe('How many days, today with them'),
+  repository: z.string().min(1).max(100).optional().describe('A slug; all repositories if absent'),
+});
+export type UsageQuery = z.infer<typeof usageQuery>;
+
+export const usageView = z.object({
+  from: z.iso.date().describe('The first day, in UTC'),
+  to: z.iso.date().describe('The last day, which is today'),
+  items: z.array(
+    z.object({
+      day: z.iso.date(),
+      kind: z
+        .enum(usageKinds)
+        .describe(
+          'token: a tool got one with its secret or key; api-key: a call with one; ended-secret: somebody presented one; sign-in: of a person; refusal: of a credential, token or sign-in',
+        ),
+      repository: z.string().nullable().describe('Slug; null for the tenant API itself'),
+      credentialId: z.string().nullable().describe('A client ID or the id of an API key, where it is one'),
+      reason: z.string().nullable().describe('Of a refusal'),
+      count: z.int(),
+    }),
+  ),
+});
+export type UsageView = z.infer<typeof usageView>;

@@ -1,0 +1,51 @@
+import { Problem, type UsageQuery, type UsageView } from '@latchkey/contracts';
+import { authorize, type Actor } from '@latchkey/access';
+import { Repository, type Database } from '@latchkey/database';
+
+/** How much the credentials of a tenant were used, by day. */
+export class Usage {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /**
+   * Uses are counted by the processes that see them and written in batches; sign-ins and refusals are those of the audit trail,
+   * where a refusal that is repeated counts as often as it happened.
+   *
+   * @throws Problem `not-found` for a repository that the tenant never had.
+   */
+  async read(actor: Actor, { days, repository }: UsageQuery): Promise<UsageView> {
+    authorize(actor, 'repositories:read');
+    return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
+      const of = repository === undefined ? null : await tx.findOneBy(Repository, { slug: repository });
+      if (repository !== undefined && !of) throw new Problem('not-found', `There is no repository ${JSON.stringify(repository)}.`);
+      const items = await tx.query<UsageView['items']>(usage, [actor.tenantId, days, of?.id ?? null]);
+      const [range] = await tx.query<{ from: string; to: string }[]>(
+        `SELECT (today - $1::int + 1)::text AS "from", today::text AS "to" FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS today) AS t`,
+        [days],
+      );
+      if (!range) throw new Error('there is always a today');
+      return { ...range, items: items.map((item) => ({ ...item, count: Number(item.count) })) };
+    });
+  }
+}
+
+/** Rows that the answer has at most; beyond them the smallest counts are left out. */
+const rowLimit = 5_000;
+
+const usage = `
+  WITH first AS (SELECT (now() AT TIME ZONE 'UTC')::date - $2::int + 1 AS day)
+  SELECT u.day::text AS day, u.kind, r.slug AS repository, u."credentialId", u.reason, sum(u.count)::text AS count FROM (
+    SELECT d.repository_id, d.day, CASE WHEN d.outcome = 'replaced' THEN 'ended-secret' WHEN d.of_api_key THEN 'api-key' ELSE 'token' END AS kind,
+      d.credential_id AS "credentialId", NULL AS reason, d.uses AS count
+    FROM daily_uses d, first WHERE d.tenant_id = $1 AND d.day >= first.day
+    UNION ALL
+    SELECT a.repository_id, (a.at AT TIME ZONE 'UTC')::date, CASE WHEN a.action LIKE '%.signed-in' THEN 'sign-in' ELSE 'refusal' END,
+      CASE WHEN a.target_kind = 'client' THEN a.target_id END, a.details->>'reason', coalesce((a.details->>'count')::bigint, 1)
+    FROM audit_events a, first
+    WHERE a.tenant_id = $1 AND a.at >= first.day AT TIME ZONE 'UTC' AND (a.action LIKE '%.signed-in' OR a.action LIKE '%.refused')
+  ) AS u LEFT JOIN repositories r ON r.id = u.repository_id
+  WHERE $3::uuid IS NULL OR u.repository_id = $3
+  GROUP BY 1, 2, 3, 4, 5 ORDER BY sum(u.count) DESC, 1 LIMIT ${rowLimit}`;
