@@ -90,9 +90,11 @@ describe('the portal', () => {
     await page.getByLabel('Name').fill('Shop again');
     await page.getByLabel('Slug').fill(slug);
     await page.getByLabel('Production').check();
+    // While one types, and again by who decides.
+    await page.getByText('is or was in use', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Create the repository' }).click();
     await page
-      .getByText(/is or was in use/)
+      .getByText(/is or was in use\. Choose another/)
       .first()
       .waitFor();
     expect(await page.getByLabel('Name').inputValue()).toBe('Shop again');
@@ -170,8 +172,8 @@ describe('the portal', () => {
     expect(await accessibilityFaults(page)).toEqual([]);
   });
 
-  it('suspends, resumes, deletes by the typed slug, and restores', async () => {
-    await page.goto(`${product.tenantApiUrl}/repositories/${slug}`);
+  it('suspends, resumes, deletes by the typed slug, and restores from the list of what was deleted', async () => {
+    await page.goto(`${product.tenantApiUrl}/repositories/${slug}/settings`);
     await page.getByRole('button', { name: 'Suspend' }).click();
     await page.getByRole('button', { name: 'Suspend it now' }).click();
     await page.getByText('This repository is suspended').waitFor();
@@ -181,7 +183,11 @@ describe('the portal', () => {
     expect(await page.getByRole('button', { name: 'Delete it now' }).isDisabled()).toBe(true);
     await page.getByLabel(`Type ${slug}`).fill(slug);
     await page.getByRole('button', { name: 'Delete it now' }).click();
-    await page.getByRole('button', { name: 'Restore it' }).click();
+    await page.getByRole('button', { name: 'Restore it' }).waitFor();
+    await page.getByRole('link', { name: 'Repositories', exact: true }).click();
+    await page.getByRole('button', { name: 'Restore Shop' }).click();
+    await page.getByRole('list', { name: 'Deleted repositories' }).waitFor({ state: 'hidden' });
+    await page.getByRole('link', { name: 'Shop' }).click();
     await page.getByRole('heading', { name: 'Configuration to paste' }).waitFor();
   });
 

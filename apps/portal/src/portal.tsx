@@ -33,13 +33,14 @@ export function Portal() {
 
 function Pages() {
   const [path] = useLocation();
+  // One page has one guard, whichever of its tabs is open.
   return (
-    <PageGuard key={path}>
+    <PageGuard key={path.split('/').slice(0, 3).join('/')}>
       <Suspense fallback={<Waiting words="Loading the page" />}>
         <Switch>
           <Route path="/" component={RepositoriesPage} />
           <Route path="/new-repository" component={CreateRepositoryPage} />
-          <Route path="/repositories/:slug">{({ slug }) => <RepositoryPage slug={slug} />}</Route>
+          <Route path="/repositories/:slug/:tab?">{({ slug, tab }) => <RepositoryPage slug={slug} tab={tab} />}</Route>
           <Route path="/api-keys/:slug?/:tab?">{({ slug, tab }) => <ApiKeysPage slug={slug} tab={tab} />}</Route>
           <Route path="/signed-in">
             <Redirect to="/" replace />

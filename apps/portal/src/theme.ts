@@ -24,6 +24,8 @@ export const theme = createTheme({
       defaultProps: { closeButtonProps: { 'aria-label': 'Close' }, attributes: { header: { role: 'none' } } },
       styles: { title: { fontWeight: 650, fontSize: 'var(--mantine-font-size-lg)' } },
     },
+    // Its placeholder for the focus is an item that is none.
+    Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     // A state is a word or three, and is never cut off.
     Badge: { styles: { root: { flexShrink: 0, overflow: 'visible' }, label: { overflow: 'visible' } } },
     Fieldset: {

@@ -21,7 +21,11 @@ export class Usage {
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
       const of = repository === undefined ? null : await tx.findOneBy(Repository, { slug: repository });
       if (repository !== undefined && !of) throw new Problem('not-found', `There is no repository ${JSON.stringify(repository)}.`);
-      const items = await tx.query<UsageView['items']>(usage, [actor.tenantId, days, of?.id ?? null]);
+      const items = await tx.query<(Omit<UsageView['items'][number], 'count'> & { count: string })[]>(usage, [
+        actor.tenantId,
+        days,
+        of?.id ?? null,
+      ]);
       const [range] = await tx.query<{ from: string; to: string }[]>(
         `SELECT (today - $1::int + 1)::text AS "from", today::text AS "to" FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS today) AS t`,
         [days],

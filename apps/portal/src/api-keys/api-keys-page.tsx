@@ -1,14 +1,18 @@
-import { Anchor, Button, EmptyState, Paper, Select, Skeleton, Stack, Tabs, Text, Title } from '@mantine/core';
+import { lazy, Suspense } from 'react';
+import { Anchor, Button, EmptyState, Group, Paper, Select, Skeleton, Stack, Tabs, Text, Title } from '@mantine/core';
 import { LockClosedIcon } from '@radix-ui/react-icons';
 import { Link, Redirect, useLocation } from 'wouter';
 import { toProblem } from '../api/problem.ts';
 import { useClients, useRepositories, useRepository, type Repository } from '../api/queries.ts';
+import { AddClient, ClientActions } from '../clients/client-actions.tsx';
 import { ExactValue, Fact, Facts } from '../controls/exact-value.tsx';
 import { Page } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { ToolClient } from './tool-client.tsx';
 
-const tabs = ['app', 'token'] as const;
+const UserApiKeys = lazy(async () => ({ default: (await import('./user-api-keys.tsx')).UserApiKeys }));
+
+const tabs = ['app', 'token', 'users'] as const;
 
 /** Client IDs and secrets of one repository at a time; which one is in the address, and so is the tab. */
 export function ApiKeysPage({ slug, tab }: { slug: string | undefined; tab: string | undefined }) {
@@ -55,12 +59,18 @@ function KeysOf({ slug, tab, onTab }: { slug: string; tab: string; onTab: (tab: 
         <Tabs.Tab value="token" px={{ base: 'xs', sm: 'md' }}>
           Personal access token
         </Tabs.Tab>
+        <Tabs.Tab value="users" px={{ base: 'xs', sm: 'md' }}>
+          User API keys
+        </Tabs.Tab>
       </Tabs.List>
       <Tabs.Panel value="app" pt="lg">
         {repository.data && <AppClients repository={repository.data} />}
       </Tabs.Panel>
       <Tabs.Panel value="token" pt="lg">
         {repository.data && <ToolClients repository={repository.data} />}
+      </Tabs.Panel>
+      <Tabs.Panel value="users" pt="lg">
+        <Suspense fallback={<Skeleton height={160} />}>{repository.data && <UserApiKeys repository={repository.data} />}</Suspense>
       </Tabs.Panel>
     </Tabs>
   );
@@ -81,9 +91,12 @@ function AppClients({ repository }: { repository: Repository }) {
         ?.filter((client) => client.kind === 'app')
         .map((client) => (
           <Paper key={client.clientId} withBorder p="md">
-            <Title order={2} size="h5" mb="sm">
-              {client.name}
-            </Title>
+            <Group justify="space-between" gap="xs" mb="sm">
+              <Title order={2} size="h5">
+                {client.name}
+              </Title>
+              <ClientActions repository={repository} client={client} />
+            </Group>
             <Facts>
               <Fact name="Client ID">
                 <ExactValue value={client.clientId} what={`the client ID of ${client.name}`} />
@@ -91,11 +104,21 @@ function AppClients({ repository }: { repository: Repository }) {
               <Fact name="Authority URL">
                 <ExactValue value={repository.authorityUrl} what="the authority URL" />
               </Fact>
+              <Fact name="Redirect URIs">
+                {client.redirectUris.length === 0
+                  ? 'none yet: nobody can sign in through it'
+                  : client.redirectUris.map((uri) => (
+                      <Text key={uri} className="exact">
+                        {uri}
+                      </Text>
+                    ))}
+              </Fact>
             </Facts>
           </Paper>
         ))}
+      <AddClient repository={repository} kind="app" />
       <Text size="sm">
-        Redirect URIs, and configuration to paste, are on{' '}
+        Configuration to paste is on{' '}
         <Anchor component={Link} href={`/repositories/${repository.slug}`} inherit underline="always">
           the page of {repository.name}
         </Anchor>
@@ -125,8 +148,14 @@ function ToolClients({ repository }: { repository: Repository }) {
       {clients.data
         ?.filter((client) => client.kind === 'tool')
         .map((client) => (
-          <ToolClient key={client.clientId} repository={repository} client={client} />
+          <ToolClient
+            key={client.clientId}
+            repository={repository}
+            client={client}
+            beside={<ClientActions repository={repository} client={client} />}
+          />
         ))}
+      <AddClient repository={repository} kind="tool" />
     </Stack>
   );
 }

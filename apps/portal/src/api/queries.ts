@@ -1,4 +1,5 @@
 import { QueryClient, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import type { TenantPermission } from '@latchkey/contracts';
 import type { Api } from './api.ts';
 import { answerOf, useApi } from './api.ts';
 import { toProblem } from './problem.ts';
@@ -41,6 +42,7 @@ export type User = Answer<typeof readUser>;
 
 /** Names of what is kept, from the whole to the part; forgetting a whole forgets its parts. */
 export const kept = {
+  me: ['me'] as const,
   repositories: ['repositories'] as const,
   repository: (slug: string) => ['repository', slug] as const,
   clients: (slug: string) => ['repository', slug, 'clients'] as const,
@@ -128,6 +130,46 @@ export function useUser(slug: string, id: number | null) {
     queryFn: ({ signal }) => readUser(api, slug, id as number, signal),
     enabled: id !== null,
   });
+}
+
+/** One call that reads, kept under `key`. */
+export function useAnswer<T>(
+  key: readonly unknown[],
+  read: (api: Api, signal: AbortSignal) => Promise<{ data?: T; error?: unknown; response: Response }>,
+  more: { enabled?: boolean; refetchInterval?: number | false } = {},
+) {
+  const api = useApi();
+  return useQuery({ queryKey: key, queryFn: ({ signal }) => answerOf(read(api, signal)), ...more });
+}
+
+/** A list that comes a page at a time, kept under `key`. */
+export function usePages<T>(
+  key: readonly unknown[],
+  read: (
+    api: Api,
+    page: { limit: number; after?: string },
+    signal: AbortSignal,
+  ) => Promise<{ data?: { items: T[]; next: string | null }; error?: unknown; response: Response }>,
+  limit = 50,
+) {
+  const api = useApi();
+  const pages = useInfiniteQuery({
+    queryKey: [...key, limit],
+    queryFn: ({ pageParam, signal }) => answerOf(read(api, { limit, ...(pageParam ? { after: pageParam } : {}) }, signal)),
+    initialPageParam: '',
+    getNextPageParam: (page) => page.next,
+  });
+  return { ...pages, items: pages.data?.pages.flatMap((page) => page.items) };
+}
+
+/** Who is signed in and what they may do; the API decides, this only shows less. */
+export function useMe() {
+  return useAnswer(kept.me, (api, signal) => api.GET('/v1/me', { signal }));
+}
+
+/** Whether whoever is signed in may do this. While that is not known: yes, since the API decides. */
+export function useMay(permission: TenantPermission): boolean {
+  return useMe().data?.permissions.includes(permission) ?? true;
 }
 
 /** Forgets what was read of a repository, so that it is read anew. */

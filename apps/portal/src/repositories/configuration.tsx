@@ -36,8 +36,8 @@ export function Configuration({ repository }: { repository: Repository }) {
                 <Alert color="yellow" variant="outline">
                   <Text size="sm">
                     First add <span className="exact">{developmentRedirectUri}</span> to the redirect URIs, and{' '}
-                    <span className="exact">{new URL(developmentRedirectUri).origin}</span> to the origins, under “Addresses of your app”
-                    below.
+                    <span className="exact">{new URL(developmentRedirectUri).origin}</span> to the origins, under “Addresses of your app” in
+                    the settings.
                   </Text>
                 </Alert>
               )}

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { Alert, Anchor, Button, Group, Paper, Radio, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Anchor, Button, Group, Paper, Radio, Stack, Text, TextInput, VisuallyHidden } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { CheckCircledIcon } from '@radix-ui/react-icons';
 import { useQueryClient } from '@tanstack/react-query';
@@ -13,6 +13,7 @@ import { ExactValue, Fact, Facts } from '../controls/exact-value.tsx';
 import { NewSecret } from '../controls/new-secret.tsx';
 import { Page } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { useSlugAvailability } from './slug-availability.ts';
 import { suggestSlug } from './slug-suggestion.ts';
 
 interface Wish extends Record<string, unknown> {
@@ -47,6 +48,7 @@ function CreateForm({ onMade }: { onMade: (made: Provisioned) => void }) {
     onMade(made);
   });
   useFaultsAtFields(form, change.problem);
+  const availability = useSlugAvailability(form.values.slug);
 
   const setSlug = (slug: string) => {
     form.setFieldValue('slug', slug);
@@ -84,11 +86,14 @@ function CreateForm({ onMade }: { onMade: (made: Provisioned) => void }) {
               spellCheck={false}
               classNames={{ input: 'exact' }}
               {...form.getInputProps('slug')}
+              error={form.errors['slug'] ?? (availability?.available === false ? availability.fault : undefined)}
+              rightSection={availability?.available && <CheckCircledIcon color="var(--mantine-primary-color-filled)" />}
               onChange={(event) => {
                 setOwnSlug(event.currentTarget.value !== '');
                 setSlug(event.currentTarget.value);
               }}
             />
+            <VisuallyHidden role="status">{availability?.available ? `The slug ${availability.slug} is free` : ''}</VisuallyHidden>
             <Radio.Group label="Environment" {...form.getInputProps('environment')}>
               <Stack gap="xs" mt="xs">
                 <Radio value="production" label="Production" description="What your customers use." />

@@ -6,6 +6,7 @@ import { useRepositories, type Repository } from '../api/queries.ts';
 import { Page } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { When } from '../controls/when.tsx';
+import { DeletedRepositories } from './deleted-repositories.tsx';
 import { Status } from './status.tsx';
 
 const createButton = (
@@ -28,6 +29,7 @@ export function RepositoriesPage() {
           <Row key={repository.id} repository={repository} />
         ))}
       </Stack>
+      <DeletedRepositories />
       {hasNextPage && (
         <Button variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()} style={{ alignSelf: 'center' }}>
           Show more

@@ -1,24 +1,25 @@
 import { lazy, Suspense, useState } from 'react';
-import { Alert, Anchor, Skeleton, Stack, Text } from '@mantine/core';
-import { Link } from 'wouter';
+import { Alert, Anchor, Skeleton, Stack, Tabs, Text } from '@mantine/core';
+import { Link, useLocation } from 'wouter';
 import { toProblem } from '../api/problem.ts';
 import { useRepository, type Repository } from '../api/queries.ts';
 import { ExactValue, Fact, Facts } from '../controls/exact-value.tsx';
 import { Page, Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { When } from '../controls/when.tsx';
-import { Addresses } from './addresses.tsx';
-import { Deleted, Life } from './life.tsx';
+import { Deleted } from './life.tsx';
 import { Status } from './status.tsx';
-import { Users } from './users.tsx';
 
 const Configuration = lazy(async () => ({ default: (await import('./configuration.tsx')).Configuration }));
+const Users = lazy(async () => ({ default: (await import('./users.tsx')).Users }));
+const Settings = lazy(async () => ({ default: (await import('./settings/settings.tsx')).Settings }));
+const tabs = ['connect', 'users', 'settings'] as const;
 const within = { title: 'Repositories', href: '/' };
 
 /** Everything about one repository; when it was just deleted, the way back. */
-export function RepositoryPage({ slug }: { slug: string }) {
+export function RepositoryPage({ slug, tab }: { slug: string; tab: string | undefined }) {
   const [deleted, setDeleted] = useState<Repository>();
-  if (!deleted) return <Present slug={slug} onDeleted={setDeleted} />;
+  if (!deleted) return <Present slug={slug} tab={tabs.find((each) => each === tab) ?? 'connect'} onDeleted={setDeleted} />;
   return (
     <Page title={deleted.name} within={within} beside={<Status repository={{ ...deleted, status: 'deleted' }} />}>
       <Deleted repository={deleted} onRestored={() => setDeleted(undefined)} />
@@ -26,7 +27,8 @@ export function RepositoryPage({ slug }: { slug: string }) {
   );
 }
 
-function Present({ slug, onDeleted }: { slug: string; onDeleted: (repository: Repository) => void }) {
+function Present({ slug, tab, onDeleted }: { slug: string; tab: string; onDeleted: (repository: Repository) => void }) {
+  const [, navigate] = useLocation();
   const { data: repository, error, refetch } = useRepository(slug);
   if (!repository) {
     return (
@@ -43,16 +45,30 @@ function Present({ slug, onDeleted }: { slug: string; onDeleted: (repository: Re
     <Page title={repository.name} within={within} beside={<Status repository={repository} />}>
       {repository.status === 'suspended' && (
         <Alert color="yellow" variant="outline" title="This repository is suspended">
-          <Text size="sm">Nobody signs in, and every token and secret is refused. Resume it at the end of this page.</Text>
+          <Text size="sm">Nobody signs in, and every token and secret is refused. Resume it at the end of its settings.</Text>
         </Alert>
       )}
-      <Connection repository={repository} />
-      <Suspense fallback={<Skeleton height={320} />}>
-        <Configuration repository={repository} />
-      </Suspense>
-      <Users slug={slug} />
-      <Addresses repository={repository} />
-      <Life repository={repository} onDeleted={() => onDeleted(repository)} />
+      <Tabs value={tab} onChange={(next) => navigate(`/repositories/${slug}/${next}`, { replace: true })} keepMounted={false}>
+        <Tabs.List>
+          <Tabs.Tab value="connect">Connect</Tabs.Tab>
+          <Tabs.Tab value="users">Users</Tabs.Tab>
+          <Tabs.Tab value="settings">Settings</Tabs.Tab>
+        </Tabs.List>
+        <Suspense fallback={<Skeleton height={320} mt="lg" />}>
+          <Tabs.Panel value="connect" pt="lg">
+            <Stack gap="lg">
+              <Connection repository={repository} />
+              <Configuration repository={repository} />
+            </Stack>
+          </Tabs.Panel>
+          <Tabs.Panel value="users" pt="lg">
+            <Users slug={slug} />
+          </Tabs.Panel>
+          <Tabs.Panel value="settings" pt="lg">
+            <Settings repository={repository} onDeleted={() => onDeleted(repository)} />
+          </Tabs.Panel>
+        </Suspense>
+      </Tabs>
     </Page>
   );
 }

@@ -1,13 +1,19 @@
 import { lazy, Suspense, useState } from 'react';
-import { Badge, Button, EmptyState, Group, Paper, Skeleton, Stack, Text } from '@mantine/core';
-import { PersonIcon, PlusIcon } from '@radix-ui/react-icons';
+import { Badge, Button, EmptyState, Group, Menu, Paper, Skeleton, Stack, Text } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
+import { ChevronDownIcon, PersonIcon, PlusIcon } from '@radix-ui/react-icons';
 import { toProblem } from '../api/problem.ts';
-import { useUsers, type User } from '../api/queries.ts';
+import { answerOf, useApi } from '../api/api.ts';
+import { kept, useMay, useUsers, type User } from '../api/queries.ts';
+import { useChange } from '../api/use-change.ts';
 import { Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { When } from '../controls/when.tsx';
 
 const AddUser = lazy(async () => ({ default: (await import('./user-dialogs.tsx')).AddUser }));
+const ChangeUser = lazy(async () => ({ default: (await import('./user-actions.tsx')).ChangeUser }));
+const DisableUser = lazy(async () => ({ default: (await import('./user-actions.tsx')).DisableUser }));
+const UserSessions = lazy(async () => ({ default: (await import('./user-actions.tsx')).UserSessions }));
 const PasswordLink = lazy(async () => ({ default: (await import('./user-dialogs.tsx')).PasswordLink }));
 
 /** The people who can sign in at a repository. */
@@ -15,8 +21,10 @@ export function Users({ slug }: { slug: string }) {
   const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useUsers(slug);
   const [adding, setAdding] = useState(false);
   const [inviting, setInviting] = useState<User>();
+  const [doing, setDoing] = useState<{ what: 'change' | 'disable' | 'sessions'; user: User }>();
+  const mayChange = useMay('users:write');
   const users = data?.pages.flatMap((page) => page.items);
-  const addButton = (
+  const addButton = mayChange && (
     <Button size="xs" leftSection={<PlusIcon />} onClick={() => setAdding(true)}>
       Add a user
     </Button>
@@ -41,7 +49,14 @@ export function Users({ slug }: { slug: string }) {
       )}
       <Stack component="ul" gap="xs" m={0} p={0} style={{ listStyle: 'none' }} aria-label="Users">
         {users?.map((user) => (
-          <UserRow key={user.id} user={user} onInvite={() => setInviting(user)} />
+          <UserRow
+            key={user.id}
+            slug={slug}
+            user={user}
+            mayChange={mayChange}
+            onInvite={() => setInviting(user)}
+            onDo={(what) => setDoing({ what, user })}
+          />
         ))}
       </Stack>
       {hasNextPage && (
@@ -60,13 +75,31 @@ export function Users({ slug }: { slug: string }) {
             }}
           />
         )}
+        {doing?.what === 'change' && <ChangeUser slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
+        {doing?.what === 'disable' && <DisableUser slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
+        {doing?.what === 'sessions' && <UserSessions slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
         {inviting && <PasswordLink slug={slug} user={inviting} onClose={() => setInviting(undefined)} />}
       </Suspense>
     </Section>
   );
 }
 
-function UserRow({ user, onInvite }: { user: User; onInvite: () => void }) {
+interface UserRowProps {
+  slug: string;
+  user: User;
+  mayChange: boolean;
+  onInvite: () => void;
+  onDo: (what: 'change' | 'disable' | 'sessions') => void;
+}
+
+function UserRow({ slug, user, mayChange, onInvite, onDo }: UserRowProps) {
+  const api = useApi();
+  const queries = useQueryClient();
+  const enable = useChange(async (headers) => {
+    const params = { path: { slug, id: String(user.id) } };
+    await answerOf(api.PATCH('/v1/repositories/{slug}/users/{id}', { params, body: { enabled: true }, headers }));
+    await queries.invalidateQueries({ queryKey: kept.users(slug) });
+  });
   return (
     <Paper component="li" withBorder px="md" py="xs">
       <Group justify="space-between" gap="xs">
@@ -91,10 +124,29 @@ function UserRow({ user, onInvite }: { user: User; onInvite: () => void }) {
             {user.email !== null && ` · ${user.email}`} · added <When at={user.createdAt} />
           </Text>
         </Stack>
-        <Button size="xs" variant="default" onClick={onInvite} aria-label={`Make a password link for ${user.name}`}>
-          Password link
-        </Button>
+        {mayChange && (
+          <Menu position="bottom-end" withinPortal={false}>
+            <Menu.Target>
+              <Button size="xs" variant="default" rightSection={<ChevronDownIcon />} aria-label={`Actions for ${user.name}`}>
+                Actions
+              </Button>
+            </Menu.Target>
+            <Menu.Dropdown>
+              <Menu.Item onClick={onInvite}>Make a password link</Menu.Item>
+              <Menu.Item onClick={() => onDo('change')}>Change name or address</Menu.Item>
+              <Menu.Item onClick={() => onDo('sessions')}>Where they are signed in</Menu.Item>
+              {user.enabled ? (
+                <Menu.Item color="var(--mantine-color-error)" onClick={() => onDo('disable')}>
+                  Disable
+                </Menu.Item>
+              ) : (
+                <Menu.Item onClick={() => void enable.run()}>Enable</Menu.Item>
+              )}
+            </Menu.Dropdown>
+          </Menu>
+        )}
       </Group>
+      <ProblemAlert problem={enable.problem} />
     </Paper>
   );
 }

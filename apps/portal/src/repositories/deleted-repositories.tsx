@@ -1,0 +1,60 @@
+import { Button, Group, Stack, Text, Title } from '@mantine/core';
+import { answerOf, useApi } from '../api/api.ts';
+import { kept, useForget, useMay, usePages, type Repository } from '../api/queries.ts';
+import { useChange } from '../api/use-change.ts';
+import { List } from '../controls/list.tsx';
+import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { When } from '../controls/when.tsx';
+
+const keptMillis = 30 * 86_400_000;
+
+/** Repositories that were deleted and can be restored; nothing where there are none. */
+export function DeletedRepositories() {
+  const deleted = usePages([...kept.repositories, 'deleted'], (api, page, signal) =>
+    api.GET('/v1/repositories', { params: { query: { ...page, deleted: 'true' } }, signal }),
+  );
+  if (!deleted.items || deleted.items.length === 0) return null;
+  return (
+    <Stack gap="xs" mt="md">
+      <Title order={2} size="h5">
+        Deleted
+      </Title>
+      <List
+        label="Deleted repositories"
+        {...deleted}
+        id={({ id }) => id}
+        empty={null}
+        row={(repository) => <Row repository={repository} />}
+      />
+    </Stack>
+  );
+}
+
+function Row({ repository: { slug, name, deletedAt } }: { repository: Repository }) {
+  const api = useApi();
+  const forget = useForget(slug);
+  const mayChange = useMay('repositories:write');
+  const restore = useChange(async (headers) => {
+    await answerOf(api.POST('/v1/repositories/{slug}/restore', { params: { path: { slug } }, headers }));
+    await forget();
+  });
+  const until = new Date(new Date(deletedAt ?? 0).getTime() + keptMillis).toISOString();
+  return (
+    <Stack gap="xs">
+      <Group justify="space-between" gap="xs">
+        <Stack gap={0} miw={0}>
+          <Text style={{ overflowWrap: 'anywhere' }}>{name}</Text>
+          <Text size="sm" c="dimmed">
+            <span className="exact">{slug}</span> · can be restored until <When at={until} />
+          </Text>
+        </Stack>
+        {mayChange && (
+          <Button size="xs" variant="default" loading={restore.pending} onClick={() => void restore.run()} aria-label={`Restore ${name}`}>
+            Restore
+          </Button>
+        )}
+      </Group>
+      <ProblemAlert problem={restore.problem} />
+    </Stack>
+  );
+}
