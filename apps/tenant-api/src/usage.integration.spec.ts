@@ -30,7 +30,7 @@ async function use(...uses: Partial<Use>[]): Promise<void> {
 const read = async (query = '', caller = api.tenant) => (await (await caller.call('GET', `/v1/usage${query}`)).json()) as UsageView;
 
 describe('the usage of a tenant', () => {
-  it('counts by day and credential: tokens, calls with keys, secrets that had ended, and refusals by reason', async () => {
+  it('counts by day and credential: tokens, calls and those that failed, secrets that had ended, and refusals by reason', async () => {
     const keyId = newId();
     await use({}, { consumer: 'another' }, { outcome: 'replaced' }, { credentialId: keyId, versionId: keyId });
     await api.test.owner.query(
@@ -38,13 +38,19 @@ describe('the usage of a tenant', () => {
        VALUES ($1, $2, 'unknown', 'token.refused', $3, 'client', $4, '{"reason": "wrong secret", "count": 7}')`,
       [api.tenant.tenantId, newId(), shop.id, shop.toolClient.clientId],
     );
+    await api.test.owner.query(
+      `INSERT INTO call_counts (repository_id, period, starts_at, credential_id, user_id, tenant_id, calls, refused)
+       VALUES ($1, 'hour', date_trunc('hour', now(), 'UTC'), $2, 1, $3, 5, 2)`,
+      [shop.id, keyId, api.tenant.tenantId],
+    );
     const { from, to, items } = await read('?days=7&repository=shop');
     expect([to, (Date.parse(to) - Date.parse(from)) / 86_400_000]).toEqual([new Date().toISOString().slice(0, 10), 6]);
     const counted = Object.fromEntries(items.map(({ kind, count, reason, day }) => [kind, { count, reason, day }]));
     const day = to;
     expect(counted).toEqual({
       token: { count: 2, reason: null, day },
-      'api-key': { count: 1, reason: null, day },
+      call: { count: 5, reason: null, day },
+      'failed-call': { count: 2, reason: null, day },
       'ended-secret': { count: 1, reason: null, day },
       refusal: { count: 7, reason: 'wrong secret', day },
     });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /* How much the credentials of a tenant were used. */
 
-export const usageKinds = ['token', 'api-key', 'ended-secret', 'sign-in', 'refusal'] as const;
+export const usageKinds = ['token', 'call', 'failed-call', 'ended-secret', 'sign-in', 'refusal'] as const;
 export type UsageKind = (typeof usageKinds)[number];
 
 export const usageQuery = z.strictObject({
@@ -20,7 +20,7 @@ export const usageView = z.object({
       kind: z
         .enum(usageKinds)
         .describe(
-          'token: a tool got one with its secret or key; api-key: a call with one; ended-secret: somebody presented one; sign-in: of a person; refusal: of a credential, token or sign-in',
+          'token: a tool got one with its secret or key; call: of the repository API; failed-call: one of them that was answered 4xx or 5xx; ended-secret: somebody presented one; sign-in: of a person; refusal: of a credential, token or sign-in',
         ),
       repository: z.string().nullable().describe('Slug; null for the tenant API itself'),
       credentialId: z.string().nullable().describe('A client ID or the id of an API key, where it is one'),

@@ -42,9 +42,13 @@ const rowLimit = 5_000;
 const usage = `
   WITH first AS (SELECT (now() AT TIME ZONE 'UTC')::date - $2::int + 1 AS day)
   SELECT u.day::text AS day, u.kind, r.slug AS repository, u."credentialId", u.reason, sum(u.count)::text AS count FROM (
-    SELECT d.repository_id, d.day, CASE WHEN d.outcome = 'replaced' THEN 'ended-secret' WHEN d.of_api_key THEN 'api-key' ELSE 'token' END AS kind,
+    SELECT d.repository_id, d.day, CASE d.outcome WHEN 'replaced' THEN 'ended-secret' ELSE 'token' END AS kind,
       d.credential_id AS "credentialId", NULL AS reason, d.uses AS count
-    FROM daily_uses d, first WHERE d.tenant_id = $1 AND d.day >= first.day
+    FROM daily_uses d, first WHERE d.tenant_id = $1 AND d.day >= first.day AND NOT (d.of_api_key AND d.outcome = 'accepted')
+    UNION ALL
+    SELECT c.repository_id, (c.starts_at AT TIME ZONE 'UTC')::date, k.kind, nullif(c.credential_id, ''), NULL, k.count
+    FROM call_counts c, first, LATERAL (VALUES ('call', c.calls), ('failed-call', c.refused)) AS k (kind, count)
+    WHERE c.tenant_id = $1 AND c.starts_at >= first.day AT TIME ZONE 'UTC' AND k.count > 0
     UNION ALL
     SELECT a.repository_id, (a.at AT TIME ZONE 'UTC')::date, CASE WHEN a.action LIKE '%.signed-in' THEN 'sign-in' ELSE 'refusal' END,
       CASE WHEN a.target_kind = 'client' THEN a.target_id END, a.details->>'reason', coalesce((a.details->>'count')::bigint, 1)
