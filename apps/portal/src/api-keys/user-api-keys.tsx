@@ -96,7 +96,7 @@ function KeysOfUser({ slug, user }: { slug: string; user: User }) {
             </EmptyState>
           </Paper>
         }
-        row={(key) => {
+        renderRow={(key) => {
           const reminder = reminderOf(key);
           return (
             <Group justify="space-between" gap="xs">

@@ -13,7 +13,7 @@ export interface ListProps<T> {
   fetchNextPage?: () => unknown;
   /** What stands where there is nothing: what to do first. */
   empty: ReactNode;
-  row: (item: T) => ReactNode;
+  renderRow: (item: T) => ReactNode;
   id: (item: T) => string | number;
 }
 
@@ -27,7 +27,7 @@ export function List<T>({
   isFetchingNextPage = false,
   fetchNextPage,
   empty,
-  row,
+  renderRow,
   id,
 }: ListProps<T>) {
   return (
@@ -39,7 +39,7 @@ export function List<T>({
         <Stack component="ul" gap="xs" m={0} p={0} style={{ listStyle: 'none' }} aria-label={label}>
           {items.map((item) => (
             <Paper key={id(item)} component="li" withBorder px="md" py="sm">
-              {row(item)}
+              {renderRow(item)}
             </Paper>
           ))}
         </Stack>

@@ -24,7 +24,7 @@ export function DeletedRepositories() {
         {...deleted}
         id={({ id }) => id}
         empty={null}
-        row={(repository) => <Row repository={repository} />}
+        renderRow={(repository) => <Row repository={repository} />}
       />
     </Stack>
   );

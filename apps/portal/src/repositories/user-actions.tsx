@@ -101,7 +101,7 @@ export function UserSessions({ slug, user, onClose }: UserDialogProps) {
           items={sessions.data?.items}
           id={({ id }) => id}
           empty={<Text size="sm">Nowhere at the moment. Apps may still hold tokens: “Sign out everywhere” ends those too.</Text>}
-          row={({ id, userAgent, address, signedInAt }) => (
+          renderRow={({ id, userAgent, address, signedInAt }) => (
             <Group justify="space-between" gap="xs" wrap="nowrap">
               <Stack gap={0} miw={0}>
                 <Text size="sm" style={{ overflowWrap: 'anywhere' }}>

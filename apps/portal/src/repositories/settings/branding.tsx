@@ -1,11 +1,14 @@
 import { useState } from 'react';
 import { Button, ColorInput, ColorSwatch, FileButton, Group, Image, Stack, Text } from '@mantine/core';
-import { maxLogoBytes } from '@latchkey/contracts';
+
 import { answerOf, useApi } from '../../api/api.ts';
 import { useForget, useMay, type Repository } from '../../api/queries.ts';
 import { useChange } from '../../api/use-change.ts';
 import { Section } from '../../controls/page.tsx';
 import { ProblemAlert } from '../../controls/problem-alert.tsx';
+
+/** Bytes that the API takes. Not imported from the contracts, whose schemas would come along. */
+const maxLogoBytes = 256 * 1024;
 
 /** How the sign-in pages of a repository look. */
 export function Branding({ repository: { slug, branding } }: { repository: Repository }) {

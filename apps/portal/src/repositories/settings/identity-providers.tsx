@@ -71,7 +71,7 @@ export function IdentityProviders({ slug }: { slug: string }) {
             <EmptyState.Actions>{addButton}</EmptyState.Actions>
           </EmptyState>
         }
-        row={(provider) => (
+        renderRow={(provider) => (
           <Group justify="space-between" gap="xs">
             <Stack gap={2} miw={0}>
               <Group gap="xs">

@@ -61,7 +61,7 @@ export function Keys({ repository: { slug, signingAlgorithm } }: { repository: R
           items={keys.data?.items}
           id={({ kid }) => kid}
           empty={null}
-          row={({ kid, algorithm: its, status, signsAt, retiredAt }) => (
+          renderRow={({ kid, algorithm: its, status, signsAt, retiredAt }) => (
             <Stack gap={2}>
               <Group gap="xs">
                 <Text className="exact">{kid}</Text>
