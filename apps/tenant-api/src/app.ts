@@ -211,7 +211,9 @@ export async function createApp(config: Config, log: Logger): Promise<NestFastif
 /** Headers that every answer has, and one line in the log for each call: never its query, which may hold a credential. */
 function describeEveryAnswer(app: NestFastifyApplication, config: Config, log: Logger): void {
   const authority = new URL(config.AUTHORITY_URL_TEMPLATE.of('console')).origin;
-  const policy = `default-src 'self'; connect-src 'self' ${authority}; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-src ${authority}; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
+  // Logos come from the authorities of the repositories, each of which may have a host of its own.
+  const logos = new URL(config.AUTHORITY_URL_TEMPLATE.of('any-repository')).origin.replace('any-repository', '*');
+  const policy = `default-src 'self'; connect-src 'self' ${authority}; img-src 'self' data: ${logos}; style-src 'self' 'unsafe-inline'; frame-src ${authority}; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
   const fastify = app.getHttpAdapter().getInstance();
   fastify.addHook('onRequest', async (request, reply) => {
     void reply.headers({
