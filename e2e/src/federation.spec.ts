@@ -143,7 +143,6 @@ describe('the pages of an authority', () => {
       for (const [name, path] of [
         ['message', '/invitation/' + 'a'.repeat(43)],
         ['forgotten-password', '/forgotten-password'],
-        ['sign-out', '/connect/endsession'],
         ['request-refused', '/connect/authorize?client_id=nobody'],
       ] as const) {
         await page.goto(home.authorityUrl + path);
@@ -158,6 +157,11 @@ describe('the pages of an authority', () => {
       await submitSignIn(page, 'anna', password);
       await page.waitForURL(`${home.authorityUrl}/account`);
       await look('account');
+      await page.goto(`${home.authorityUrl}/connect/endsession`);
+      await look('sign-out');
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.getByText('You are signed out').waitFor();
+      await look('signed-out');
       expect(found).toEqual([]);
       await page.context().close();
     },
