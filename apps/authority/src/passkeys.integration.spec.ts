@@ -102,6 +102,16 @@ describe('a passkey', () => {
     expect(mine.done).toBe(false);
   });
 
+  it('without a signature counter answers a challenge once too, of several answers at once', async () => {
+    const { customer, device } = await withPasskey(running);
+    const journey = new Journey(customer);
+    const html = await journey.open();
+    device.counter = -1;
+    const passkey = device.assert(askedOf(html), journey.ceremony);
+    const answers = await Promise.all([1, 2, 3].map(() => journey.browser.go(journey.at, { passkey })));
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([303, 401, 401]);
+  });
+
   it('that is registered already is not registered again, with another origin not at all', async () => {
     const customer = await strict(running);
     const journey = new Journey(customer);
