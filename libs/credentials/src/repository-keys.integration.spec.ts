@@ -3,7 +3,7 @@ import { compactVerify, CompactSign, importJWK } from 'jose';
 import { rotateKeyBody } from '@latchkey/contracts';
 import { Repository } from '@latchkey/database';
 import { KeyRing } from './key-ring.js';
-import { RepositoryKeys, tendSigningKeys, type KeyPolicy } from './repository-keys.js';
+import { RepositoryKeys, sealedColumns, tendSigningKeys, type KeyPolicy } from './repository-keys.js';
 import { createSigningKey, replaceSigningKey, SigningKeys } from './signing-key.js';
 import { openFixture, type CredentialsFixture, type RepositoryFixture } from './testing/fixture.js';
 
@@ -187,16 +187,47 @@ describe('the key-encryption key', () => {
         [acme.tenantId, old.seal(Buffer.from('whsec_x')).sealed],
       );
     });
+    const { tenantId, id: repositoryId } = acme;
+    const [totp, provider] = ['12345678901234567890', 'the secret at the provider'];
+    await fixture.owner.query(
+      `INSERT INTO totp_secrets (repository_id, user_id, tenant_id, secret, encryption_key_id, last_step) SELECT $1, id, $2, $3, 'a', 0 FROM repository_users WHERE repository_id = $1 LIMIT 1`,
+      [repositoryId, tenantId, old.seal(Buffer.from(totp)).sealed],
+    );
+    await fixture.owner.query(
+      `INSERT INTO identity_providers (repository_id, id, tenant_id, kind, name, issuer, client_id, client_secret, encryption_key_id,
+         allow_sign_up, email_domains, trusts_second_factor, enabled)
+       VALUES ($1, 'x', $2, 'oidc', 'X', 'https://x.example', 'x', $3, 'a', false, '{}', false, true)`,
+      [repositoryId, tenantId, old.seal(Buffer.from(provider)).sealed],
+    );
     const privateKeys = async (ring: KeyRing) => (await new SigningKeys(fixture.database).privateKeys(known(), ring)).jwks;
     const before = await privateKeys(old);
     expect(await privateKeys(both)).toEqual(before);
-    expect((await tend({}, both)).encryptedAnew).toBe(2);
+    expect((await tend({}, both)).encryptedAnew).toBe(4);
     expect(await privateKeys(fresh)).toEqual(before);
+    const opened = async (column: string, table: string) => {
+      const { rows } = await fixture.owner.query<{ k: string; v: Buffer }>(
+        `SELECT encryption_key_id AS k, ${column} AS v FROM ${table} WHERE repository_id = $1`,
+        [repositoryId],
+      );
+      return rows.map(({ k, v }) => [k, fresh.open(k, v).toString()]);
+    };
+    expect(await opened('secret', 'totp_secrets')).toEqual([['b', totp]]);
+    expect(await opened('client_secret', 'identity_providers')).toEqual([['b', provider]]);
     const { rows } = await fixture.owner.query<{ s: Buffer; k: string }>(
       'SELECT signing_secret AS s, encryption_key_id AS k FROM webhooks WHERE tenant_id = $1',
       [acme.tenantId],
     );
     expect([rows[0]?.k, fresh.open('b', rows[0]?.s ?? Buffer.alloc(0)).toString()]).toEqual(['b', 'whsec_x']);
     expect((await tend({}, both)).encryptedAnew).toBe(0);
+  });
+
+  it('is replaced for every column that something is encrypted in', async () => {
+    const { rows } = await fixture.owner.query<{ table: string; column: string }>(
+      `SELECT table_name AS table, column_name AS column FROM information_schema.columns
+       WHERE table_schema = 'latchkey' AND column_name LIKE '%encryption_key_id'`,
+    );
+    const named = (columns: { table: string; column: string }[]) =>
+      columns.map(({ table, column }) => `${table}.${column}`).toSorted((one, other) => one.localeCompare(other));
+    expect(named(rows)).toEqual(named(sealedColumns.map(({ table, keyId }) => ({ table, column: keyId }))));
   });
 });

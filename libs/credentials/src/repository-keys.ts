@@ -200,11 +200,13 @@ async function prepare(database: Database, encryption: KeyRing, { prepared }: Ke
 }
 
 /** Whatever is encrypted at rest: the table, the value, and the id of the key that it lies under. */
-const sealedColumns = [
+export const sealedColumns = [
   { table: 'signing_keys', value: 'private_key', keyId: 'encryption_key_id' },
   { table: 'prepared_keys', value: 'private_key', keyId: 'encryption_key_id' },
   { table: 'webhooks', value: 'signing_secret', keyId: 'encryption_key_id' },
   { table: 'webhooks', value: 'previous_signing_secret', keyId: 'previous_encryption_key_id' },
+  { table: 'totp_secrets', value: 'secret', keyId: 'encryption_key_id' },
+  { table: 'identity_providers', value: 'client_secret', keyId: 'encryption_key_id' },
 ];
 
 /** One batch of what lies under an earlier key-encryption key. */

@@ -20,6 +20,7 @@ import { TellOfRefusedClients1763714001500 } from './migrations/1763714001500-te
 import { LetUsersBeDeleted1763721000000 } from './migrations/1763721000000-let-users-be-deleted.js';
 import { LimitPlansAndCountCalls1763721000500 } from './migrations/1763721000500-limit-plans-and-count-calls.js';
 import { AddDailyUses1763730000000 } from './migrations/1763730000000-add-daily-uses.js';
+import { LetAllThatIsSealedBeSealedAnew1763740000000 } from './migrations/1763740000000-let-all-that-is-sealed-be-sealed-anew.js';
 
 const migrations = [
   CreateFirstTables1763690000000,
@@ -42,6 +43,7 @@ const migrations = [
   LetUsersBeDeleted1763721000000,
   LimitPlansAndCountCalls1763721000500,
   AddDailyUses1763730000000,
+  LetAllThatIsSealedBeSealedAnew1763740000000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */
