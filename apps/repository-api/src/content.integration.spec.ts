@@ -105,9 +105,12 @@ describe('a collection', () => {
   it('is listed with its count', async () => {
     const response = await get(`/Root${suffix}`, tool);
     const d = await dataOf(response);
-    expect(d['__count']).toBe(2);
-    expect(d.results.map(({ Path }) => Path)).toEqual(['/Root/IMS', '/Root/Content']);
-    expect(await dataOf(await get('/Root?metadata=no&$select=Name', anna))).toEqual({ __count: 1, results: [{ Name: 'Content' }] });
+    expect(d['__count']).toBe(4);
+    expect(d.results.map(({ Path }) => Path)).toEqual(['/Root/IMS', '/Root/Content', '/Root/System', '/Root/Trash']);
+    expect(await dataOf(await get('/Root?metadata=no&$select=Name', anna))).toEqual({
+      __count: 2,
+      results: [{ Name: 'Content' }, { Name: 'Trash' }],
+    });
   });
 
   it('counts the page, or everything when asked to', async () => {
@@ -182,7 +185,7 @@ describe('changing content', () => {
       Description: null,
       Name: 'Changed',
     });
-    const deleted = await send('DELETE', path, undefined);
+    const deleted = await send('DELETE', `${path}?permanent=true`, undefined);
     expect([deleted.status, await deleted.text()]).toEqual([200, '']);
     expect((await get(path, tool)).status).toBe(404);
   });

@@ -1,4 +1,5 @@
 import {
+  contentTypesOf,
   countCollection,
   createContent,
   maxPageSize,
@@ -10,12 +11,13 @@ import {
   type Query,
 } from '@latchkey/content';
 import type { EntityManager } from '@latchkey/database';
+import { deleteNode, readPermanent } from './deletion.js';
 import { json, plain, versionTag, type Answer } from './answer.js';
 import { badRequest } from './odata/fault.js';
 import { both, parseOperationOptions, parseOptions, type Options } from './odata/options.js';
 import { fieldOf } from './odata/present.js';
 import { present } from './expand.js';
-import { changePersonContent, concernsPerson, createPersonContent, deleteAny } from './people.js';
+import { changePersonContent, concernsPerson, createPersonContent } from './people.js';
 import type { ContentRequest } from './request.js';
 
 /** `{"d":{…}}` with the version as the entity tag. */
@@ -42,7 +44,7 @@ export async function getEntity(request: ContentRequest, address: Address): Prom
  * @returns nothing when there is no such field.
  */
 export async function getField(request: ContentRequest, entity: ContentEntity, name: string, raw: boolean): Promise<Answer | undefined> {
-  const field = fieldOf(entity, name);
+  const field = fieldOf(await request.read((tx) => contentTypesOf(tx, request.repository.id)), entity, name);
   if (!field) return undefined;
   return raw ? plain(field.value === null ? '' : String(field.value)) : json({ d: { [field.name]: field.value } });
 }
@@ -111,8 +113,8 @@ export async function changeContent(request: ContentRequest, address: Address, {
   });
 }
 
-/** DELETE of a content and all that is below it. */
+/** DELETE of a content and all that is below it: into the trash, or for good with `?permanent=true`. */
 export async function removeContent(request: ContentRequest, address: Address): Promise<Answer> {
-  await deleteAny(request, address);
+  await deleteNode(request, address, { permanent: readPermanent(request.query.get('permanent')), ifVersion: request.ifVersion });
   return { status: 200 };
 }

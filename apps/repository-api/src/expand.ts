@@ -1,4 +1,4 @@
-import { builtInTypes, membersOf, readNodes, rolesOf, type ContentEntity } from '@latchkey/content';
+import { contentTypesOf, membersOf, readNodes, readTargets, rolesOf, type ContentEntity, type FieldDefinition } from '@latchkey/content';
 import type { EntityManager } from '@latchkey/database';
 import { badRequest } from './odata/fault.js';
 import type { Options } from './odata/options.js';
@@ -10,8 +10,8 @@ const maxExpansions = 20;
 const maxDepth = 4;
 
 /**
- * Presents entities with what their expanded references lead to, as far as the caller may see it. No statement when nothing
- * is expanded; else one or two for each reference.
+ * Presents entities with what their expanded references lead to, as far as the caller may see it. One statement, and
+ * one or two for each reference that is expanded.
  *
  * @throws ODataFault 400 for an expansion of something that is no reference, or too many of them.
  */
@@ -23,12 +23,13 @@ export async function present(
 ): Promise<Record<string, unknown>[]> {
   if (options.expand.length > maxExpansions) throw badRequest(`$expand may name at most ${maxExpansions} references.`);
   if (options.expand.some((path) => path.split('/').length > maxDepth)) throw badRequest(`$expand may go ${maxDepth} deep.`);
+  const types = await contentTypesOf(tx, request.repository.id);
   const expanded = new Map<string, Map<number, unknown>>();
   const selected = firstSegments(options.select ?? []);
   for (const [name, nested] of firstSegments(options.expand)) {
-    const field = builtInTypes.field(name);
+    const field = types.field(name);
     if (field?.kind !== 'Reference') throw badRequest(`$expand: ${JSON.stringify(name)} is not a reference that can be expanded.`);
-    const links = await linksOf(tx, request, entities, field.name);
+    const links = await linksOf(tx, request, entities, field);
     const ids = [...new Set([...links.values()].flat())];
     const select = selected.get(name);
     const wish = { ...options, select: select && select.length > 0 ? select : undefined, expand: nested };
@@ -41,7 +42,7 @@ export async function present(
       ),
     );
   }
-  return entities.map((entity) => presentEntity(entity, { options, expanded, basePath: request.basePath }));
+  return entities.map((entity) => presentEntity(entity, { types, options, expanded, basePath: request.basePath }));
 }
 
 async function presentById(
@@ -60,12 +61,12 @@ async function linksOf(
   tx: EntityManager,
   { repository, caller }: ContentRequest,
   entities: ContentEntity[],
-  field: string,
+  field: FieldDefinition,
 ): Promise<Map<number, number | number[]>> {
   const opened = entities.filter((entity) => entity.fields);
   const of = (type: string) => opened.filter((entity) => entity.type === type).map(({ id }) => id);
   const several = (ids: number[], found: Map<number, number[]>) => new Map(ids.map((id) => [id, found.get(id) ?? []]));
-  switch (field) {
+  switch (field.name) {
     case 'CreatedBy':
       return new Map(opened.map((entity) => [entity.id, entity.createdBy]));
     case 'ModifiedBy':
@@ -74,8 +75,15 @@ async function linksOf(
       return several(of('Group'), await membersOf(tx, caller.repositoryId, of('Group')));
     case 'AllRoles':
     case 'DirectRoles':
-      return several(of('User'), await rolesOf(tx, repository.id, of('User'), { directly: field === 'DirectRoles' }));
-    default:
-      return new Map();
+      return several(of('User'), await rolesOf(tx, repository.id, of('User'), { directly: field.name === 'DirectRoles' }));
+    default: {
+      const found = await readTargets(tx, caller.repositoryId, opened, field.name);
+      return field.multiple
+        ? several(
+            opened.map(({ id }) => id),
+            found,
+          )
+        : new Map([...found].map(([id, [target = 0]]) => [id, target]));
+    }
   }
 }

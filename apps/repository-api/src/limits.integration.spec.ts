@@ -57,13 +57,17 @@ describe('the limits of a plan', () => {
     expect(held).toEqual([{ nodes: 3, users: type === 'User' ? 3 : 0, counted: 3 }]);
   });
 
-  it('leave room again for what was deleted, and hold back nothing of another kind', async () => {
+  it('leave room again for what was deleted for good, and hold back nothing of another kind', async () => {
     await limit({ users: 1, contents: 1 });
     const first = await dataOf(await make('User', 'anna'));
     expect((await make('User', 'berta')).status).toBe(409);
     expect((await make('Folder', 'f')).status).toBe(201);
     expect((await make('Group', 'g')).status).toBe(201);
-    expect((await send('DELETE', `/content(${String(first['Id'])})`)).status).toBe(200);
+    const path = `/content(${String(first['Id'])})`;
+    // What is in the trash is held still.
+    expect((await send('DELETE', path)).status).toBe(200);
+    expect((await make('User', 'berta')).status).toBe(409);
+    expect((await send('DELETE', path)).status).toBe(200);
     expect((await make('User', 'berta')).status).toBe(201);
   });
 

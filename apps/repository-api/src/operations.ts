@@ -1,24 +1,27 @@
 import {
-  builtInTypes,
+  contentTypesOf,
+  copyContent,
+  moveContent,
   permissionNames,
   permissionsOf,
   readNode,
   type Address,
+  type ContentEntity,
   type ContentPermissionName,
   type PermittedEntity,
 } from '@latchkey/content';
 import { Client } from '@latchkey/database';
 import { apiKeyOperations } from './api-key-operations.js';
 import { clientOperations } from './client-operations.js';
-import { errorBody, faultOf, json, plain } from './answer.js';
 import { getDashboardData } from './dashboard.js';
+import { deleteNode, readPermanent } from './deletion.js';
+import { errorBody, faultOf, json, plain, type Answer } from './answer.js';
 import { present } from './expand.js';
 import { groupOperations } from './group-operations.js';
 import { badRequest } from './odata/fault.js';
 import { parseOperationOptions } from './odata/options.js';
 import { presentSchema } from './odata/schema.js';
 import { parameter, textParameter, type Operation, type OperationCall } from './operation.js';
-import { deleteAny } from './people.js';
 
 /** The caller's own user, or the Visitor. It is told whatever else the credential may be used for. One statement. */
 const getCurrentUser: Operation = {
@@ -32,11 +35,11 @@ const getCurrentUser: Operation = {
     }),
 };
 
-/** The content types with their fields; no statement. */
+/** The content types with their fields, the repository's own too. */
 const getSchema: Operation = {
   name: 'GetSchema',
   isFunction: true,
-  run: async () => json(presentSchema(builtInTypes)),
+  run: ({ request }) => request.read(async (tx) => json(presentSchema(await contentTypesOf(tx, request.repository.id)))),
 };
 
 const getRepositoryType: Operation = {
@@ -133,20 +136,47 @@ const deleteBatch: Operation = {
   name: 'DeleteBatch',
   isFunction: false,
   run: async (call) => {
-    const { request } = call;
-    const results: unknown[] = [];
-    const errors: unknown[] = [];
-    for (const item of readPaths(parameter(call, 'paths'))) {
-      try {
-        const deleted = await deleteAny(request, addressOf(item));
-        results.push({ Id: deleted.id, Path: deleted.path, Name: deleted.name });
-      } catch (error) {
-        errors.push(itemError(item, error));
-      }
-    }
-    return json({ d: { __count: results.length, results, errors } });
+    const permanent = readPermanent(parameter(call, 'permanent'));
+    return batch(call, (address) => deleteNode(call.request, address, { permanent }));
   },
 };
+
+/** Puts several contents below another, one after the other. */
+const moveBatch: Operation = {
+  name: 'MoveBatch',
+  isFunction: false,
+  run: async (call) => {
+    const { request } = call;
+    const target = addressOf(textParameter(call, 'targetPath'));
+    return batch(call, (address) => request.write((tx) => moveContent(tx, request.caller, address, target)));
+  },
+};
+
+/** Copies several contents below another, one after the other. */
+const copyBatch: Operation = {
+  name: 'CopyBatch',
+  isFunction: false,
+  run: async (call) => {
+    const { request } = call;
+    const target = addressOf(textParameter(call, 'targetPath'));
+    return batch(call, (address) => request.write((tx) => copyContent(tx, request.caller, address, target)));
+  },
+};
+
+/** Each of the contents that `paths` names succeeds or fails by itself. */
+async function batch(call: OperationCall, work: (address: Address) => Promise<ContentEntity>): Promise<Answer> {
+  const results: unknown[] = [];
+  const errors: unknown[] = [];
+  for (const item of readPaths(parameter(call, 'paths'))) {
+    try {
+      const { id, path, name } = await work(addressOf(item));
+      results.push({ Id: id, Path: path, Name: name });
+    } catch (error) {
+      errors.push(itemError(item, error));
+    }
+  }
+  return json({ d: { __count: results.length, results, errors } });
+}
 
 function readPaths(value: unknown): (string | number)[] {
   const items: unknown = typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value;
@@ -183,6 +213,8 @@ const operations = new Map<string, Operation>(
     hasPermission,
     actions,
     deleteBatch,
+    moveBatch,
+    copyBatch,
     ...apiKeyOperations,
     ...clientOperations,
     ...groupOperations,

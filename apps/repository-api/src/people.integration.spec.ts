@@ -108,11 +108,13 @@ describe('a user', () => {
     expect([await works(token), await byKey(), await signsIn(LoginName)]).toEqual([false, 200, true]);
   });
 
-  it.each(['DELETE', 'DeleteBatch'])('that is deleted by %s is gone, with its keys, and its login name is free', async (how) => {
+  it.each(['DELETE', 'DeleteBatch'])('that is deleted for good by %s is gone, with its keys, and its login name is free', async (how) => {
     const { Id, LoginName, Path } = await makeUser({ Password: password, Email: `gone${count}@example.com` });
     const [token, key] = [await tokenOf(Id), await app.apiKey(acme, Id)];
     const done =
-      how === 'DELETE' ? await send('DELETE', `/content(${Id})`) : await send('POST', `/('Root')/DeleteBatch`, { paths: [Path] });
+      how === 'DELETE'
+        ? await send('DELETE', `/content(${Id})?permanent=true`)
+        : await send('POST', `/('Root')/DeleteBatch`, { paths: [Path], permanent: true });
     expect(done.status).toBe(200);
     expect((await send('GET', `/content(${Id})`)).status).toBe(404);
     const byKey = await app.call(acme, `/('Root')/GetCurrentUser`, { headers: { apikey: key.value } });
@@ -203,11 +205,11 @@ describe('a group', () => {
     expect((await send('POST', `/content(${user.Id})/AddMembers`, { contentIds: [b.Id] })).status).toBe(400);
   });
 
-  it('is deleted with its memberships and permissions', async () => {
+  it('is deleted for good with its memberships and permissions', async () => {
     const [group, user] = [await makeGroup(), await makeUser()];
     await send('POST', `/content(${group.Id})/AddMembers`, { contentIds: [user.Id] });
     await allowForTest(app, acme, { nodeId: wellKnown.content, identityId: group.Id });
-    expect((await send('DELETE', `/content(${group.Id})`)).status).toBe(200);
+    expect((await send('DELETE', `/content(${group.Id})?permanent=true`)).status).toBe(200);
     expect(await rows('SELECT FROM content_group_members WHERE group_id = $1', group.Id)).toEqual([]);
     expect((await send('DELETE', `/content(${wellKnown.administrators})`)).status).toBe(403);
   });

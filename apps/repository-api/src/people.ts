@@ -1,6 +1,5 @@
 import { createUserBody, Problem, updateUserBody } from '@latchkey/contracts';
 import {
-  deleteContent,
   readNode,
   requireAdministratorFor,
   requireWritable,
@@ -12,9 +11,9 @@ import {
   type ContentPermissionName,
   type PermittedEntity,
 } from '@latchkey/content';
-import { hashPassword, type PendingCutoff } from '@latchkey/credentials';
+import { hashPassword } from '@latchkey/credentials';
 import type { EntityManager } from '@latchkey/database';
-import { changePerson, createPerson, deletePerson, refusePasswordAt } from '@latchkey/tenancy';
+import { changePerson, createPerson, refusePasswordAt } from '@latchkey/tenancy';
 import type { Body } from './odata/body.js';
 import { badRequest } from './odata/fault.js';
 import type { ContentRequest } from './request.js';
@@ -143,26 +142,4 @@ async function requirePersonWritable(tx: EntityManager, { caller }: ContentReque
   requireWritable(caller, node.path);
   requirePermission(node, 'Save');
   await requireAdministratorFor(tx, caller, node.id);
-}
-
-/**
- * Deletes a content; if it is a user, the person with everything that is about them, and when it resolves no node accepts
- * anything of theirs.
- *
- * @returns what was deleted.
- */
-export async function deleteAny(request: ContentRequest, address: Address): Promise<ContentEntity> {
-  const { caller, repository, actor, ifVersion } = request;
-  const { deleted, cutoffs } = await request.write(async (tx) => {
-    const node = await readNode(tx, caller, address);
-    const none: PendingCutoff[] = [];
-    if (node.type !== 'User') return { deleted: await deleteContent(tx, caller, { id: node.id }, ifVersion), cutoffs: none };
-    requireWritable(caller, node.path);
-    requirePermission(node, 'Delete');
-    await requireAdministratorFor(tx, caller, node.id);
-    if (ifVersion !== undefined && node.version !== ifVersion) throw new VersionMismatch(node.version);
-    return { deleted: node, cutoffs: await deletePerson(tx, actor, repository, node.id) };
-  });
-  for (const cutoff of cutoffs) await request.confirm(cutoff);
-  return deleted;
 }

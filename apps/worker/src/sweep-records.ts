@@ -1,3 +1,4 @@
+import { purgeTrash } from '@latchkey/content';
 import type { Database } from '@latchkey/database';
 import type { Handlers, JobQueue } from '@latchkey/jobs/worker';
 import type { Logger } from '@latchkey/runtime';
@@ -54,6 +55,7 @@ export function sweepRecords({ database, queue, log }: SweepOptions): Handlers['
     for (const sweep of sweeps) removed[sweep.table] = await sweepTable(database, sweep, signal);
     await database.transaction('system', (tx) => tx.query('SELECT sweep_proofs()'));
     await database.transaction('system', (tx) => tx.query('SELECT roll_up_calls()'));
+    removed['trash'] = await sweepTrash(database, signal);
     removed['failed jobs'] = await queue.forgetFailed(failedJobsSeconds, batchSize);
     log.info({ removed }, 'swept');
   };
@@ -65,6 +67,22 @@ async function sweepTable(database: Database, sweep: Sweep, signal: AbortSignal)
     const count = await removeBatch(database, sweep);
     removed += count;
     if (count < batchSize) break;
+  }
+  return removed;
+}
+
+/** How long deleted content can be restored. */
+const trashDays = 30;
+
+/** Deletions that are looked up together. */
+const trashBatch = 20;
+
+async function sweepTrash(database: Database, signal: AbortSignal): Promise<number> {
+  let removed = 0;
+  for (let batch = 0; batch < maxBatches && !signal.aborted; batch += 1) {
+    const count = await purgeTrash(database, { olderThanDays: trashDays, limit: trashBatch });
+    removed += count;
+    if (count < trashBatch) break;
   }
   return removed;
 }

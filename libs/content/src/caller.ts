@@ -47,7 +47,8 @@ export function readablePart(caller: Caller): 'everything' | 'content' | 'users'
  * its own user, who is the first of the identities in $2.
  */
 export function readableCondition(caller: Caller): string {
-  const ofUsers = `(n.path_key = '${usersPath}' OR ${isBelow(`'${usersPath}'`)})`;
+  // By type, because what was deleted there is in the trash with everything else.
+  const ofUsers = `(n.path_key = '${usersPath}' OR ${isBelow(`'${usersPath}'`)} OR n.type IN ('User', 'Group', 'OrganizationalUnit', 'Domain'))`;
   const itself = 'n.id = ($2::integer[])[1]';
   switch (readablePart(caller)) {
     case 'everything':

@@ -1,5 +1,5 @@
 /** How a field's value is kept, compared and shown. */
-export type FieldKind = 'ShortText' | 'LongText' | 'Integer' | 'Number' | 'Boolean' | 'DateTime' | 'Reference';
+export type FieldKind = 'ShortText' | 'LongText' | 'Integer' | 'Number' | 'Boolean' | 'DateTime' | 'Reference' | 'Binary';
 
 /** A value as it is kept; a DateTime is a text of `parseTime`. */
 export type FieldValue = string | number | boolean | null;
@@ -12,6 +12,15 @@ export interface FieldDefinition {
   required?: boolean;
   /** Characters of a text; 450 for a ShortText and 100,000 for a LongText if absent. */
   maxLength?: number;
+  /** What a number must be at least and at most. */
+  minimum?: number;
+  maximum?: number;
+  /** The only texts that a ShortText may be. */
+  options?: string[];
+  /** A Reference leads to any number of nodes instead of at most one. */
+  multiple?: boolean;
+  /** Types, with those derived from them, to which a Reference may lead; any if absent. */
+  allowedTypes?: string[];
   /** The system gives the value: what a caller writes there is passed over. */
   readOnly?: boolean;
 }

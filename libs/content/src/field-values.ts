@@ -1,10 +1,22 @@
 import { Problem, type Fault } from '@latchkey/contracts';
 import type { ContentTypeDefinition, ContentTypes, FieldDefinition, FieldValue } from './content-types.js';
+import type { Address } from './node.js';
 
 const defaultMaxLength = { ShortText: 450, LongText: 100_000 };
 
 /** What is wrong with a value, or the form in which it is kept. */
 type Checked = { value: FieldValue } | { fault: string };
+
+/** What a caller wrote, checked. */
+export interface CheckedFields {
+  /** Values by field name, as they are kept. */
+  fields: Record<string, FieldValue>;
+  /** Where references are to lead, by field name. Nobody has looked yet whether anything is there. */
+  references: Record<string, Address[]>;
+}
+
+/** Nodes that one reference field leads to at most. */
+const maxTargets = 1_000;
 
 /**
  * Takes the fields of a type out of what a caller wrote, each in the form in which it is kept. Fields that the system
@@ -18,9 +30,10 @@ export function checkFields(
   type: ContentTypeDefinition,
   input: Record<string, unknown>,
   { whole }: { whole: boolean },
-): Record<string, FieldValue> {
+): CheckedFields {
   const definitions = new Map(types.fieldsOf(type.name).map((field) => [field.name.toLowerCase(), field]));
   const fields: Record<string, FieldValue> = {};
+  const references: Record<string, Address[]> = {};
   const faults: Fault[] = [];
   for (const [name, value] of Object.entries(input)) {
     // Instructions to the server, such as __ContentType, are not fields.
@@ -31,17 +44,25 @@ export function checkFields(
   }
   if (whole) {
     for (const field of definitions.values()) {
-      if (field.required && !field.readOnly && (fields[field.name] ?? null) === null)
-        faults.push({ pointer: pointerTo(field.name), detail: 'is required' });
+      const isThere = field.kind === 'Reference' ? references[field.name]?.length : (fields[field.name] ?? null) !== null;
+      if (field.required && !field.readOnly && !isThere) faults.push({ pointer: pointerTo(field.name), detail: 'is required' });
     }
   }
   if (faults.length > 0)
     throw new Problem('invalid-request', faults.map(({ pointer, detail }) => `${pointer.slice(1)} ${detail}`).join('; '), {
       errors: faults,
     });
-  return fields;
+  return { fields, references };
 
   function take(field: FieldDefinition, value: unknown): void {
+    if (field.kind === 'Reference') {
+      const targets = targetsOf(field, value);
+      if (typeof targets === 'string') faults.push({ pointer: pointerTo(field.name), detail: targets });
+      else references[field.name] = targets;
+      return;
+    }
+    // The OData surface describes a binary in place of its bytes, and clients send back what they have read.
+    if (field.kind === 'Binary') return;
     const checked = value === null && !field.required ? { value: null } : checkValue(field, value);
     if ('fault' in checked) faults.push({ pointer: pointerTo(field.name), detail: checked.fault });
     else fields[field.name] = checked.value;
@@ -55,16 +76,15 @@ function checkValue(field: FieldDefinition, value: unknown): Checked {
   switch (field.kind) {
     case 'ShortText':
     case 'LongText':
-      return checkText(value, field.maxLength ?? defaultMaxLength[field.kind]);
+      return checkOption(field, checkText(value, field.maxLength ?? defaultMaxLength[field.kind]));
     case 'Integer':
       // Clients keep these in 32 bits. Forms send digits.
-      return checkNumber(
-        value,
-        (number) => Number.isInteger(number) && Math.abs(number) <= 2_147_483_647,
-        'must be a whole number of 32 bits',
+      return checkRange(
+        field,
+        checkNumber(value, (number) => Number.isInteger(number) && Math.abs(number) <= 2_147_483_647, 'must be a whole number of 32 bits'),
       );
     case 'Number':
-      return checkNumber(value, Number.isFinite, 'must be a number');
+      return checkRange(field, checkNumber(value, Number.isFinite, 'must be a number'));
     case 'Boolean':
       if (typeof value === 'boolean') return { value };
       return value === 'true' || value === 'false' ? { value: value === 'true' } : { fault: 'must be true or false' };
@@ -72,9 +92,39 @@ function checkValue(field: FieldDefinition, value: unknown): Checked {
       const time = typeof value === 'string' ? parseTime(value) : undefined;
       return time === undefined ? { fault: 'must be a date and time such as 2026-11-21T08:30:00Z' } : { value: time };
     }
-    case 'Reference':
+    default:
       return { fault: 'cannot be written' };
   }
+}
+
+function checkOption(field: FieldDefinition, checked: Checked): Checked {
+  if ('fault' in checked || !field.options || field.options.includes(String(checked.value))) return checked;
+  return { fault: `must be one of ${field.options.join(', ')}` };
+}
+
+function checkRange({ minimum = -Infinity, maximum = Infinity }: FieldDefinition, checked: Checked): Checked {
+  if ('fault' in checked || typeof checked.value !== 'number') return checked;
+  if (checked.value < minimum) return { fault: `must be at least ${minimum}` };
+  return checked.value > maximum ? { fault: `must be at most ${maximum}` } : checked;
+}
+
+/** Where a reference leads: ids, paths, objects with one of them, or a list of these. Words for the caller when it is none. */
+function targetsOf(field: FieldDefinition, value: unknown): Address[] | string {
+  const items: unknown[] = Array.isArray(value) ? value : value === null || value === '' ? [] : [value];
+  if (field.required && items.length === 0) return 'is required';
+  if (items.length > 1 && !field.multiple) return 'leads to one content at most';
+  if (items.length > maxTargets) return `leads to ${maxTargets} contents at most`;
+  const targets = items.map(targetOf);
+  return targets.every((target) => target !== undefined) ? targets : 'must be an id, a path, or a list of them';
+}
+
+function targetOf(item: unknown): Address | undefined {
+  if (typeof item === 'number') return { id: item };
+  if (typeof item === 'string') return /^\d+$/.test(item) ? { id: Number(item) } : { path: item };
+  if (typeof item !== 'object' || item === null) return undefined;
+  const { Id: id, Path: path } = item as Record<string, unknown>;
+  if (typeof id === 'number') return { id };
+  return typeof path === 'string' ? { path } : undefined;
 }
 
 function checkText(value: unknown, maxLength: number): Checked {

@@ -1,8 +1,8 @@
 import { Problem } from '@latchkey/contracts';
 import { prepared, type EntityManager } from '@latchkey/database';
 import { ownIdentities, requireWritable, type Caller } from './caller.js';
-import type { PermittedEntity } from './node.js';
-import { readNode, type Address } from './read.js';
+import type { Address, PermittedEntity } from './node.js';
+import { readNode } from './read.js';
 import { identitiesClause } from './statement.js';
 import { wellKnown } from './well-known.js';
 
@@ -43,10 +43,10 @@ export async function rolesOf(
     WITH RECURSIVE role (member, id) AS (
       SELECT i, i FROM unnest($2::integer[]) i
       UNION SELECT i, ${wellKnown.everyone} FROM unnest($2::integer[]) i WHERE i <> ${wellKnown.visitor}
-      UNION SELECT r.member, m.group_id FROM content_group_members m JOIN role r ON r.id = m.member_id WHERE m.repository_id = $1)
+      UNION SELECT r.member, m.group_id FROM content_group_members m JOIN role r ON r.id = m.member_id WHERE m.repository_id = $1 AND m.active)
     SELECT member, array_agg(id ORDER BY id) AS groups FROM role WHERE id <> member GROUP BY member`;
   const named = `SELECT member_id AS member, array_agg(group_id ORDER BY group_id) AS groups FROM content_group_members
-    WHERE repository_id = $1 AND member_id = ANY ($2::integer[]) GROUP BY member_id`;
+    WHERE repository_id = $1 AND active AND member_id = ANY ($2::integer[]) GROUP BY member_id`;
   const rows = await prepared<{ member: number; groups: number[] }>(tx, directly ? named : everything, [repositoryId, ids]);
   return new Map(rows.map((row) => [row.member, row.groups]));
 }

@@ -1,6 +1,7 @@
 export { builtInTypes } from './built-in-types.js';
 export { InsufficientScope, readablePart, requireWritable, visitor, type Caller } from './caller.js';
 export { ContentTypes, type ContentTypeDefinition, type FieldDefinition, type FieldKind, type FieldValue } from './content-types.js';
+export { contentTypesOf } from './custom-types.js';
 export {
   comparisons,
   fieldFunctions,
@@ -13,23 +14,27 @@ export {
   type TextTest,
 } from './filter.js';
 export { addMembers, groupsOf, isAdministrator, membersOf, removeMembers, requireAdministratorFor, rolesOf } from './groups.js';
-export { type ContentEntity, type PermittedEntity } from './node.js';
+export { copyContent, moveContent } from './move.js';
+export { type Address, type ContentEntity, type PermittedEntity } from './node.js';
+export { changePermissions, readPermissions, type Grant, type NodePermissions, type PermissionChange } from './node-permissions.js';
 export { permissionNames, type ContentPermissionName } from './permissions.js';
-export {
-  countCollection,
-  findNode,
-  maxPageSize,
-  permissionsOf,
-  readCollection,
-  readNode,
-  readNodes,
-  type Address,
-  type Query,
-} from './read.js';
+export { countCollection, findNode, maxPageSize, permissionsOf, readCollection, readNode, readNodes, type Query } from './read.js';
+export { readReferences, readReferrers, readTargets, type References } from './references.js';
 export { createContentRoot, type NewContentRoot } from './root.js';
+export { VersionMismatch } from './shape.js';
+export {
+  deleteContent,
+  listTrash,
+  purgeTrash,
+  restoreContent,
+  type Deletion,
+  type DeletionWish,
+  type EndedUser,
+  type RestoreWish,
+  type TrashEntry,
+} from './trash.js';
 export {
   createUser,
-  deleteUser,
   findUser,
   listUsers,
   raiseUserGeneration,
@@ -41,4 +46,4 @@ export {
 } from './users.js';
 export { readUsage, type Limits, type Usage } from './usage.js';
 export { firstFreeId, qualifiedLoginName, technicalUsers, wellKnown } from './well-known.js';
-export { createContent, deleteContent, updateContent, VersionMismatch, type ContentChange, type NewContent } from './write.js';
+export { createContent, updateContent, type ContentChange, type NewContent } from './write.js';

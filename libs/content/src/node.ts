@@ -1,6 +1,9 @@
 import type { FieldValue } from './content-types.js';
 import { permissionBits, permissionNames, type ContentPermissionName } from './permissions.js';
 
+/** Where a node is: its path, whatever its case, or its id. */
+export type Address = { path: string } | { id: number };
+
 /** One node as its reader may know it. */
 export interface ContentEntity {
   id: number;

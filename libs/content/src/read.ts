@@ -2,14 +2,13 @@ import { Problem } from '@latchkey/contracts';
 import { prepared, type EntityManager } from '@latchkey/database';
 import { builtInTypes } from './built-in-types.js';
 import { ownIdentities, readableCondition, type Caller } from './caller.js';
+import type { ContentTypes } from './content-types.js';
+import { contentTypesOf } from './custom-types.js';
 import { conditionOf, orderOf, type Expression, type Order } from './filter.js';
-import { namesOf, nodeColumns, toEntity, type ContentEntity, type NodeRow, type PermittedEntity } from './node.js';
+import { namesOf, nodeColumns, toEntity, type Address, type ContentEntity, type NodeRow, type PermittedEntity } from './node.js';
 import { isNodeName, maxPathLength } from './node-name.js';
 import { allPermissions, hereOnlyShift, permissionBits } from './permissions.js';
-import { identitiesClause, isBelow, keyOf, Parameters } from './statement.js';
-
-/** Where a node is: its path, whatever its case, or its id. */
-export type Address = { path: string } | { id: number };
+import { identitiesClause, isBelow, keyOf, notInTrash, Parameters, trashPath } from './statement.js';
 
 /** Whoever looks for what is not there, or not for them, learns no more than this. */
 export function notFound(): Problem {
@@ -103,7 +102,7 @@ export interface Query {
  * Nodes where the identities were given See or Open. Reckoned once for a whole collection; then a node is visible when its
  * permission path meets them.
  */
-const grantsClause = `${identitiesClause}, granted AS MATERIALIZED (
+export const grantsClause = `${identitiesClause}, granted AS MATERIALIZED (
     SELECT
       coalesce(array_agg(p.node_id) FILTER (WHERE p.bits & ${permissionBits.See} <> 0), '{}') AS see,
       coalesce(array_agg(p.node_id) FILTER (WHERE p.bits & ${permissionBits.See << hereOnlyShift} <> 0), '{}') AS see_here,
@@ -118,28 +117,37 @@ const grantsClause = `${identitiesClause}, granted AS MATERIALIZED (
  */
 const meets = (inherited: string, here: string) =>
   `CASE WHEN n.permission_path && (SELECT ${inherited} FROM granted) THEN true ELSE n.id = ANY ((SELECT ${here} FROM granted)::integer[]) END`;
-const visible = meets('see', 'see_here');
-const opened = meets('open', 'open_here');
+export const visible = meets('see', 'see_here');
+export const opened = meets('open', 'open_here');
 
 /**
  * The part of a statement that finds the nodes of a collection as `n`, with the fields that the caller may open as
  * `f.fields`, so that a filter tells nothing about those it may not.
  */
-function fromCollection(parameters: Parameters, caller: Caller, address: Address, query: Query): string {
+function fromCollection(parameters: Parameters, caller: Caller, address: Address, query: Query, types: ContentTypes): string {
   const container = `container AS (
     SELECT n.id, n.path_key FROM content_nodes n
     WHERE n.repository_id = $1 AND ${addressCondition(parameters, address)} AND ${readableCondition(caller)} AND ${visible})`;
-  const below = query.reach === 'children' ? 'n.parent_id = (SELECT id FROM container)' : isBelow('(SELECT path_key FROM container)');
+  // What is in the trash turns up only for those who look into the trash.
+  const below =
+    query.reach === 'children'
+      ? 'n.parent_id = (SELECT id FROM container)'
+      : `${isBelow('(SELECT path_key FROM container)')} AND (${notInTrash} OR (SELECT path_key FROM container) >= '${trashPath}')`;
   return `${grantsClause}, ${container}
     SELECT /* columns */
     FROM content_nodes n CROSS JOIN LATERAL (SELECT CASE WHEN ${opened} THEN n.fields END AS fields) f
     WHERE n.repository_id = $1 AND ${below} AND ${visible} AND ${readableCondition(caller)}
-      AND ${query.filter ? conditionOf(query.filter, parameters, builtInTypes) : 'true'}`;
+      AND ${query.filter ? conditionOf(query.filter, parameters, types) : 'true'}`;
 }
 
 /** A statement without filter and order is one of a few and is prepared; with them it is planned each time. */
 async function run<Row>(tx: EntityManager, query: Pick<Query, 'filter' | 'orderBy'>, text: string, values: unknown[]): Promise<Row[]> {
   return query.filter || query.orderBy?.length ? tx.query<Row[]>(text, values) : prepared<Row>(tx, text, values);
+}
+
+/** The types are asked for only when the query names a field or a type. */
+async function typesFor(tx: EntityManager, caller: Caller, { filter, orderBy }: Partial<Query>): Promise<ContentTypes> {
+  return filter || orderBy?.length ? contentTypesOf(tx, caller.repositoryId) : builtInTypes;
 }
 
 /** Nodes that one page holds at most. */
@@ -156,12 +164,13 @@ export const maxPageSize = 10_000;
 export async function readCollection(tx: EntityManager, caller: Caller, address: Address, query: Query): Promise<ContentEntity[]> {
   if (!leadsSomewhere(address)) throw notFound();
   const parameters = new Parameters(caller.repositoryId, ownIdentities(caller.userId));
-  const from = fromCollection(parameters, caller, address, query);
+  const types = await typesFor(tx, caller, query);
+  const from = fromCollection(parameters, caller, address, query, types);
   const rows = await run<NodeRow>(
     tx,
     query,
     `${from.replace('/* columns */', `${nodeColumns}, f.fields`)}
-     ORDER BY ${orderOf(query.orderBy ?? [], builtInTypes)}
+     ORDER BY ${orderOf(query.orderBy ?? [], types)}
      LIMIT ${parameters.add(Math.min(query.top ?? maxPageSize, maxPageSize))} OFFSET ${parameters.add(query.skip ?? 0)}`,
     parameters.values,
   );
@@ -178,7 +187,8 @@ export async function countCollection(
 ): Promise<number> {
   if (!leadsSomewhere(address)) throw notFound();
   const parameters = new Parameters(caller.repositoryId, ownIdentities(caller.userId));
-  const from = fromCollection(parameters, caller, address, query);
+  const types = await typesFor(tx, caller, query);
+  const from = fromCollection(parameters, caller, address, query, types);
   const rows = await run<{ count: number }>(tx, query, from.replace('/* columns */', 'count(*)::integer AS count'), parameters.values);
   const count = rows[0]?.count ?? 0;
   if (count === 0) await readNode(tx, caller, address);

@@ -31,15 +31,17 @@ const seeAndOpen = See | Open;
  * | /Root           | Administrators | everything                             | yes                        |
  * | /Root           | Everyone       | See, Open                              | no                         |
  * | /Root/Content   | Everyone       | See, Open                              | yes                        |
+ * | /Root/Trash     | Everyone       | See, Open                              | no                         |
  * | each user       | that user      | See, Open                              | no                         |
  *
- * So a signed-in user reads /Root/Content, knows that /Root is there, and sees of /Root/IMS nothing but itself. The
+ * So a signed-in user reads /Root/Content, knows that /Root and the trash are there, and sees of /Root/IMS nothing but itself. The
  * Visitor sees nothing until something is made public. Administrators are Admin, PublicAdmin (whom the default tool
  * client acts as) and the people who were made administrators.
  */
 const grants = [
   { node_id: wellKnown.root, identity_id: wellKnown.administrators, bits: allPermissions },
   { node_id: wellKnown.root, identity_id: wellKnown.everyone, bits: hereOnly(seeAndOpen) },
+  { node_id: wellKnown.trash, identity_id: wellKnown.everyone, bits: hereOnly(seeAndOpen) },
   { node_id: wellKnown.content, identity_id: wellKnown.everyone, bits: seeAndOpen },
   ...technicalUsers.map(({ id }) => ({ node_id: id, identity_id: id, bits: hereOnly(seeAndOpen) })),
 ];
@@ -67,6 +69,10 @@ function nodesOf(name: string): NewNode[] {
   add(wellKnown.portal, wellKnown.builtIn, 'Portal', 'OrganizationalUnit', { DisplayName: 'Portal' });
   add(wellKnown.public, wellKnown.ims, 'Public', 'Domain', { DisplayName: 'Public' });
   add(wellKnown.content, wellKnown.root, 'Content', 'Folder', { DisplayName: 'Content' });
+  add(wellKnown.system, wellKnown.root, 'System', 'SystemFolder', { DisplayName: 'System' });
+  add(wellKnown.schema, wellKnown.system, 'Schema', 'SystemFolder', { DisplayName: 'Schema' });
+  add(wellKnown.contentTypes, wellKnown.schema, 'ContentTypes', 'ContentTypeFolder', { DisplayName: 'Content types' });
+  add(wellKnown.trash, wellKnown.root, 'Trash', 'TrashBin', { DisplayName: 'Trash' });
   const nameOfNode = { [wellKnown.admin]: 'Admin', [wellKnown.visitor]: 'Visitor', [wellKnown.publicAdmin]: 'PublicAdmin' };
   for (const user of technicalUsers) {
     add(user.id, wellKnown.portal, nameOfNode[user.id], 'User', userFields({ ...user, email: null, enabled: true }));

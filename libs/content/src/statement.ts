@@ -20,11 +20,17 @@ export const identitiesClause = `
   WITH RECURSIVE identity (id) AS (
     SELECT unnest($2::integer[])
     UNION
-    SELECT m.group_id FROM content_group_members m JOIN identity i ON i.id = m.member_id WHERE m.repository_id = $1
+    SELECT m.group_id FROM content_group_members m JOIN identity i ON i.id = m.member_id WHERE m.repository_id = $1 AND m.active
   )`;
 
 /** A path in the form in which `n.path_key` has it. Its own collation says that texts are compared by their bytes. */
 export const keyOf = (path: string): string => `(lower(${path}::text COLLATE "und-x-icu") COLLATE "C")`;
+
+/** Where deleted content is. */
+export const trashPath = '/root/trash';
+
+/** True for the node `n` unless it is in the trash. */
+export const notInTrash = `(n.path_key < '${trashPath}/' OR n.path_key >= '${trashPath}0')`;
 
 /**
  * True for the nodes below the one whose key is given. A range of the index of paths, because '0' is the character after '/'.

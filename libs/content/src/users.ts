@@ -1,5 +1,5 @@
 import { Problem, type Page } from '@latchkey/contracts';
-import { Client, IsNull, RepositoryUser, violatedConstraint, type EntityManager } from '@latchkey/database';
+import { IsNull, RepositoryUser, violatedConstraint, type EntityManager } from '@latchkey/database';
 import { hereOnly, permissionBits } from './permissions.js';
 import { userFields } from './root.js';
 import { wellKnown } from './well-known.js';
@@ -145,39 +145,13 @@ export async function updateUser(
 
 /** Holds a person's row until the transaction ends. */
 async function lockPerson(tx: EntityManager, repositoryId: string, id: number): Promise<RepositoryUser> {
-  const row = await tx.findOne(RepositoryUser, { where: { repositoryId, id, deletedAt: IsNull() }, lock: { mode: 'pessimistic_write' } });
+  const row = await tx.findOne(RepositoryUser, {
+    where: { repositoryId, id, deletedAt: IsNull(), trashedAt: IsNull() },
+    lock: { mode: 'pessimistic_write' },
+  });
   if (!row) throw new Problem('not-found', 'There is no such user in this repository.');
   if (row.technical) throw new Problem('forbidden', 'This user is part of every repository: it can be neither changed nor deleted.');
   return row;
-}
-
-/** What is kept of a person besides its row. */
-const ofPerson = ['totp_secrets', 'recovery_codes', 'passkeys', 'factor_guesses'];
-
-/**
- * Deletes a person: nothing is left but the id, so that nobody gets it again. Every token and session ends with the
- * transaction; API keys are the caller's to end. Eight statements. The caller has authorised the act.
- *
- * @returns the user's generation now.
- * @throws Problem `not-found`; `forbidden` for a technical user; `conflict` while a tool client acts as the person.
- */
-export async function deleteUser(
-  tx: EntityManager,
-  { repositoryId, id }: { repositoryId: string; id: number },
-): Promise<{ generation: number }> {
-  // Whoever changes the shape of the tree holds this row.
-  await tx.query('SELECT FROM content_counters WHERE repository_id = $1 FOR UPDATE', [repositoryId]);
-  const row = await lockPerson(tx, repositoryId, id);
-  const client = await tx.findOneBy(Client, { repositoryId, userId: id, deletedAt: IsNull() });
-  if (client) throw new Problem('conflict', `The client ${client.id} acts as this user. Delete it, or let it act as another, first.`);
-  const generation = row.generation + 1;
-  const deleted = { loginName: `/deleted/${id}`, name: '', email: null, emailVerifiedAt: null, passwordHash: null, enabled: false };
-  await tx.update(RepositoryUser, { repositoryId, id }, { ...deleted, generation, deletedAt: new Date() });
-  for (const table of ofPerson) await tx.query(`DELETE FROM ${table} WHERE repository_id = $1 AND user_id = $2`, [repositoryId, id]);
-  await tx.query('DELETE FROM content_group_members WHERE repository_id = $1 AND member_id = $2', [repositoryId, id]);
-  await tx.query('DELETE FROM content_permissions WHERE repository_id = $1 AND (identity_id = $2 OR node_id = $2)', [repositoryId, id]);
-  await tx.query('DELETE FROM content_nodes WHERE repository_id = $1 AND id = $2', [repositoryId, id]);
-  return { generation };
 }
 
 /** Writes the row and the fields of its node together. */
@@ -233,7 +207,7 @@ export async function listUsers(
   }
   const rows = await tx
     .createQueryBuilder(RepositoryUser, 'u')
-    .where('u.repositoryId = :repositoryId AND u.id > :after AND NOT u.technical AND u.deletedAt IS NULL', {
+    .where('u.repositoryId = :repositoryId AND u.id > :after AND NOT u.technical AND u.deletedAt IS NULL AND u.trashedAt IS NULL', {
       repositoryId,
       after: Number(after),
     })
@@ -244,12 +218,12 @@ export async function listUsers(
   return { items, next: rows.length > limit ? String(items.at(-1)?.id) : null };
 }
 
-/** A user of a repository, a technical one too; nothing when there is none. One statement by primary key. */
+/** A user of a repository, a technical one too; nothing when there is none, or it was deleted. One statement by primary key. */
 export async function findUser(
   tx: EntityManager,
   { repositoryId, id }: { repositoryId: string; id: number },
 ): Promise<KnownUser | undefined> {
-  const row = await tx.findOneBy(RepositoryUser, { repositoryId, id, deletedAt: IsNull() });
+  const row = await tx.findOneBy(RepositoryUser, { repositoryId, id, deletedAt: IsNull(), trashedAt: IsNull() });
   return row ? known(row) : undefined;
 }
 

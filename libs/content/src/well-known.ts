@@ -19,6 +19,13 @@ export const wellKnown = {
   public: 13,
   /** `/Root/Content`, where content is. */
   content: 14,
+  /** `/Root/System` and `/Root/System/Schema`. */
+  system: 15,
+  schema: 16,
+  /** `/Root/System/Schema/ContentTypes`, where the types are that the repository has made itself. */
+  contentTypes: 17,
+  /** `/Root/Trash`, where deleted content waits. */
+  trash: 18,
 } as const;
 
 /** The id that the first node which is not the product's own gets. */

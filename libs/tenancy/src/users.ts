@@ -8,18 +8,8 @@ import {
   type UserView,
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
-import {
-  createUser,
-  deleteUser,
-  findUser,
-  listUsers,
-  updateUser,
-  wellKnown,
-  type KnownUser,
-  type NewUser,
-  type UserChange,
-} from '@latchkey/content';
-import { announced, confirmCutoff, endApiKeys, hashPassword, recordCutoff, type KeyRing, type PendingCutoff } from '@latchkey/credentials';
+import { createUser, findUser, listUsers, updateUser, wellKnown, type KnownUser, type NewUser, type UserChange } from '@latchkey/content';
+import { announced, confirmCutoff, hashPassword, recordCutoff, type KeyRing, type PendingCutoff } from '@latchkey/credentials';
 import type { Database, EntityManager, Repository } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import type { AddressTemplate } from '@latchkey/runtime';
@@ -76,23 +66,6 @@ export async function changePerson(
   if (cutoff && change.passwordHash) await announce(tx, tenantId, 'user.password.changed', { ...target, ...announced(cutoff) });
   if (change.enabled && changed.includes('enabled')) await announce(tx, tenantId, 'user.enabled', target);
   return { user, cutoff };
-}
-
-/**
- * Deletes a person with everything that is about them, and ends their API keys, tokens and sessions, with audit, event and
- * cut-offs, which the caller confirms after the commit. The caller has authorised the act.
- *
- * @throws Problem `not-found`; `forbidden` for a technical user; `conflict` while a tool client acts as the person.
- */
-export async function deletePerson(tx: EntityManager, actor: Actor, home: Home, id: number): Promise<PendingCutoff[]> {
-  const { id: repositoryId, tenantId } = home;
-  const keys = await endApiKeys(tx, actor, { tenantId, repositoryId, userId: id });
-  const { generation } = await deleteUser(tx, { repositoryId, id });
-  const cutoff = await recordCutoff(tx, home, { kind: 'user.deleted', userId: id, ended: { belowGeneration: generation } });
-  const details = { cutoffId: cutoff.id };
-  await audit(tx, actor, { action: 'user.deleted', repositoryId, targetKind: 'user', targetId: String(id), details });
-  await announce(tx, tenantId, 'user.deleted', { repositoryId, userId: id, ...announced(cutoff) });
-  return keys ? [keys, cutoff] : [cutoff];
 }
 
 /** The people of a tenant's repositories, as the tenant's members and machines manage them. */

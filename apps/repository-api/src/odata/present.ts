@@ -1,10 +1,11 @@
-import { builtInTypes, type ContentEntity, type FieldValue } from '@latchkey/content';
+import type { ContentEntity, ContentTypes, FieldValue } from '@latchkey/content';
 import type { Options } from './options.js';
 
 /** Fields that a reader gets who may see a content but not open it. */
 const alwaysShown = new Set(['Id', 'ParentId', 'Name', 'Path', 'Type', 'IsFolder']);
 
 export interface Presentation {
+  types: ContentTypes;
   options: Pick<Options, 'select' | 'metadata'>;
   /** What is shown for a reference that is expanded, by the field's name and the content's id. */
   expanded: Map<string, Map<number, unknown>>;
@@ -18,13 +19,13 @@ export function presentEntity(entity: ContentEntity, presentation: Presentation)
   const wanted = options.select && firstSegments(options.select);
   const shown: Record<string, unknown> = {};
   if (options.metadata !== 'no') shown['__metadata'] = metadataOf(entity, presentation);
-  for (const field of builtInTypes.fieldsOf(entity.type)) {
+  for (const field of presentation.types.fieldsOf(entity.type)) {
     if (wanted && !wanted.has(field.name.toLowerCase())) continue;
     if (!entity.fields && !alwaysShown.has(field.name)) continue;
     const references = expanded.get(field.name);
-    if (references) shown[field.name] = references.get(entity.id) ?? null;
+    if (references) shown[field.name] = references.get(entity.id) ?? (field.multiple ? [] : null);
     else if (field.kind === 'Reference') shown[field.name] = deferred(entity, field.name, presentation);
-    else shown[field.name] = valueOf(entity, field.name);
+    else shown[field.name] = valueOf(presentation.types, entity, field.name);
   }
   return shown;
 }
@@ -40,7 +41,7 @@ export function firstSegments(paths: string[]): Map<string, string[]> {
   return groups;
 }
 
-function valueOf(entity: ContentEntity, field: string): FieldValue {
+function valueOf(types: ContentTypes, entity: ContentEntity, field: string): FieldValue {
   switch (field) {
     case 'Id':
       return entity.id;
@@ -53,7 +54,7 @@ function valueOf(entity: ContentEntity, field: string): FieldValue {
     case 'Type':
       return entity.type;
     case 'IsFolder':
-      return builtInTypes.derivedFrom('Folder').includes(entity.type);
+      return types.derivedFrom('Folder').includes(entity.type);
     case 'Version':
       return entity.version;
     case 'CreationDate':
@@ -70,10 +71,10 @@ function valueOf(entity: ContentEntity, field: string): FieldValue {
 }
 
 /** The value of one field of a content, by its name in any case; nothing when the type has none or it may not be shown. */
-export function fieldOf(entity: ContentEntity, name: string): { name: string; value: FieldValue } | undefined {
-  const field = builtInTypes.fieldsOf(entity.type).find((known) => known.name.toLowerCase() === name.toLowerCase());
+export function fieldOf(types: ContentTypes, entity: ContentEntity, name: string): { name: string; value: FieldValue } | undefined {
+  const field = types.fieldsOf(entity.type).find((known) => known.name.toLowerCase() === name.toLowerCase());
   if (!field || field.kind === 'Reference' || (!entity.fields && !alwaysShown.has(field.name))) return undefined;
-  return { name: field.name, value: valueOf(entity, field.name) };
+  return { name: field.name, value: valueOf(types, entity, field.name) };
 }
 
 /** The address of a content, from the root of the host. */

@@ -8,6 +8,7 @@ const settingOf: Record<FieldKind, { setting: string; field: string }> = {
   Number: { setting: 'NumberFieldSetting', field: 'NumberField' },
   Boolean: { setting: 'NullFieldSetting', field: 'BooleanField' },
   DateTime: { setting: 'DateTimeFieldSetting', field: 'DateTimeField' },
+  Binary: { setting: 'BinaryFieldSetting', field: 'BinaryField' },
   Reference: { setting: 'ReferenceFieldSetting', field: 'ReferenceField' },
 };
 

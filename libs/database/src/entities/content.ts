@@ -37,6 +37,8 @@ export class ContentGroupMember {
   @PrimaryColumn('integer') groupId!: number;
   @PrimaryColumn('integer') memberId!: number;
   @Column('uuid') tenantId!: string;
+  /** False while the group is in the trash. */
+  @Column('boolean', { default: true }) active!: boolean;
 }
 
 /** What a user or group may do on a node and, by inheritance, below it. */

@@ -28,6 +28,8 @@ export class RepositoryUser {
   @Column('integer', { default: 1 }) generation!: number;
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
   /** Since then it is nobody: only the id is left. */
+  /** When its node was put into the trash. It is disabled while it is there. */
+  @Column('timestamptz', { nullable: true }) trashedAt!: Date | null;
   @Column('timestamptz', { nullable: true }) deletedAt!: Date | null;
 }
 

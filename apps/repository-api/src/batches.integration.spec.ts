@@ -1,0 +1,73 @@
+import { wellKnown } from '@latchkey/content';
+import { RunningApp, type ProvisionedForTest } from './testing/running-app.js';
+
+let app: RunningApp;
+let acme: ProvisionedForTest;
+let tool: string;
+
+beforeAll(async () => {
+  app = await RunningApp.start();
+  acme = await app.provision('acme');
+  tool = await app.token(acme);
+});
+afterAll(() => app.stop());
+
+const send = (method: string, path: string, body?: unknown, token: string | undefined = tool) =>
+  app.call(acme, path, { method, token, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+const create = async (parent: string, name: string) => {
+  const response = await send('POST', parent, { __ContentType: 'Folder', Name: name });
+  expect(response.status).toBe(201);
+};
+const batch = async (name: string, body: object) => {
+  const response = await send('POST', `/('Root')/${name}?metadata=no&$top=10000`, body);
+  expect(response.status).toBe(200);
+  return ((await response.json()) as { d: { __count: number; results: { Path: string }[]; errors: { error: { code: string } }[] } }).d;
+};
+
+describe('a batch', () => {
+  it('moves and copies each content by itself', async () => {
+    for (const name of ['a', 'b', 'to']) await create('/Root/Content', name);
+    await create('/Root/Content/a', 'below');
+    const paths = ['/Root/Content/a', '/Root/Content/b', '/Root/Content/none', '/Root/IMS', '/Root/Content/to'];
+    const copied = await batch('CopyBatch', { paths, targetPath: '/Root/Content/to' });
+    expect(copied.results.map(({ Path }) => Path)).toEqual(['/Root/Content/to/a', '/Root/Content/to/b']);
+    expect(copied.errors.map(({ error }) => error.code)).toEqual(['ResourceNotFound', 'Forbidden', 'RequestError']);
+    const moved = await batch('MoveBatch', { paths, targetPath: '/Root/Content/to' });
+    expect(moved).toMatchObject({ __count: 0 });
+    expect(moved.errors.map(({ error }) => error.code)).toEqual([
+      'ContentAlreadyExists',
+      'ContentAlreadyExists',
+      'ResourceNotFound',
+      'Forbidden',
+      'RequestError',
+    ]);
+    await batch('DeleteBatch', { paths: ['/Root/Content/to/a'] });
+    expect(await batch('MoveBatch', { paths: ['/Root/Content/a'], targetPath: '/Root/Content/to' })).toMatchObject({
+      results: [{ Path: '/Root/Content/to/a', Name: 'a' }],
+    });
+    expect((await send('GET', `/Root/Content/to/a('below')`)).status).toBe(200);
+  });
+
+  it('deletes into the trash, or for good when it says so', async () => {
+    for (const name of ['t', 'p']) await create('/Root/Content', name);
+    await batch('DeleteBatch', { paths: ['/Root/Content/t'] });
+    await batch('DeleteBatch', { paths: ['/Root/Content/p'], permanent: true });
+    const trash = (await (await send('GET', '/Root/Trash?metadata=no&$select=DisplayName')).json()) as { d: { results: unknown[] } };
+    expect(trash.d.results).toContainEqual({ DisplayName: 't' });
+    expect(trash.d.results).not.toContainEqual({ DisplayName: 'p' });
+  });
+});
+
+describe('a deleted user', () => {
+  it('is refused at once, by token and by API key, and has no more than a new sign-in when restored', async () => {
+    const annaId = await app.person(acme, 'anna');
+    const token = await app.token(acme, { clientId: acme.appClientId, userId: annaId });
+    const { value } = await app.apiKey(acme, annaId);
+    const byToken = async () => (await send('GET', `/('Root')`, undefined, token)).status;
+    const byKey = async () => (await app.call(acme, `/('Root')?apikey=${value}`)).status;
+    expect([await byToken(), await byKey()]).toEqual([200, 200]);
+    expect((await send('DELETE', `/content(${annaId})`)).status).toBe(200);
+    expect([await byToken(), await byKey()]).toEqual([401, 401]);
+    expect((await send('DELETE', `/content(${wellKnown.admin})`)).status).toBe(403);
+  });
+});

@@ -1,0 +1,261 @@
+import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
+import type { Caller } from './caller.js';
+import { contentTypesOf } from './custom-types.js';
+import { copyContent } from './move.js';
+import { readReferences, readReferrers } from './references.js';
+import { TestTree } from './testing/tree.js';
+import { deleteContent, restoreContent } from './trash.js';
+import { wellKnown } from './well-known.js';
+import { updateContent } from './write.js';
+
+let test: TestDatabase;
+let tree: TestTree;
+let admin: Caller;
+
+beforeAll(async () => {
+  test = await createTestDatabase();
+});
+afterAll(() => test.drop());
+beforeEach(async () => {
+  tree = await TestTree.make(test);
+  admin = tree.admin;
+});
+
+const car = {
+  parent: 'Folder',
+  fields: [
+    { name: 'Plate', kind: 'ShortText', required: true, maxLength: 8 },
+    { name: 'Colour', kind: 'ShortText', options: ['red', 'blue'] },
+    { name: 'Seats', kind: 'Integer', minimum: 1, maximum: 9 },
+    { name: 'Driver', kind: 'Reference', allowedTypes: ['User'] },
+    { name: 'Parts', kind: 'Reference', multiple: true },
+  ],
+};
+const typePath = (name: string) => `/Root/System/Schema/ContentTypes/${name}`;
+const update = (path: string, fields: Record<string, unknown>, replace = false) =>
+  tree.tx((tx) => updateContent(tx, admin, { path }, { fields, replace }));
+const redefine = (name: string, definition: object) => update(typePath(name), { Definition: definition });
+const remove = (path: string, permanent = false) => tree.tx((tx) => deleteContent(tx, admin, { path }, { permanent }));
+const targets = async (caller: Caller, path: string, field: string) => {
+  const node = await tree.read(caller, { path });
+  const found = await tree.tx((tx) => readReferences(tx, caller, [node], [field]));
+  return (found.get(node.id)?.get(field) ?? []).map((target) => target.path);
+};
+
+describe('a content type of the repository’s own', () => {
+  it('is made as content, inherits, and checks what is written', async () => {
+    await tree.type('Car', car);
+    await tree.type('Taxi', { parent: 'Car', fields: [{ name: 'Licence', kind: 'Integer' }] });
+    const types = await tree.tx((tx) => contentTypesOf(tx, tree.repository.repositoryId));
+    expect(types.fieldsOf('Taxi').map(({ name }) => name)).toEqual(expect.arrayContaining(['Id', 'DisplayName', 'Plate', 'Licence']));
+    expect(types.derivedFrom('Car')).toEqual(['Car', 'Taxi']);
+    const made = await tree.create('/Root/Content/x', 'taxi', { Plate: 'AB-1', Colour: 'red', Seats: 4, Licence: 7 });
+    expect(made).toMatchObject({ type: 'Taxi', fields: { Plate: 'AB-1', Licence: 7 } });
+    await expect(tree.create('/Root/Content/y', 'Car', { Colour: 'green', Seats: 10, Licence: 7 })).rejects.toMatchObject({
+      type: 'invalid-request',
+      errors: [{ pointer: '/Colour' }, { pointer: '/Seats' }, { pointer: '/Licence' }, { pointer: '/Plate' }],
+    });
+    expect(await tree.paths(admin, '/Root/Content', { filter: { kind: 'compare', field: 'Licence', comparison: 'ge', value: 7 } })).toEqual(
+      ['/Root/Content/x'],
+    );
+    expect(await tree.paths(admin, '/Root/Content', { filter: { kind: 'isOf', type: 'car' } })).toEqual(['/Root/Content/x']);
+    const other = await TestTree.make(test);
+    await expect(other.create('/Root/Content/x', 'Car', { Plate: 'AB-1' })).rejects.toMatchObject({ type: 'invalid-request' });
+  });
+
+  it.each<[object | string | number | null]>([
+    [{ parent: 'User' }],
+    [{ parent: 'Spaceship' }],
+    [{ parent: 'Folder', fields: [{ name: `x' OR true --`, kind: 'ShortText' }] }],
+    [{ parent: 'Folder', fields: [{ name: 'DisplayName', kind: 'ShortText' }] }],
+    [{ parent: 'Folder', fields: [{ name: 'deadline', kind: 'DateTime' }] }],
+    [{ parent: 'Folder', fields: [{ name: 'Deadline', kind: 'Integer' }] }],
+    [
+      {
+        parent: 'Folder',
+        fields: [
+          { name: 'A', kind: 'Integer' },
+          { name: 'a', kind: 'Integer' },
+        ],
+      },
+    ],
+    [{ parent: 'Folder', fields: [{ name: 'A', kind: 'Integer', maxLength: 4 }] }],
+    [{ parent: 'Folder', fields: [{ name: 'A', kind: 'Magic' }] }],
+    [{ parent: 'Folder', fields: [{ name: 'A', kind: 'Reference', allowedTypes: ['Nothing'] }] }],
+    [{ parent: 'Folder', allowedChildTypes: ['User'] }],
+    [{ parent: 'Folder', more: 1 }],
+    ['{'],
+    ['null'],
+    [7],
+    [null],
+  ])('is refused with words: %j', async (definition) => {
+    await expect(tree.create(typePath('Bad'), 'ContentType', { Definition: definition })).rejects.toMatchObject({
+      type: 'invalid-request',
+    });
+    expect((await tree.tx((tx) => contentTypesOf(tx, tree.repository.repositoryId))).find('Bad')).toBeUndefined();
+  });
+
+  it('has a name that no other type has, which stays, and is for administrators', async () => {
+    const anna = await tree.person('anna');
+    await expect(tree.create(typePath('Mine'), 'ContentType', { Definition: { parent: 'Folder' } }, anna)).rejects.toMatchObject({
+      type: 'not-found',
+    });
+    for (const name of ['folder', 'a b', '1x', 'x;y', "x'y", 'x'.repeat(65)]) {
+      await expect(tree.type(name, { parent: 'Folder' })).rejects.toMatchObject({
+        type: expect.stringMatching('invalid-request|already-exists') as string,
+      });
+    }
+    await tree.type('Car', car);
+    await expect(update(typePath('Car'), { Name: 'Auto' })).rejects.toMatchObject({ type: 'conflict' });
+    await expect(tree.create('/Root/Content/t', 'ContentType', { Definition: { parent: 'Folder' } })).rejects.toMatchObject({
+      type: 'invalid-request',
+    });
+  });
+
+  it('that is in use, in the trash too, changes only so that its content still fits, and is not deleted', async () => {
+    await tree.type('Car', car);
+    const fields = (change: (field: Record<string, unknown>) => object | undefined) => ({
+      ...car,
+      fields: car.fields.flatMap((field) => change(field) ?? []),
+    });
+    await tree.create('/Root/Content/x', 'Car', { Plate: 'AB-1' });
+    await remove('/Root/Content/x');
+    await redefine(
+      'Car',
+      fields((field) => ({ ...field, required: false, ...(field['name'] === 'Seats' ? { maximum: 20 } : {}) })),
+    );
+    await redefine('Car', {
+      ...car,
+      fields: [
+        ...car.fields.map((field) => ({ ...field, required: false, ...(field.name === 'Seats' ? { maximum: 20 } : {}) })),
+        { name: 'Doors', kind: 'Integer' },
+      ],
+    });
+    for (const definition of [
+      { ...car, parent: 'Workspace' },
+      { ...car, fields: car.fields.slice(1) },
+      { ...car, fields: [...car.fields, { name: 'Owner', kind: 'ShortText', required: true }] },
+      fields((field) => (field['name'] === 'Seats' ? { ...field, maximum: 3 } : field)),
+      fields((field) => (field['name'] === 'Seats' ? { name: 'Seats', kind: 'ShortText' } : field)),
+    ]) {
+      await expect(redefine('Car', definition)).rejects.toMatchObject({ type: 'conflict' });
+    }
+    await expect(remove(typePath('Car'))).rejects.toMatchObject({ type: 'conflict' });
+    await tree.tx((tx) => restoreContent(tx, admin, { id: 1001 }));
+    await remove('/Root/Content/x', true);
+    await redefine('Car', { parent: 'Workspace' });
+    await tree.type('Taxi', { parent: 'Car' });
+    await expect(remove(typePath('Car'))).rejects.toMatchObject({ type: 'conflict' });
+    await expect(redefine('Car', { parent: 'Taxi' })).rejects.toMatchObject({ type: 'invalid-request' });
+    await remove(typePath('Taxi'));
+    expect(await remove(typePath('Car'))).toMatchObject({ permanent: true });
+    await expect(tree.create('/Root/Content/y', 'Car')).rejects.toMatchObject({ type: 'invalid-request' });
+  });
+
+  it('that somebody began to change and gave up is as it was', async () => {
+    await tree.type('Car', car);
+    const change = tree.tx(async (tx) => {
+      await updateContent(tx, admin, { path: typePath('Car') }, { fields: { Definition: { parent: 'Folder' } } });
+      expect((await contentTypesOf(tx, tree.repository.repositoryId)).field('Plate')).toBeUndefined();
+      throw new Error('given up');
+    });
+    await expect(change).rejects.toThrow('given up');
+    expect((await tree.tx((tx) => contentTypesOf(tx, tree.repository.repositoryId))).field('Plate')).toBeDefined();
+  });
+
+  it('keeps its fields right while many write and one changes it', async () => {
+    await tree.type('Car', car);
+    await tree.create('/Root/Content/x', 'Car', { Plate: 'AB-1' });
+    const narrower = { ...car, fields: car.fields.filter(({ name }) => name !== 'Colour') };
+    await Promise.allSettled([
+      ...Array.from({ length: 6 }, (_, i) => tree.create(`/Root/Content/c${i}`, 'Car', { Plate: 'p', Colour: 'red' })),
+      remove('/Root/Content/x', true).then(() => redefine('Car', narrower)),
+      ...Array.from({ length: 6 }, () => update('/Root/Content/x', { Colour: 'blue' })),
+    ]);
+    const types = await tree.tx((tx) => contentTypesOf(tx, tree.repository.repositoryId));
+    const coloured = await test.owner.query(`SELECT FROM content_nodes WHERE repository_id = $1 AND fields ? 'Colour'`, [
+      tree.repository.repositoryId,
+    ]);
+    if (coloured.rows.length > 0) expect(types.field('Colour')).toBeDefined();
+  });
+});
+
+describe('a reference', () => {
+  beforeEach(async () => {
+    await tree.type('Car', car);
+    for (const name of ['a', 'b', 'c']) await tree.create(`/Root/Content/${name}`);
+  });
+
+  it('leads to what it was given, in that order, and elsewhere when it is changed', async () => {
+    const anna = await tree.person('anna');
+    const b = await tree.read(admin, { path: '/Root/Content/b' });
+    const fields = { Plate: 'x', Driver: '/Root/IMS/Public/anna', Parts: ['/Root/Content/c', b.id, { Path: '/root/content/A' }, b.id] };
+    await tree.create('/Root/Content/car', 'Car', fields);
+    expect(await targets(admin, '/Root/Content/car', 'Parts')).toEqual(['/Root/Content/c', '/Root/Content/b', '/Root/Content/a']);
+    expect(await targets(admin, '/Root/Content/car', 'Driver')).toEqual(['/Root/IMS/Public/anna']);
+    expect(await targets(anna, '/Root/Content/car', 'CreatedBy')).toEqual([]);
+    expect(await targets(admin, '/Root/Content/car', 'CreatedBy')).toEqual(['/Root/IMS/BuiltIn/Portal/PublicAdmin']);
+    await update('/Root/Content/car', { Parts: [] });
+    expect(await targets(admin, '/Root/Content/car', 'Parts')).toEqual([]);
+    await update('/Root/Content/car', { Plate: 'y' }, true);
+    expect(await targets(admin, '/Root/Content/car', 'Driver')).toEqual([]);
+  });
+
+  it('is refused when it leads nowhere, to too many, or to the wrong type', async () => {
+    const anna = await tree.person('anna');
+    for (const fields of [
+      { Parts: ['/Root/Content/none'] },
+      { Parts: [4711] },
+      { Parts: [1e300, -1, 0.5] },
+      { Parts: '/Root/\0' },
+      { Parts: [[]] },
+      { Parts: true },
+      { Driver: '/Root/Content/a' },
+      { Driver: [anna.userId, wellKnown.admin] },
+      { Parts: Array.from({ length: 1001 }, (_, i) => i) },
+    ]) {
+      await expect(tree.create('/Root/Content/car', 'Car', { Plate: 'x', ...fields })).rejects.toMatchObject({
+        type: 'invalid-request',
+        errors: [{ pointer: expect.stringMatching(/^\/(Parts|Driver)$/) as string }],
+      });
+    }
+    await tree.create('/Root/Content/mine');
+    await tree.give({ path: '/Root/Content/mine' }, anna.userId, ['AddNew']);
+    const hidden = { Plate: 'x', Driver: wellKnown.admin };
+    await expect(tree.create('/Root/Content/mine/car', 'Car', hidden, anna)).rejects.toMatchObject({ type: 'invalid-request' });
+  });
+
+  it('shows only what the reader may see, from both ends', async () => {
+    const anna = await tree.person('anna');
+    await tree.create('/Root/Content/car', 'Car', { Plate: 'x', Parts: ['/Root/Content/a', '/Root/Content/b'] });
+    await tree.create('/Root/Content/van', 'Car', { Plate: 'x', Parts: ['/Root/Content/a'] });
+    await tree.breakInheritance({ path: '/Root/Content/b' });
+    await tree.breakInheritance({ path: '/Root/Content/van' });
+    await tree.give({ path: '/Root/Content/van' }, anna.userId, ['See']);
+    expect(await targets(anna, '/Root/Content/car', 'Parts')).toEqual(['/Root/Content/a']);
+    // Anna sees the van, but what it refers to is for those who may open it.
+    expect(await targets(anna, '/Root/Content/van', 'Parts')).toEqual([]);
+    const referrers = (caller: Caller, path: string) => tree.tx((tx) => readReferrers(tx, caller, { path }));
+    expect((await referrers(anna, '/Root/Content/a')).map(({ name }) => name)).toEqual(['car']);
+    expect((await referrers(admin, '/Root/Content/a')).map(({ name }) => name)).toEqual(['car', 'van']);
+    await expect(referrers(anna, '/Root/Content/b')).rejects.toMatchObject({ type: 'not-found' });
+  });
+
+  it('is hidden while its target is in the trash, and gone when that is', async () => {
+    await tree.create('/Root/Content/car', 'Car', { Plate: 'x', Parts: ['/Root/Content/a', '/Root/Content/b'] });
+    const { node } = await remove('/Root/Content/a');
+    expect(await targets(admin, '/Root/Content/car', 'Parts')).toEqual(['/Root/Content/b']);
+    await tree.tx((tx) => restoreContent(tx, admin, { id: node.id }));
+    expect(await targets(admin, '/Root/Content/car', 'Parts')).toEqual(['/Root/Content/a', '/Root/Content/b']);
+    await remove('/Root/Content/a', true);
+    const left = await test.owner.query('SELECT FROM content_references WHERE repository_id = $1', [tree.repository.repositoryId]);
+    expect(left.rows).toHaveLength(1);
+  });
+
+  it('within what is copied leads to the copy', async () => {
+    await tree.create('/Root/Content/a/car', 'Car', { Plate: 'x', Parts: ['/Root/Content/a', '/Root/Content/b'] });
+    await tree.tx((tx) => copyContent(tx, admin, { path: '/Root/Content/a' }, { path: '/Root/Content/c' }));
+    expect(await targets(admin, '/Root/Content/c/a/car', 'Parts')).toEqual(['/Root/Content/c/a', '/Root/Content/b']);
+    expect(await targets(admin, '/Root/Content/a/car', 'Parts')).toEqual(['/Root/Content/a', '/Root/Content/b']);
+  });
+});
