@@ -221,6 +221,9 @@ const operations = new Map<string, Operation>(
   ].map((operation) => [operation.name.toLowerCase(), operation]),
 );
 
+/** What can be called. */
+export const operationNames = () => [...operations.values()].map(({ name }) => name);
+
 /** The operation of this name in any case. */
 export function findOperation(name: string): Operation | undefined {
   return operations.get(name.toLowerCase());
