@@ -181,7 +181,10 @@ describe('the pages of an authority', () => {
 
   it('work with the keyboard alone and without scripts: focus goes from top to bottom, and what is wrong is announced', async () => {
     const page = await openPage({ javaScriptEnabled: false });
+    // A page gives the focus a moment after it is there; who types waits to see where.
+    const focused = (name: string) => page.locator(`input[name=${name}]:focus`).waitFor();
     const type = async (login: string, secret: string) => {
+      await focused('login');
       await page.keyboard.type(login);
       await page.keyboard.press('Tab');
       await page.keyboard.type(secret);
@@ -194,6 +197,7 @@ describe('the pages of an authority', () => {
       expect(await page.getByRole('alert').textContent()).toBe('User name or password is wrong.');
       expect(await page.getByLabel('Password').getAttribute('aria-describedby')).toContain('fault');
       // The name is still there, and what was wrong has the focus.
+      await focused('password');
       await page.keyboard.type(password);
       await page.keyboard.press('Enter');
     });
