@@ -5,8 +5,8 @@ export class LetAllThatIsSealedBeSealedAnew1763740000000 implements MigrationInt
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       CREATE POLICY everything ON totp_secrets TO latchkey_system USING (true);
-      GRANT SELECT (secret, encryption_key_id), UPDATE (secret, encryption_key_id) ON totp_secrets TO latchkey_system;
-      GRANT SELECT (client_secret, encryption_key_id), UPDATE (client_secret, encryption_key_id) ON identity_providers TO latchkey_system;
+      GRANT SELECT, UPDATE (secret, encryption_key_id) ON totp_secrets TO latchkey_system;
+      GRANT SELECT, UPDATE (client_secret, encryption_key_id) ON identity_providers TO latchkey_system;
       CREATE INDEX totp_secrets_key ON totp_secrets (encryption_key_id);
     `);
   }
@@ -14,8 +14,8 @@ export class LetAllThatIsSealedBeSealedAnew1763740000000 implements MigrationInt
   async down(runner: QueryRunner): Promise<void> {
     await runner.query(`
       DROP INDEX totp_secrets_key;
-      REVOKE SELECT (client_secret, encryption_key_id), UPDATE (client_secret, encryption_key_id) ON identity_providers FROM latchkey_system;
-      REVOKE SELECT (secret, encryption_key_id), UPDATE (secret, encryption_key_id) ON totp_secrets FROM latchkey_system;
+      REVOKE SELECT, UPDATE (client_secret, encryption_key_id) ON identity_providers FROM latchkey_system;
+      REVOKE SELECT, UPDATE (secret, encryption_key_id) ON totp_secrets FROM latchkey_system;
       DROP POLICY everything ON totp_secrets;
     `);
   }
