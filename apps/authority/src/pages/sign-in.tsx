@@ -53,14 +53,14 @@ export function signInPage(
           </button>
         </PasskeyForm>
         <OtherWays look={look} offer={federation} />
+        <p class="after">
+          <a href={forgotten}>{forgottenTexts.link}</a>
+        </p>
         <form method="post" action={action}>
           <button type="submit" class="quiet" name="cancel" value="yes">
             {signIn.cancel}
           </button>
         </form>
-        <p class="after">
-          <a href={forgotten}>{forgottenTexts.link}</a>
-        </p>
       </>
     ),
   });
