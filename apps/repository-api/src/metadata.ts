@@ -1,4 +1,4 @@
-import { builtInTypes } from '@latchkey/content';
+import { contentTypesOf } from '@latchkey/content';
 import { json, type Answer } from './answer.js';
 import { csdlJson, csdlXml } from './odata/csdl.js';
 import { badRequest } from './odata/fault.js';
@@ -7,7 +7,9 @@ import type { ContentRequest } from './request.js';
 /** GET of `$metadata`: the content types as CSDL, in XML unless `$format=json` asks for JSON. */
 export async function getMetadata(request: ContentRequest): Promise<Answer> {
   const format = request.query.get('$format') ?? request.query.get('format') ?? 'xml';
-  if (/^json$|^application\/json/i.test(format)) return json(csdlJson(builtInTypes));
-  if (!/^(?:xml|application\/xml)$/i.test(format)) throw badRequest('$format must be xml or json.');
-  return { status: 200, body: csdlXml(builtInTypes), contentType: 'application/xml;charset=utf-8' };
+  const isJson = /^json$|^application\/json/i.test(format);
+  if (!isJson && !/^(?:xml|application\/xml)$/i.test(format)) throw badRequest('$format must be xml or json.');
+  const types = await request.read((tx) => contentTypesOf(tx, request.repository.id));
+  if (isJson) return json(csdlJson(types));
+  return { status: 200, body: csdlXml(types), contentType: 'application/xml;charset=utf-8' };
 }

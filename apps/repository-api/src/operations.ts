@@ -13,6 +13,7 @@ import {
 import { Client } from '@latchkey/database';
 import { apiKeyOperations } from './api-key-operations.js';
 import { clientOperations } from './client-operations.js';
+import { contentOperations } from './content-operations.js';
 import { getDashboardData } from './dashboard.js';
 import { deleteNode, readPermanent } from './deletion.js';
 import { errorBody, faultOf, json, plain, type Answer } from './answer.js';
@@ -217,6 +218,7 @@ const operations = new Map<string, Operation>(
     copyBatch,
     ...apiKeyOperations,
     ...clientOperations,
+    ...contentOperations,
     ...groupOperations,
   ].map((operation) => [operation.name.toLowerCase(), operation]),
 );

@@ -45,6 +45,11 @@ const cases: Record<string, () => { on: string; body?: object }> = {
   Actions: () => ({ on: `/content(${annaId})` }),
   GetDashboardData: () => ({ on: `/('Root')` }),
   DeleteBatch: () => ({ on: `/('Root')`, body: { paths: [groupId] } }),
+  MoveBatch: () => ({ on: `/('Root')`, body: { paths: [groupId], targetPath: '/Root/IMS/BuiltIn/Portal' } }),
+  CopyBatch: () => ({ on: `/('Root')`, body: { paths: [groupId], targetPath: '/Root/IMS/BuiltIn/Portal' } }),
+  SetPermissions: () => ({ on: `/content(${groupId})`, body: { r: [{ identity: annaId, See: 'allow' }] } }),
+  GetPermissions: () => ({ on: `/content(${groupId})` }),
+  Restore: () => ({ on: `/content(${groupId})` }),
   GetApiKeys: () => ({ on: `/content(${annaId})` }),
   CreateApiKey: () => ({ on: `/content(${annaId})` }),
   DeleteApiKey: () => ({ on: `/('Root')`, body: { apiKey: 'x' } }),
@@ -76,7 +81,7 @@ describe('a stranger', () => {
     const before = await held();
     const nobody = await call(path, body ? { body } : {});
     const nothing = await call(path, { token: await app.token(acme, { scope: 'openid' }), ...(body ? { body } : {}) });
-    if (name === 'DeleteBatch') {
+    if (name.endsWith('Batch')) {
       for (const answer of [nobody, nothing]) expect(await dataOf(answer)).toMatchObject({ __count: 0, results: [] });
     } else {
       expect([401, 403, 404]).toContain(nobody.status);
@@ -104,7 +109,7 @@ describe('a stranger', () => {
 /** Everything that an operation could have changed. */
 async function held() {
   const count = (table: string) => `(SELECT count(*)::integer FROM ${table}) AS ${table}`;
-  const tables = ['content_nodes', 'content_group_members', 'clients', 'secret_versions', 'cutoffs'].map(count);
+  const tables = ['content_nodes', 'content_group_members', 'content_permissions', 'clients', 'secret_versions', 'cutoffs'].map(count);
   const { rows } = await app.test.owner.query<Record<string, number>>(
     `SELECT ${tables.join(', ')}, (SELECT sum(generation)::integer FROM repository_users) AS users`,
   );

@@ -121,8 +121,8 @@ const definitions: readonly ContentTypeDefinition[] = [
       { name: 'Email', kind: 'ShortText', displayName: 'E-mail address', maxLength: 254, readOnly: true },
       { name: 'FullName', kind: 'ShortText', displayName: 'Full name', maxLength: 120, readOnly: true },
       { name: 'Enabled', kind: 'Boolean', displayName: 'Enabled', readOnly: true },
-      { name: 'AllRoles', kind: 'Reference', displayName: 'All groups', readOnly: true },
-      { name: 'DirectRoles', kind: 'Reference', displayName: 'Groups that name the user', readOnly: true },
+      { name: 'AllRoles', kind: 'Reference', displayName: 'All groups', multiple: true, readOnly: true },
+      { name: 'DirectRoles', kind: 'Reference', displayName: 'Groups that name the user', multiple: true, readOnly: true },
     ],
   },
   {

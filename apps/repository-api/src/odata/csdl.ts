@@ -16,9 +16,6 @@ const edmTypeOf: Partial<Record<FieldKind, string>> = {
   DateTime: 'Edm.DateTimeOffset',
 };
 
-/** References that lead to one content; the others lead to any number. */
-const single = new Set(['CreatedBy', 'ModifiedBy']);
-
 /** The type at the top, whose key all have. */
 const top = 'GenericContent';
 
@@ -31,7 +28,7 @@ export function csdlXml(types: ContentTypes): string {
     const name = text(field.name);
     const edmType = edmTypeOf[field.kind];
     if (!edmType) {
-      const target = single.has(field.name) ? `${namespace}.${top}` : `Collection(${namespace}.${top})`;
+      const target = field.multiple ? `Collection(${namespace}.${top})` : `${namespace}.${top}`;
       return `<NavigationProperty Name="${name}" Type="${target}"/>`;
     }
     const length = maxLengthOf(field);
@@ -57,7 +54,7 @@ export function csdlJson(types: ContentTypes): Record<string, unknown> {
   const property = (field: FieldDefinition) => {
     const edmType = edmTypeOf[field.kind];
     if (!edmType) {
-      const many = single.has(field.name) ? {} : { $Collection: true };
+      const many = field.multiple ? { $Collection: true } : {};
       return { $Kind: 'NavigationProperty', $Type: `${namespace}.${top}`, ...many };
     }
     const length = maxLengthOf(field);

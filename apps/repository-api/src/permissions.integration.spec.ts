@@ -1,0 +1,98 @@
+import { wellKnown } from '@latchkey/content';
+import { dataOf, errorOf } from './testing/answers.js';
+import { RunningApp, type ProvisionedForTest } from './testing/running-app.js';
+
+/** Who may do what, as it is said over HTTP; and what comes back out of the trash. */
+let app: RunningApp;
+let acme: ProvisionedForTest;
+let annaId: number;
+let tool: string;
+let anna: string;
+
+beforeAll(async () => {
+  app = await RunningApp.start();
+  acme = await app.provision('acme', ['https://app.example.com/callback']);
+  annaId = await app.person(acme, 'anna');
+});
+afterAll(() => app.stop());
+beforeEach(async () => {
+  tool = await app.token(acme);
+  anna = await app.token(acme, { clientId: acme.appClientId, userId: annaId });
+});
+
+const send = (method: string, path: string, body?: object, token: string | undefined = tool) =>
+  app.call(acme, path, { method, token, ...(body ? { body: JSON.stringify(body) } : {}) });
+let count = 0;
+const makeFolder = async () => {
+  const made = await send('POST', '/Root/Content', { __ContentType: 'Folder', Name: `f${(count += 1)}` });
+  return `/content(${String((await dataOf(made))['Id'])})`;
+};
+
+describe('SetPermissions', () => {
+  it('gives and takes away, by path and by id, and GetPermissions shows it', async () => {
+    const folder = await makeFolder();
+    const write = () => send('PATCH', folder, { Description: 'x' }, anna).then(({ status }) => status);
+    expect(await write()).toBe(403);
+    const given = { r: [{ identity: '/Root/IMS/Public/anna', See: 'allow', Open: 1, Save: 'allow', Delete: 'undefined' }] };
+    expect((await send('POST', `${folder}/SetPermissions`, given)).status).toBe(204);
+    expect(await write()).toBe(200);
+    const shown = (await (await send('GET', `${folder}/GetPermissions`)).json()) as { inherits: boolean; entries: object[] };
+    expect(shown.inherits).toBe(true);
+    expect(shown.entries).toContainEqual({
+      identity: { id: annaId, path: '/Root/IMS/Public/anna', name: 'anna', kind: 'user' },
+      from: expect.stringMatching(/^\/Root\/Content\/f/) as string,
+      propagates: true,
+      permissions: ['See', 'Open', 'Save'],
+    });
+    expect((await send('POST', `${folder}/SetPermissions`, { r: [{ identity: annaId }] })).status).toBe(204);
+    expect(await write()).toBe(403);
+  });
+
+  it('makes content public, and hides it by breaking inheritance', async () => {
+    const folder = await makeFolder();
+    const seenBy = async (token?: string) => (await app.call(acme, folder, { token })).status;
+    expect(await seenBy()).toBe(404);
+    await send('POST', `${folder}/SetPermissions`, { r: [{ identity: wellKnown.visitor, See: 'allow', Open: 'allow' }] });
+    expect(await seenBy()).toBe(200);
+    await send('POST', `${folder}/SetPermissions`, { inheritance: 'break', r: [{ identity: wellKnown.everyone }] });
+    expect([await seenBy(anna), await seenBy(tool)]).toEqual([404, 200]);
+    await send('POST', `${folder}/SetPermissions`, { inheritance: 'unbreak' });
+    expect(await seenBy(anna)).toBe(200);
+  });
+
+  it.each([
+    [{}, /r or inheritance/],
+    [{ r: 'x' }, /list/],
+    [{ r: [5] }, /object/],
+    [{ r: [{ See: 'allow' }] }, /identity/],
+    [{ r: [{ identity: '/Root/Content', See: 'allow' }] }, /neither a user nor a group/],
+    [{ r: [{ identity: 12, See: 'deny' }] }, /no denying/],
+    [{ r: [{ identity: 12, Fly: 'allow' }] }, /fly/],
+    [{ inheritance: 'maybe' }, /inheritance/],
+  ])('refuses %j in words', async (body, words) => {
+    const refused = await send('POST', `${await makeFolder()}/SetPermissions`, body);
+    expect([refused.status, (await errorOf(refused)).message.value]).toEqual([400, expect.stringMatching(words)]);
+  });
+
+  it('is for those who may do everything there, and gives nobody more than there is', async () => {
+    const folder = await makeFolder();
+    const mine = { r: [{ identity: annaId, See: 'allow', Open: 'allow', Save: 'allow', AddNew: 'allow', Delete: 'allow' }] };
+    for (const place of [folder, `/content(${wellKnown.root})`, `/content(${annaId})`])
+      expect([place, (await send('POST', `${place}/SetPermissions`, mine, anna)).status]).toEqual([place, 403]);
+    expect((await send('GET', `${folder}/GetPermissions`, undefined, anna)).status).toBe(403);
+    const reader = await app.token(acme, { scope: 'content:read users:read' });
+    expect((await send('POST', `${folder}/SetPermissions`, mine, reader)).headers.get('www-authenticate')).toContain('content:write');
+    expect((await send('POST', `${folder}/SetPermissions`, { r: [{ identity: wellKnown.administrators }] })).status).toBe(403);
+  });
+});
+
+describe('Restore', () => {
+  it('brings back what was deleted, to where it was', async () => {
+    const folder = await makeFolder();
+    const { Path } = await dataOf(await send('GET', folder));
+    expect((await send('DELETE', folder)).status).toBe(200);
+    expect((await send('GET', `/Root/Content/('${String(Path).split('/').at(-1)}')`)).status).toBe(404);
+    expect(await dataOf(await send('POST', `${folder}/Restore?$select=Path&metadata=no`))).toEqual({ Path });
+    expect((await send('GET', `/Root/Content/('${String(Path).split('/').at(-1)}')`)).status).toBe(200);
+  });
+});
