@@ -15,7 +15,8 @@ import { deleteNode, readPermanent } from './deletion.js';
 import { json, plain, versionTag, type Answer } from './answer.js';
 import { badRequest } from './odata/fault.js';
 import { both, parseOperationOptions, parseOptions, type Options } from './odata/options.js';
-import { fieldOf } from './odata/present.js';
+import { writeCursor } from './odata/cursor.js';
+import { fieldOf, valueOf } from './odata/present.js';
 import { present } from './expand.js';
 import { changePersonContent, concernsPerson, createPersonContent } from './people.js';
 import type { ContentRequest } from './request.js';
@@ -56,6 +57,7 @@ function queryOf(options: Options): Query {
     orderBy: options.orderBy,
     top: options.top,
     skip: options.skip,
+    after: options.after,
   };
 }
 
@@ -64,15 +66,32 @@ export async function getCollection(request: ContentRequest, path: string): Prom
   const options = parseOptions(request.query, request.caller.userId);
   const query = queryOf(options);
   return request.read(async (tx) => {
-    const entities = await readCollection(tx, request.caller, { path }, query);
+    const size = Math.min(options.top ?? maxPageSize, maxPageSize);
+    // One more tells whether there is another page.
+    const found = await readCollection(tx, request.caller, { path }, { ...query, top: size > 0 ? size + 1 : 0 });
+    const entities = found.slice(0, size);
+    const last = found.length > size ? entities.at(-1) : undefined;
+    const next = last ? { __next: await nextLink(tx, request, path, options, last) } : {};
     const count = options.countAll ? await total(tx, request, path, query, entities.length) : entities.length;
-    return json({ d: { __count: count, results: await present(tx, request, entities, options) } });
+    return json({ d: { __count: count, results: await present(tx, request, entities, options), ...next } });
   });
 }
 
+/** Where the page after the one that ends with `last` is: the same query from there on, without the key that it may hold. */
+async function nextLink(tx: EntityManager, request: ContentRequest, path: string, options: Options, last: ContentEntity): Promise<string> {
+  const types = await contentTypesOf(tx, request.repository.id);
+  const values = options.orderBy.map(({ field }) => valueOf(types, last, types.field(field)?.name ?? field));
+  const passedOver = new Set(['skiptoken', 'skip', 'apikey']);
+  const query = [...request.query].filter(([name]) => !passedOver.has(name.replace(/^\$/, '').toLowerCase()));
+  const written = [...query, ['$skiptoken', writeCursor({ values, id: last.id })]].map(
+    ([name, value = '']) => `${name}=${encodeURIComponent(value)}`,
+  );
+  return `${request.basePath}/odata.svc${path.split('/').map(encodeURIComponent).join('/')}?${written.join('&')}`;
+}
+
 async function total(tx: EntityManager, request: ContentRequest, path: string, query: Query, found: number): Promise<number> {
-  const { skip = 0, top = maxPageSize } = query;
-  const isLastPage = found < Math.min(top, maxPageSize) && (found > 0 || skip === 0);
+  const { skip = 0, top = maxPageSize, after } = query;
+  const isLastPage = !after && found < Math.min(top, maxPageSize) && (found > 0 || skip === 0);
   return isLastPage ? skip + found : countCollection(tx, request.caller, { path }, query);
 }
 

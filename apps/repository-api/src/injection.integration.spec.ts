@@ -177,7 +177,7 @@ const query = fc.oneof(
   fc.tuple(fc.constantFrom('Id', 'TypeIs', 'InTree', 'Name', 'Type', 'X'), nasty).map(([name, text]) => `query=${name}:${encoded(text)}`),
   fc
     .tuple(
-      fc.constantFrom('$select', '$expand', '$top', '$skip', 'metadata', '$format', '$inlinecount', '$count', 'X'),
+      fc.constantFrom('$select', '$expand', '$top', '$skip', '$skiptoken', 'metadata', '$format', '$inlinecount', '$count', 'X'),
       fc.oneof(field, nasty),
     )
     .map(([name, text]) => `${name}=${encoded(text)}`),

@@ -32,6 +32,12 @@ export interface Order {
   descending: boolean;
 }
 
+/** A row at which a page ended: the values by which it was ordered, and its id. */
+export interface Cursor {
+  values: Literal[];
+  id: number;
+}
+
 /** Fields that are columns rather than members of `fields`, as expressions over the node `n`. */
 const columns: Record<string, string> = {
   Id: 'n.id',
@@ -95,6 +101,33 @@ export function orderOf(orderBy: Order[], types: ContentTypes): string {
     return `${value}${isText(field) ? collation : ''} ${descending ? 'DESC NULLS LAST' : 'ASC NULLS FIRST'}`;
   });
   return [...keys, 'n.id'].join(', ');
+}
+
+/**
+ * True for the rows that come after the cursor's in the order that `orderOf` gives. It compares values and not positions, so
+ * rows that are added, changed or gone meanwhile neither repeat nor hide others.
+ *
+ * @throws Problem `invalid-request` when the cursor does not go with the order.
+ */
+export function isAfter({ values, id }: Cursor, orderBy: Order[], parameters: Parameters, types: ContentTypes): string {
+  if (values.length !== orderBy.length) throw invalid('The cursor is of another order.');
+  const keys = orderBy.map(({ field: name, descending }, index) => {
+    const field = fieldNamed(name, types);
+    const left = valueOf(field, types);
+    const value = values[index] ?? null;
+    if (value === null) return { equal: `${left} IS NULL`, after: descending ? 'false' : `${left} IS NOT NULL` };
+    const right = literalFor(field, value, parameters);
+    const order = isText(field) ? collation : '';
+    return {
+      equal: `${left} IS NOT DISTINCT FROM ${right}`,
+      after: descending ? `(${left} < ${right}${order} OR ${left} IS NULL)` : `${left} > ${right}${order}`,
+    };
+  });
+  const last = `n.id > ${parameters.add(id)}::integer`;
+  const branches = [...keys.map(({ after }) => after), last].map((after, index) =>
+    [...keys.slice(0, index).map(({ equal }) => equal), after].join(' AND '),
+  );
+  return `(${branches.map((branch) => `(${branch})`).join(' OR ')})`;
 }
 
 const operators: Record<Exclude<Comparison, 'ne'>, string> = { eq: '=', gt: '>', ge: '>=', lt: '<', le: '<=' };

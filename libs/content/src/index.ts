@@ -7,6 +7,7 @@ export {
   fieldFunctions,
   textTests,
   type Comparison,
+  type Cursor,
   type Expression,
   type FieldFunction,
   type Literal,

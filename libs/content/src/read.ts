@@ -4,7 +4,7 @@ import { builtInTypes } from './built-in-types.js';
 import { ownIdentities, readableCondition, type Caller } from './caller.js';
 import type { ContentTypes } from './content-types.js';
 import { contentTypesOf } from './custom-types.js';
-import { conditionOf, orderOf, type Expression, type Order } from './filter.js';
+import { conditionOf, isAfter, orderOf, type Cursor, type Expression, type Order } from './filter.js';
 import { namesOf, nodeColumns, toEntity, type Address, type ContentEntity, type NodeRow, type PermittedEntity } from './node.js';
 import { isNodeName, maxPathLength } from './node-name.js';
 import { allPermissions, hereOnlyShift, permissionBits } from './permissions.js';
@@ -96,6 +96,8 @@ export interface Query {
   orderBy?: Order[];
   top?: number | undefined;
   skip?: number;
+  /** Where an earlier page of the same query ended. */
+  after?: Cursor | undefined;
 }
 
 /**
@@ -150,7 +152,7 @@ async function typesFor(tx: EntityManager, caller: Caller, { filter, orderBy }: 
   return filter || orderBy?.length ? contentTypesOf(tx, caller.repositoryId) : builtInTypes;
 }
 
-/** Nodes that one page holds at most. */
+/** Nodes that one page holds at most, besides one more that tells that there are more. */
 export const maxPageSize = 10_000;
 
 /**
@@ -170,8 +172,9 @@ export async function readCollection(tx: EntityManager, caller: Caller, address:
     tx,
     query,
     `${from.replace('/* columns */', `${nodeColumns}, f.fields`)}
+     ${query.after ? `AND ${isAfter(query.after, query.orderBy ?? [], parameters, types)}` : ''}
      ORDER BY ${orderOf(query.orderBy ?? [], types)}
-     LIMIT ${parameters.add(Math.min(query.top ?? maxPageSize, maxPageSize))} OFFSET ${parameters.add(query.skip ?? 0)}`,
+     LIMIT ${parameters.add(Math.min(query.top ?? maxPageSize, maxPageSize + 1))} OFFSET ${parameters.add(query.skip ?? 0)}`,
     parameters.values,
   );
   if (rows.length === 0) await readNode(tx, caller, address);

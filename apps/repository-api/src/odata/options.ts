@@ -1,5 +1,6 @@
-import type { Expression, Order } from '@latchkey/content';
+import type { Cursor, Expression, Order } from '@latchkey/content';
 import { badRequest } from './fault.js';
+import { parseCursor } from './cursor.js';
 import { parseFilter } from './filter-text.js';
 import { parseQueryText } from './query-text.js';
 
@@ -18,6 +19,8 @@ export interface Options {
   orderBy: Order[];
   top: number | undefined;
   skip: number;
+  /** Where an earlier page ended. */
+  after: Cursor | undefined;
   /** The count is of everything rather than of the page. */
   countAll: boolean;
 }
@@ -54,6 +57,9 @@ const readers: Record<string, Reader> = {
   },
   skip: (options, value) => {
     options.skip = wholeNumber('$skip', value);
+  },
+  skiptoken: (options, value) => {
+    options.after = parseCursor(value);
   },
   inlinecount: (options, value) => {
     const known = /^(?:(allpages)|none)$/i.exec(value);
@@ -119,6 +125,7 @@ function noOptions(): Options {
     orderBy: [],
     top: undefined,
     skip: 0,
+    after: undefined,
     countAll: false,
   };
 }

@@ -41,7 +41,8 @@ export function firstSegments(paths: string[]): Map<string, string[]> {
   return groups;
 }
 
-function valueOf(types: ContentTypes, entity: ContentEntity, field: string): FieldValue {
+/** What a content has in a field that is no reference, whether it may be shown or not; null for none. */
+export function valueOf(types: ContentTypes, entity: ContentEntity, field: string): FieldValue {
   switch (field) {
     case 'Id':
       return entity.id;
