@@ -7,10 +7,12 @@ const recordUses = (more: string) => `
         counts bigint[], firsts timestamptz[], lasts timestamptz[]
       ) RETURNS void LANGUAGE sql SECURITY DEFINER SET search_path = latchkey, pg_temp AS $$
         INSERT INTO credential_uses AS known (repository_id, credential_id, version_id, outcome, consumer, address, tenant_id, uses, first_used_at, last_used_at)
-        SELECT used.repository_id, used.credential_id, used.version_id, used.outcome, used.consumer, used.address, r.tenant_id, used.count, used.first, used.last
+        SELECT used.repository_id, used.credential_id, used.version_id, used.outcome, used.consumer, used.address, coalesce(c.tenant_id, r.tenant_id), used.count, used.first, used.last
         FROM unnest(repository_ids, credential_ids, version_ids, outcomes, consumers, addresses, counts, firsts, lasts)
           AS used (repository_id, credential_id, version_id, outcome, consumer, address, count, first, last)
         JOIN repositories r ON r.id = used.repository_id
+        -- Of whoever's credential it is: at the console that is not the tenant of the repository.
+        LEFT JOIN clients c ON c.repository_id = r.id AND c.id = used.credential_id
         -- In the same order from every node, so that two that write at once do not wait for each other in a circle.
         ORDER BY 1, 2, 3, 4, 5, 6
         ON CONFLICT (repository_id, credential_id, version_id, outcome, consumer, address) DO UPDATE SET
@@ -49,11 +51,12 @@ export class AddDailyUses1763730000000 implements MigrationInterface {
       ${recordUses(`
         INSERT INTO daily_uses AS known (repository_id, credential_id, day, outcome, of_api_key, tenant_id, uses)
         SELECT used.repository_id, used.credential_id, (used.last AT TIME ZONE 'UTC')::date, used.outcome,
-          bool_and(used.credential_id = used.version_id::text), r.tenant_id, sum(used.count)
+          bool_and(used.credential_id = used.version_id::text), coalesce(c.tenant_id, r.tenant_id), sum(used.count)
         FROM unnest(repository_ids, credential_ids, version_ids, outcomes, counts, lasts)
           AS used (repository_id, credential_id, version_id, outcome, count, last)
         JOIN repositories r ON r.id = used.repository_id
-        GROUP BY 1, 2, 3, 4, r.tenant_id ORDER BY 1, 2, 3, 4
+        LEFT JOIN clients c ON c.repository_id = r.id AND c.id = used.credential_id
+        GROUP BY 1, 2, 3, 4, coalesce(c.tenant_id, r.tenant_id) ORDER BY 1, 2, 3, 4
         ON CONFLICT (repository_id, credential_id, day, outcome) DO UPDATE SET uses = known.uses + excluded.uses;`)}
     `);
   }
