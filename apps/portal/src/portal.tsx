@@ -14,6 +14,13 @@ const CreateRepositoryPage = lazy(async () => ({
 }));
 const RepositoryPage = lazy(async () => ({ default: (await import('./repositories/repository-page.tsx')).RepositoryPage }));
 const ApiKeysPage = lazy(async () => ({ default: (await import('./api-keys/api-keys-page.tsx')).ApiKeysPage }));
+const WebhooksPage = lazy(async () => ({ default: (await import('./webhooks/webhooks-page.tsx')).WebhooksPage }));
+const UsagePage = lazy(async () => ({ default: (await import('./usage/usage-page.tsx')).UsagePage }));
+const AuditPage = lazy(async () => ({ default: (await import('./audit/audit-page.tsx')).AuditPage }));
+const MembersPage = lazy(async () => ({ default: (await import('./tenant/members-page.tsx')).MembersPage }));
+const CredentialsPage = lazy(async () => ({ default: (await import('./tenant/credentials-page.tsx')).CredentialsPage }));
+const ProfilePage = lazy(async () => ({ default: (await import('./tenant/profile-page.tsx')).ProfilePage }));
+const CanaryPage = lazy(async () => ({ default: (await import('./proof/canary-page.tsx')).CanaryPage }));
 
 /** The whole portal. Each page is loaded when it is first gone to. */
 export function Portal() {
@@ -42,6 +49,13 @@ function Pages() {
           <Route path="/new-repository" component={CreateRepositoryPage} />
           <Route path="/repositories/:slug/:tab?">{({ slug, tab }) => <RepositoryPage slug={slug} tab={tab} />}</Route>
           <Route path="/api-keys/:slug?/:tab?">{({ slug, tab }) => <ApiKeysPage slug={slug} tab={tab} />}</Route>
+          <Route path="/webhooks/:slug?">{({ slug }) => <WebhooksPage slug={slug} />}</Route>
+          <Route path="/usage" component={UsagePage} />
+          <Route path="/audit" component={AuditPage} />
+          <Route path="/members" component={MembersPage} />
+          <Route path="/credentials" component={CredentialsPage} />
+          <Route path="/profile" component={ProfilePage} />
+          <Route path="/proof" component={CanaryPage} />
           <Route path="/signed-in">
             <Redirect to="/" replace />
           </Route>
@@ -49,7 +63,7 @@ function Pages() {
             <Page title="There is no such page">
               <Text>
                 The address leads nowhere. Go to{' '}
-                <Anchor component={Link} href="/">
+                <Anchor component={Link} href="/" underline="always">
                   your repositories
                 </Anchor>
                 .

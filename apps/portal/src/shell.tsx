@@ -12,25 +12,61 @@ import {
   useMantineColorScheme,
 } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { ArchiveIcon, ExitIcon, LockClosedIcon, MoonIcon, PersonIcon, SunIcon } from '@radix-ui/react-icons';
+import {
+  ArchiveIcon,
+  AvatarIcon,
+  BarChartIcon,
+  CheckCircledIcon,
+  ExitIcon,
+  IdCardIcon,
+  LockClosedIcon,
+  MoonIcon,
+  PersonIcon,
+  ReaderIcon,
+  RocketIcon,
+  SunIcon,
+} from '@radix-ui/react-icons';
+import type { TenantPermission } from '@latchkey/contracts';
 import { useAuth } from 'react-oidc-context';
 import { Link, useLocation } from 'wouter';
+import { useMe } from './api/queries.ts';
 import { signedInHere } from './session/user-manager.ts';
 
-const sections = [
+interface Section {
+  title: string;
+  href: string;
+  icon: ReactNode;
+  holds: (path: string) => boolean;
+  /** Without this permission the section is not shown: it would be empty. */
+  needs?: TenantPermission;
+}
+
+function section(title: string, href: string, icon: ReactNode, needs?: TenantPermission): Section {
+  return { title, href, icon, holds: (path) => path.startsWith(href), ...(needs ? { needs } : {}) };
+}
+
+const sections: Section[] = [
   {
     title: 'Repositories',
     href: '/',
     icon: <ArchiveIcon />,
     holds: (path: string) => path === '/' || path === '/new-repository' || path.startsWith('/repositories/'),
   },
-  { title: 'API keys', href: '/api-keys', icon: <LockClosedIcon />, holds: (path: string) => path.startsWith('/api-keys') },
+  section('API keys', '/api-keys', <LockClosedIcon />),
+  section('Usage', '/usage', <BarChartIcon />),
+  section('Audit', '/audit', <ReaderIcon />, 'audit:read'),
+  section('Webhooks', '/webhooks', <RocketIcon />),
+  section('Members', '/members', <PersonIcon />),
+  section('Credentials', '/credentials', <IdCardIcon />, 'credentials:write'),
+  section('The proof', '/proof', <CheckCircledIcon />),
+  section('Profile', '/profile', <AvatarIcon />),
 ];
 
 /** What is around every page: the menu, the member, the colours. */
 export function Shell({ children }: { children: ReactNode }) {
   const [menuIsOpen, menu] = useDisclosure();
   const [path] = useLocation();
+  const may = useMe().data?.permissions;
   return (
     <AppShell
       header={{ height: 56 }}
@@ -64,18 +100,20 @@ export function Shell({ children }: { children: ReactNode }) {
         </Group>
       </AppShell.Header>
       <AppShell.Navbar id="menu" className="menu" data-closed={!menuIsOpen || undefined} p="sm" aria-label="Sections">
-        {sections.map(({ title, href, icon, holds }) => (
-          <NavLink
-            key={href}
-            component={Link}
-            href={href}
-            onClick={menu.close}
-            label={title}
-            leftSection={icon}
-            active={holds(path)}
-            aria-current={holds(path) ? 'page' : undefined}
-          />
-        ))}
+        {sections
+          .filter(({ needs }) => !needs || !may || may.includes(needs))
+          .map(({ title, href, icon, holds }) => (
+            <NavLink
+              key={href}
+              component={Link}
+              href={href}
+              onClick={menu.close}
+              label={title}
+              leftSection={icon}
+              active={holds(path)}
+              aria-current={holds(path) ? 'page' : undefined}
+            />
+          ))}
       </AppShell.Navbar>
       <AppShell.Main id="page">{children}</AppShell.Main>
     </AppShell>

@@ -1,11 +1,11 @@
 import { lazy, Suspense } from 'react';
-import { Anchor, Button, EmptyState, Group, Paper, Select, Skeleton, Stack, Tabs, Text, Title } from '@mantine/core';
-import { LockClosedIcon } from '@radix-ui/react-icons';
+import { Anchor, Group, Paper, Select, Skeleton, Stack, Tabs, Text, Title } from '@mantine/core';
 import { Link, Redirect, useLocation } from 'wouter';
 import { toProblem } from '../api/problem.ts';
 import { useClients, useRepositories, useRepository, type Repository } from '../api/queries.ts';
 import { AddClient, ClientActions } from '../clients/client-actions.tsx';
 import { ExactValue, Fact, Facts } from '../controls/exact-value.tsx';
+import { NoRepository } from '../controls/no-repository.tsx';
 import { Page } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { ToolClient } from './tool-client.tsx';
@@ -157,23 +157,5 @@ function ToolClients({ repository }: { repository: Repository }) {
         ))}
       <AddClient repository={repository} kind="tool" />
     </Stack>
-  );
-}
-
-function NoRepository() {
-  return (
-    <Paper withBorder p="xl">
-      <EmptyState
-        icon={<LockClosedIcon />}
-        title="No repository, no keys"
-        description="Client IDs and secrets come with a repository. Create one first."
-      >
-        <EmptyState.Actions>
-          <Button component={Link} href="/new-repository">
-            Create a repository
-          </Button>
-        </EmptyState.Actions>
-      </EmptyState>
-    </Paper>
   );
 }

@@ -19,8 +19,8 @@ export interface RegenerateDialogProps {
   name: string;
   /** The repository that it belongs to; none for a credential of the tenant. */
   slug?: string;
-  /** What is downloaded beside the secret. */
-  settings: ToolSettings;
+  /** What is downloaded beside the secret, where that is of use. */
+  settings?: ToolSettings;
   /** The secrets that work now. */
   live: Pick<SecretVersion, 'id' | 'hint' | 'lastUsedAt'>[];
   /** Who used them. */

@@ -14,7 +14,7 @@ export interface ToolSettings {
  * Shows a new secret, the one time that it can be seen. Whoever renders this holds the value in a component's state, and
  * nowhere else: when the component goes, the value is gone.
  */
-export function NewSecret({ value, settings }: { value: string; settings: ToolSettings }) {
+export function NewSecret({ value, settings }: { value: string; settings?: ToolSettings | undefined }) {
   return (
     <Alert color="yellow" variant="outline" icon={<LockClosedIcon />} title="The secret is shown this once">
       <Stack gap="sm">
@@ -24,14 +24,16 @@ export function NewSecret({ value, settings }: { value: string; settings: ToolSe
         </Code>
         <Group gap="sm" pb={3}>
           <Copy value={value} what="the secret" words="Copy" />
-          <Button
-            variant="default"
-            size="xs"
-            leftSection={<DownloadIcon />}
-            onClick={() => download(`${settings.slug}.env`, environmentFile(value, settings))}
-          >
-            Download as .env
-          </Button>
+          {settings && (
+            <Button
+              variant="default"
+              size="xs"
+              leftSection={<DownloadIcon />}
+              onClick={() => download(`${settings.slug}.env`, environmentFile(value, settings))}
+            >
+              Download as .env
+            </Button>
+          )}
         </Group>
       </Stack>
     </Alert>

@@ -1,0 +1,162 @@
+import { useState } from 'react';
+import { Box, Button, Code, Group, SimpleGrid, Stack, Table, Text, TextInput } from '@mantine/core';
+import { DownloadIcon } from '@radix-ui/react-icons';
+import { answerOf, useApi } from '../api/api.ts';
+import { toProblem } from '../api/problem.ts';
+import { usePages } from '../api/queries.ts';
+import { useChange } from '../api/use-change.ts';
+import { Page } from '../controls/page.tsx';
+import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { RepositoryChoice } from '../controls/repository-choice.tsx';
+import { When } from '../controls/when.tsx';
+
+interface Filter {
+  action: string;
+  actor: string;
+  repository: string | null;
+  from: string;
+  to: string;
+}
+
+const everything: Filter = { action: '', actor: '', repository: null, from: '', to: '' };
+
+/** What is named of a filter, as the API takes it. A day without a time begins at midnight where the reader is. */
+function queryOf({ action, actor, repository, from, to }: Filter) {
+  const moment = (day: string) => (day === '' ? undefined : new Date(day).toISOString());
+  const named = { action, actor, repository, from: moment(from), to: moment(to) };
+  return Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined && value !== null && value !== ''));
+}
+
+/** Who did what, when and from where. */
+export function AuditPage() {
+  const api = useApi();
+  const [typed, setTyped] = useState(everything);
+  const [filter, setFilter] = useState(everything);
+  const events = usePages(['audit', filter], (client, page, signal) =>
+    client.GET('/v1/audit', { params: { query: { ...page, ...queryOf(filter) } }, signal }),
+  );
+  const save = useChange(async () => {
+    const text = await answerOf(
+      api.GET('/v1/audit', {
+        params: { query: queryOf(filter) },
+        headers: { accept: 'application/x-ndjson' },
+        parseAs: 'blob',
+      }) as Promise<{ data?: Blob; error?: unknown; response: Response }>,
+    );
+    const url = URL.createObjectURL(text);
+    Object.assign(document.createElement('a'), { href: url, download: 'audit.ndjson' }).click();
+    URL.revokeObjectURL(url);
+  });
+  const change = (part: Partial<Filter>) => setTyped({ ...typed, ...part });
+  return (
+    <Page
+      title="Audit trail"
+      beside={
+        <Button variant="default" leftSection={<DownloadIcon />} loading={save.pending} onClick={() => void save.run()}>
+          Export as NDJSON
+        </Button>
+      }
+    >
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          setFilter(typed);
+        }}
+      >
+        <Stack>
+          <SimpleGrid cols={{ base: 1, xs: 2, md: 3 }}>
+            <TextInput
+              label="Action"
+              placeholder="secret.* or secret.regenerated"
+              value={typed.action}
+              onChange={(event) => change({ action: event.currentTarget.value })}
+              autoCapitalize="none"
+            />
+            <TextInput
+              label="Who"
+              placeholder="A member's id or a client ID"
+              value={typed.actor}
+              onChange={(event) => change({ actor: event.currentTarget.value })}
+              autoCapitalize="none"
+            />
+            <RepositoryChoice slug={typed.repository} onChoose={(repository) => change({ repository })} none="All repositories" />
+            <TextInput label="From" type="date" value={typed.from} onChange={(event) => change({ from: event.currentTarget.value })} />
+            <TextInput label="Before" type="date" value={typed.to} onChange={(event) => change({ to: event.currentTarget.value })} />
+          </SimpleGrid>
+          <Group>
+            <Button type="submit" size="xs" loading={events.isFetching && !events.isFetchingNextPage}>
+              Show
+            </Button>
+            <Button
+              size="xs"
+              variant="default"
+              onClick={() => {
+                setTyped(everything);
+                setFilter(everything);
+              }}
+            >
+              Everything
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+      <ProblemAlert problem={save.problem} />
+      {events.error && <ProblemAlert problem={toProblem(events.error)} retry={() => void events.refetch()} />}
+      {events.items?.length === 0 && <Text>Nothing matches. Take away a part of the filter.</Text>}
+      {events.items && events.items.length > 0 && (
+        <Box className="wide-table" tabIndex={0} role="region" aria-label="Events">
+          <Table verticalSpacing={6} fz="sm" miw={760}>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>When</Table.Th>
+                <Table.Th>Action</Table.Th>
+                <Table.Th>Who</Table.Th>
+                <Table.Th>To what</Table.Th>
+                <Table.Th>From</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {events.items.map(({ id, at, action, actor, target, address, details }) => (
+                <Table.Tr key={id} style={{ verticalAlign: 'top' }}>
+                  <Table.Td style={{ whiteSpace: 'nowrap' }}>
+                    <When at={at} exactly />
+                  </Table.Td>
+                  <Table.Td>
+                    <Text size="sm" fw={600}>
+                      {action}
+                    </Text>
+                    {Object.keys(details).length > 0 && (
+                      <Code fz="xs" style={{ overflowWrap: 'anywhere' }}>
+                        {JSON.stringify(details)}
+                      </Code>
+                    )}
+                  </Table.Td>
+                  <Table.Td maw={200}>
+                    <Text size="sm">{actor.kind}</Text>
+                    <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
+                      {actor.id}
+                    </Text>
+                  </Table.Td>
+                  <Table.Td maw={200}>
+                    <Text size="sm">{target.kind}</Text>
+                    <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
+                      {target.id}
+                    </Text>
+                  </Table.Td>
+                  <Table.Td className="exact">{address}</Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Box>
+      )}
+      {events.hasNextPage && (
+        <Group>
+          <Button variant="default" size="xs" loading={events.isFetchingNextPage} onClick={() => void events.fetchNextPage()}>
+            Show more
+          </Button>
+        </Group>
+      )}
+    </Page>
+  );
+}

@@ -1,0 +1,259 @@
+import { useState } from 'react';
+import { Badge, Button, Group, Modal, NativeSelect, Stack, Text, TextInput } from '@mantine/core';
+import { useForm } from '@mantine/form';
+import { PlusIcon } from '@radix-ui/react-icons';
+import { roles, type Role } from '@latchkey/contracts';
+import { useQueryClient } from '@tanstack/react-query';
+import { answerOf, useApi } from '../api/api.ts';
+import { useMay, useMe, usePages } from '../api/queries.ts';
+import { useChange, useFaultsAtFields } from '../api/use-change.ts';
+import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
+import { List } from '../controls/list.tsx';
+import { Page, Section } from '../controls/page.tsx';
+import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { ShownOnce } from '../controls/shown-once.tsx';
+import { When } from '../controls/when.tsx';
+import { roleWords } from './role-words.ts';
+
+interface Member {
+  id: string;
+  name: string;
+  loginName: string;
+  role: Role;
+}
+
+/** The people of the tenant and those who are invited. */
+export function MembersPage() {
+  const queries = useQueryClient();
+  const me = useMe();
+  const mayChange = useMay('members:write');
+  const members = usePages(['members'], (api, page, signal) => api.GET('/v1/members', { params: { query: page }, signal }));
+  const invitations = usePages(['invitations'], (api, page, signal) => api.GET('/v1/invitations', { params: { query: page }, signal }));
+  const [inviting, setInviting] = useState(false);
+  const [link, setLink] = useState<string>();
+  const [changing, setChanging] = useState<Member>();
+  const [removing, setRemoving] = useState<Member>();
+  const inviteButton = mayChange && (
+    <Button leftSection={<PlusIcon />} onClick={() => setInviting(true)}>
+      Invite somebody
+    </Button>
+  );
+  return (
+    <Page title="Members" beside={inviteButton}>
+      <Section title="Members" about="The people of your tenant. A role says what they may do; nobody gives a role above their own.">
+        <List
+          label="Members"
+          {...members}
+          id={({ id }) => id}
+          empty={<Text size="sm">Nobody yet.</Text>}
+          renderRow={(member) => (
+            <Group justify="space-between" gap="xs">
+              <Stack gap={0} miw={0}>
+                <Group gap="xs">
+                  <Text fw={600} style={{ overflowWrap: 'anywhere' }}>
+                    {member.name}
+                    {member.id === me.data?.id && ' (you)'}
+                  </Text>
+                  <Badge variant="default" tt="none" fw={500}>
+                    {roleWords[member.role].name}
+                  </Badge>
+                  {!member.enabled && (
+                    <Badge color="gray.3" c="dark.9" tt="none" fw={500}>
+                      Disabled
+                    </Badge>
+                  )}
+                  {member.hasCredential && (
+                    <Badge variant="default" tt="none" fw={500}>
+                      Has a credential
+                    </Badge>
+                  )}
+                </Group>
+                <Text size="sm" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
+                  <span className="exact">{member.loginName}</span>
+                  {member.email !== null && ` · ${member.email}`} · since <When at={member.createdAt} />
+                </Text>
+              </Stack>
+              {mayChange && (
+                <Group gap="xs">
+                  <Button size="xs" variant="default" onClick={() => setChanging(member)} aria-label={`Change the role of ${member.name}`}>
+                    Role
+                  </Button>
+                  <Button
+                    size="xs"
+                    variant="outline"
+                    color="var(--mantine-color-error)"
+                    onClick={() => setRemoving(member)}
+                    aria-label={`Remove ${member.name}`}
+                  >
+                    Remove
+                  </Button>
+                </Group>
+              )}
+            </Group>
+          )}
+        />
+      </Section>
+      <Section title="Open invitations" about="Whoever opens the link first becomes a member. It works once, within seven days.">
+        <List
+          label="Open invitations"
+          {...invitations}
+          id={({ id }) => id}
+          empty={<Text size="sm">None is open.{mayChange && ' Invite somebody to work on it together.'}</Text>}
+          renderRow={(invitation) => <Invitation invitation={invitation} mayChange={mayChange} />}
+        />
+      </Section>
+      {inviting && (
+        <Invite
+          onClose={() => setInviting(false)}
+          onInvited={(made) => {
+            setInviting(false);
+            setLink(made);
+            void queries.invalidateQueries({ queryKey: ['invitations'] });
+          }}
+        />
+      )}
+      {link !== undefined && (
+        <ShownOnce title="The invitation" what="the link" value={link} onClose={() => setLink(undefined)}>
+          Hand it to the person, and to nobody else: whoever opens it first becomes a member. If you gave an address, it was sent there too.
+        </ShownOnce>
+      )}
+      {changing && <ChangeRole member={changing} onClose={() => setChanging(undefined)} />}
+      {removing && <Remove member={removing} isSelf={removing.id === me.data?.id} onClose={() => setRemoving(undefined)} />}
+    </Page>
+  );
+}
+
+function Invitation({
+  invitation: { id, role, email, expiresAt },
+  mayChange,
+}: {
+  invitation: { id: string; role: Role; email: string | null; expiresAt: string };
+  mayChange: boolean;
+}) {
+  const api = useApi();
+  const queries = useQueryClient();
+  const withdraw = useChange(async (headers) => {
+    await answerOf(api.DELETE('/v1/invitations/{invitationId}', { params: { path: { invitationId: id } }, headers }));
+    await queries.invalidateQueries({ queryKey: ['invitations'] });
+  });
+  return (
+    <Stack gap="xs">
+      <Group justify="space-between" gap="xs">
+        <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+          {email ?? 'Whoever has the link'}, as {roleWords[role].name.toLowerCase()}, until <When at={expiresAt} />
+        </Text>
+        {mayChange && (
+          <Button size="xs" variant="default" loading={withdraw.pending} onClick={() => void withdraw.run()}>
+            Withdraw
+          </Button>
+        )}
+      </Group>
+      <ProblemAlert problem={withdraw.problem} />
+    </Stack>
+  );
+}
+
+const roleChoices = roles.map((role) => ({ value: role, label: `${roleWords[role].name}: ${roleWords[role].may}` })).toReversed();
+
+function Invite({ onClose, onInvited }: { onClose: () => void; onInvited: (link: string) => void }) {
+  const api = useApi();
+  const form = useForm({ initialValues: { role: 'developer' as Role, email: '' } });
+  const change = useChange(async (headers, { role, email }: { role: Role; email: string }) => {
+    const body = { role, ...(email === '' ? {} : { email }) };
+    const { link } = await answerOf(api.POST('/v1/invitations', { body, headers }));
+    onInvited(link);
+  });
+  useFaultsAtFields(form, change.problem);
+  return (
+    <Modal opened onClose={onClose} title="Invite somebody" centered>
+      <form onSubmit={form.onSubmit((values) => void change.run(values))} noValidate>
+        <Stack>
+          <TextInput
+            label="E-mail address"
+            description="The invitation is sent there. Without one, you hand over the link."
+            type="email"
+            autoComplete="off"
+            data-autofocus
+            {...form.getInputProps('email')}
+          />
+          <NativeSelect label="Role" data={roleChoices} {...form.getInputProps('role')} />
+          <ProblemAlert problem={change.problem} fields={['role', 'email']} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={change.pending}>
+              Invite
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
+
+function ChangeRole({ member, onClose }: { member: Member; onClose: () => void }) {
+  const api = useApi();
+  const queries = useQueryClient();
+  const [role, setRole] = useState<Role>(member.role);
+  const change = useChange(async (headers, next: Role) => {
+    const params = { path: { memberId: member.id } };
+    await answerOf(api.PATCH('/v1/members/{memberId}', { params, body: { role: next }, headers }));
+    await queries.invalidateQueries();
+    onClose();
+  });
+  return (
+    <Modal opened onClose={onClose} title={`The role of ${member.name}`} centered>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          void change.run(role);
+        }}
+      >
+        <Stack>
+          <NativeSelect
+            label="Role"
+            description="It counts from their next call on. A credential that the new role may not have ends."
+            data={roleChoices}
+            value={role}
+            onChange={(event) => setRole(event.currentTarget.value as Role)}
+            data-autofocus
+          />
+          <ProblemAlert problem={change.problem} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={change.pending} disabled={role === member.role}>
+              Change the role
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
+
+function Remove({ member, isSelf, onClose }: { member: Member; isSelf: boolean; onClose: () => void }) {
+  const api = useApi();
+  const queries = useQueryClient();
+  const change = useChange(async (headers) => {
+    await answerOf(api.DELETE('/v1/members/{memberId}', { params: { path: { memberId: member.id } }, headers }));
+    if (isSelf) return window.location.assign('/');
+    await queries.invalidateQueries({ queryKey: ['members'] });
+    onClose();
+  });
+  return (
+    <ConfirmDialog
+      title={isSelf ? 'Leave the tenant?' : `Remove ${member.name}?`}
+      action={isSelf ? 'Leave it now' : 'Remove now'}
+      change={change}
+      onClose={onClose}
+    >
+      <Text size="sm">
+        From the moment that you confirm, {isSelf ? 'you are' : 'they are'} nobody to this tenant, and {isSelf ? 'your' : 'their'}{' '}
+        credential is refused. {isSelf ? 'Your' : 'Their'} account stays, and so does what {isSelf ? 'you' : 'they'} made.
+      </Text>
+    </ConfirmDialog>
+  );
+}

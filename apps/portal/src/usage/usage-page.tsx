@@ -1,0 +1,121 @@
+import { useState } from 'react';
+import { Box, Group, Paper, Progress, SegmentedControl, SimpleGrid, Skeleton, Stack, Table, Text } from '@mantine/core';
+import { toProblem } from '../api/problem.ts';
+import { useAnswer } from '../api/queries.ts';
+import { Page, Section } from '../controls/page.tsx';
+import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { RepositoryChoice } from '../controls/repository-choice.tsx';
+import { byDay, byGroup, kinds, total, type Kind } from './counts.ts';
+
+const toDay = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric', timeZone: 'UTC' });
+
+/** How much the credentials of the tenant were used, by day, credential and reason. */
+export function UsagePage() {
+  const [days, setDays] = useState('30');
+  const [repository, setRepository] = useState<string | null>(null);
+  const [kind, setKind] = useState<Kind>('token');
+  const query = { days: Number(days), ...(repository === null ? {} : { repository }) };
+  const usage = useAnswer(['usage', query], (api, signal) => api.GET('/v1/usage', { params: { query }, signal }));
+  const items = usage.data?.items ?? [];
+  return (
+    <Page title="Usage">
+      <Group align="flex-end">
+        <RepositoryChoice slug={repository} onChoose={setRepository} none="All repositories" />
+        <SegmentedControl
+          aria-label="How far back"
+          value={days}
+          onChange={setDays}
+          data={[
+            { value: '7', label: '7 days' },
+            { value: '30', label: '30 days' },
+            { value: '90', label: '90 days' },
+          ]}
+        />
+      </Group>
+      {usage.error && <ProblemAlert problem={toProblem(usage.error)} retry={() => void usage.refetch()} />}
+      {!usage.data && !usage.error && <Skeleton height={240} role="status" aria-label="Counting…" />}
+      {usage.data && (
+        <>
+          <SimpleGrid cols={{ base: 2, sm: 3 }} spacing="sm">
+            {Object.entries(kinds).map(([each, { name, about }]) => (
+              <Paper key={each} withBorder p="md">
+                <Text size="sm">{name}</Text>
+                <Text size="xl" fw={700}>
+                  {total(items, each as Kind).toLocaleString()}
+                </Text>
+                <Text size="xs" c="dimmed">
+                  {about}
+                </Text>
+              </Paper>
+            ))}
+          </SimpleGrid>
+          <Section title="By day" about="Days are in UTC.">
+            <Stack>
+              <Box className="wide-table">
+                <SegmentedControl
+                  size="xs"
+                  aria-label="What is counted"
+                  value={kind}
+                  onChange={(next) => setKind(next as Kind)}
+                  data={Object.entries(kinds).map(([value, { name }]) => ({ value, label: name }))}
+                />
+              </Box>
+              <Days days={byDay(items, kind, usage.data.from, usage.data.to)} name={kinds[kind].name} />
+            </Stack>
+          </Section>
+          <Groups
+            title={kind === 'refusal' ? 'By reason' : 'By credential'}
+            groups={byGroup(items, kind, (item) => (kind === 'refusal' ? item.reason : item.credentialId) ?? 'people and others')}
+          />
+        </>
+      )}
+    </Page>
+  );
+}
+
+function Days({ days, name }: { days: { day: string; count: number }[]; name: string }) {
+  const most = Math.max(...days.map(({ count }) => count));
+  if (most === 0) {
+    return (
+      <Text size="sm">
+        Nothing of this kind in these days. Get a token with the configuration that a repository's page shows, and look again.
+      </Text>
+    );
+  }
+  return (
+    <Stack component="ol" gap={4} m={0} p={0} style={{ listStyle: 'none' }} aria-label={`${name} by day`}>
+      {days.map(({ day, count }) => (
+        <Group component="li" key={day} gap="sm" wrap="nowrap">
+          <Text size="xs" c="dimmed" w={52} style={{ flex: 'none' }}>
+            {toDay.format(new Date(day))}
+          </Text>
+          <Progress value={(100 * count) / most} flex={1} size="lg" radius="sm" aria-hidden />
+          <Text size="xs" w={56} ta="right" style={{ flex: 'none' }}>
+            {count.toLocaleString()}
+          </Text>
+        </Group>
+      ))}
+    </Stack>
+  );
+}
+
+function Groups({ title, groups }: { title: string; groups: { name: string; repository: string | null; count: number }[] }) {
+  if (groups.length === 0) return null;
+  return (
+    <Section title={title}>
+      <Box className="wide-table" tabIndex={0} role="region" aria-label={title}>
+        <Table fz="sm" miw={420}>
+          <Table.Tbody>
+            {groups.slice(0, 50).map(({ name, repository, count }) => (
+              <Table.Tr key={`${repository} ${name}`}>
+                <Table.Td className="exact">{name}</Table.Td>
+                <Table.Td>{repository ?? 'the tenant'}</Table.Td>
+                <Table.Td ta="right">{count.toLocaleString()}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Box>
+    </Section>
+  );
+}

@@ -1,0 +1,171 @@
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { accessibilityFaults, openBrowser, openContext } from './browser.js';
+import { startProduct, type Product } from './product.js';
+import { freshSlug, Tenant } from './tenant.js';
+
+/** Every page of the portal, as it looks, weighs and fails. */
+let product: Product;
+let browser: Browser;
+let context: BrowserContext;
+let page: Page;
+let tenant: Tenant;
+
+const slug = freshSlug('shop');
+const password = 'a long pass phrase of the owner';
+
+beforeAll(async () => {
+  product = await startProduct();
+  tenant = new Tenant(product.credential);
+  const { toolClient } = await tenant.createRepository(slug);
+  await tenant.regenerate({ slug, toolClient });
+  await tenant.createUser(slug, { loginName: 'anna', password });
+  await tenant.call('POST', `/v1/repositories/${slug}/webhooks`, { url: 'http://127.0.0.1:9/hook' });
+  browser = await openBrowser();
+  context = await openContext(browser);
+  page = await context.newPage();
+  await join(page, product.ownerLink, 'olga');
+});
+afterAll(async () => {
+  await browser?.close();
+  await product?.stop();
+  await product?.clean();
+});
+
+/** Takes up an invitation and signs in at the portal. */
+async function join(at: Page, link: string, login: string): Promise<void> {
+  await at.goto(link);
+  await at.getByLabel('User name').fill(login);
+  await at.getByLabel('Your name').fill(`Member ${login}`);
+  await at.getByLabel('E-mail').fill(`${login}@example.com`);
+  await at.getByLabel('Password', { exact: true }).fill(password);
+  await at.getByLabel('Password again').fill(password);
+  await at.getByRole('button').click();
+  await at.getByRole('link', { name: 'Go to the portal' }).click();
+  await at.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await at.getByLabel('User name or e-mail').fill(login);
+  await at.getByLabel('Password').fill(password);
+  await at.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await at.getByRole('heading', { level: 1, name: 'Repositories' }).waitFor();
+}
+
+/** Goes to a page and waits until it has read what it shows. */
+async function open(path: string): Promise<void> {
+  await page.goto(product.tenantApiUrl + path);
+  await page.getByRole('main').getByRole('heading', { level: 1 }).waitFor();
+  await page.getByRole('button', { name: 'Member olga', exact: true }).waitFor();
+  await page.waitForLoadState('networkidle');
+}
+
+describe('the pages of the portal', () => {
+  it('load at most 200 KB of JavaScript for a repository', async () => {
+    const cold = await context.newPage();
+    const sizes = new Map<string, Promise<number>>();
+    // As they are sent, also when this browser has some of them already; each once, though signing in comes back to the page.
+    cold.on('response', (response) => {
+      if (/\/assets\/.*\.js$/.test(response.url())) sizes.set(response.url(), response.headerValue('content-length').then(Number));
+    });
+    await cold.goto(`${product.tenantApiUrl}/repositories/${slug}`);
+    await cold.getByRole('heading', { name: 'Configuration to paste' }).waitFor();
+    const bytes = (await Promise.all(sizes.values())).reduce((sum, size) => sum + size, 0);
+    await cold.close();
+    expect(bytes).toBeGreaterThan(50_000);
+    expect(bytes).toBeLessThan(200_000);
+  });
+
+  it.each([
+    '/',
+    '/new-repository',
+    `/repositories/${slug}`,
+    `/repositories/${slug}/users`,
+    `/repositories/${slug}/settings`,
+    `/api-keys/${slug}/app`,
+    `/api-keys/${slug}/token`,
+    `/api-keys/${slug}/users`,
+    '/usage',
+    '/audit',
+    `/webhooks/${slug}`,
+    '/members',
+    '/credentials',
+    '/proof',
+    '/profile',
+    '/nowhere',
+  ])('%s is for everybody, on a phone and on a wide screen, in light and in dark', async (path) => {
+    await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
+    await page.setViewportSize({ width: 390, height: 844 });
+    await open(path);
+    expect(await accessibilityFaults(page)).toEqual([]);
+    expect(await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+    await page.emulateMedia({ colorScheme: 'dark' });
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await page.locator('html[data-mantine-color-scheme=dark]').waitFor();
+    await page.evaluate('new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))');
+    expect(await accessibilityFaults(page)).toEqual([]);
+  });
+
+  it('say what happened when the API is away, keep what was typed, and carry the same change out once it is back', async () => {
+    await open('/members');
+    await page.getByRole('button', { name: 'Invite somebody' }).click();
+    await page.getByLabel('E-mail address').fill('new@example.com');
+    const keys: (string | undefined)[] = [];
+    await page.route('**/v1/invitations', async (route) => {
+      if (route.request().method() !== 'POST') return route.continue();
+      keys.push(route.request().headers()['idempotency-key']);
+      if (keys.length === 1) return route.abort('connectionrefused');
+      if (keys.length === 2) return route.fulfill({ status: 502, contentType: 'text/html', body: '<h1>Bad gateway</h1>' });
+      return route.continue();
+    });
+    const send = page.getByRole('dialog').getByRole('button', { name: 'Invite' });
+    await send.click();
+    await page.getByText('The server cannot be reached').waitFor();
+    await send.click();
+    await page.getByText('The server did not answer as it should').waitFor();
+    expect(await page.getByLabel('E-mail address').inputValue()).toBe('new@example.com');
+    await send.click();
+    expect(await page.getByTestId('secret-value').innerText()).toMatch(/\/invitation\/\w{43}$/);
+    expect(new Set(keys).size).toBe(1);
+    await page.unroute('**/v1/invitations');
+    await page.getByRole('button', { name: 'I have stored it' }).click();
+    await page.getByText('new@example.com, as developer').waitFor();
+  });
+
+  it('go on with a new token when one is refused in the middle, and say so when the session is over, with the form as it was', async () => {
+    await open('/new-repository');
+    await page.getByLabel('Name').fill('Typed before');
+    let refused = 0;
+    await page.route('**/v1/slug-availability?**', (route) =>
+      refused++ === 0 ? route.fulfill({ status: 401, body: '' }) : route.continue(),
+    );
+    await page.getByLabel('Slug').fill(`${slug}-more`);
+    await page.getByText(`The slug ${slug}-more is free`).waitFor();
+    expect(refused).toBe(2);
+    await page.unroute('**/v1/slug-availability?**');
+    await page.route('**/connect/token', (route) =>
+      route.fulfill({
+        status: 400,
+        contentType: 'application/json',
+        body: '{"error":"invalid_grant"}',
+        headers: { 'access-control-allow-origin': '*' },
+      }),
+    );
+    await page.route('**/v1/repositories', (route) => route.fulfill({ status: 401, body: '' }));
+    await page.getByRole('button', { name: 'Create the repository' }).click();
+    await page.getByText('You are no longer signed in').first().waitFor();
+    await page.getByRole('button', { name: 'Back to the page' }).click();
+    expect(await page.getByLabel('Name').inputValue()).toBe('Typed before');
+    await page.unrouteAll();
+  });
+
+  it('offer a viewer nothing that the API would refuse', async () => {
+    const { link } = (await (await tenant.call('POST', '/v1/invitations', { role: 'viewer' })).json()) as { link: string };
+    const other = await openContext(browser);
+    const theirs = await other.newPage();
+    await join(theirs, link, 'vera');
+    await theirs.getByRole('link', { name: 'Usage' }).waitFor();
+    expect(await theirs.getByRole('link', { name: 'Audit' }).count()).toBe(0);
+    expect(await theirs.getByRole('link', { name: 'Credentials', exact: true }).count()).toBe(0);
+    await theirs.getByRole('link', { name: 'Members' }).click();
+    await theirs.getByText('Member vera (you)').waitFor();
+    expect(await theirs.getByRole('button', { name: /Invite|Role|Remove/ }).count()).toBe(0);
+    await other.close();
+  });
+});
