@@ -135,11 +135,15 @@ describe('a webhook of a repository', () => {
     await until(async () => !(await call<WebhookView>('GET', `${hooks()}/${webhook.id}`)).enabled);
     const folder = join(product.dataDir, 'mail');
     expect(product.output()).toContain(folder);
-    const mails = async () => (await readdir(folder)).filter((name) => name.endsWith('.eml'));
-    await until(async () => (await mails()).length === 1);
-    const mail = await readFile(join(folder, (await mails())[0]!), 'utf8');
-    for (const part of ['olga@example.com', `Subject: A webhook of ${acme.slug} was disabled`, '410 Gone', url, product.tenantApiUrl])
-      expect(mail).toContain(part);
+    const subject = `Subject: A webhook of ${acme.slug} was disabled`;
+    const mails = async () => {
+      const names = (await readdir(folder)).filter((name) => name.endsWith('.eml'));
+      return Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')));
+    };
+    await until(async () => (await mails()).some((mail) => mail.includes(subject)));
+    const [mail, ...more] = (await mails()).filter((each) => each.includes(subject));
+    for (const part of ['olga@example.com', '410 Gone', url, product.tenantApiUrl]) expect(mail).toContain(part);
+    expect(more).toEqual([]);
     await tenant.regenerate(acme);
     expect(received).toHaveLength(1);
     await remove(webhook.id);
