@@ -110,26 +110,78 @@ export async function copyContent(
   const path = `${target.path}/${name}`;
   requirePathsFit(facts.longest, node.path, path);
   const firstId = await takeIds(tx, caller, facts.nodes);
-  const values = [caller.repositoryId, node.id, node.path, firstId];
+  const copies = await copiesOf(tx, caller, node, target.id, firstId);
   await orNameTaken(
     name,
     tx.query(
-      `${copiesClause}
-       INSERT INTO content_nodes (repository_id, tenant_id, id, parent_id, name, path, type, fields, permission_path, created_by, modified_by)
-       SELECT $1, $5, c.new_id, CASE WHEN n.id = $2 THEN $6 ELSE p.new_id END, CASE WHEN n.id = $2 THEN $7 ELSE n.name END,
-         $8 || substr(n.path, length($3) + 1), n.type, n.fields, $9::integer[] || c.chain, $10, $10
-       FROM copies c JOIN content_nodes n ON n.repository_id = $1 AND n.id = c.id LEFT JOIN copies p ON p.id = n.parent_id`,
-      [...values, caller.tenantId, target.id, name, path, await permissionPathOf(tx, caller, target.id), caller.userId],
+      `INSERT INTO content_nodes (repository_id, tenant_id, id, parent_id, name, path, type, fields, permission_path, created_by, modified_by)
+       SELECT $1, $2, c.copy, c.parent, CASE WHEN n.id = $3 THEN $4 ELSE n.name END, $5 || substr(n.path, length($6) + 1), n.type, n.fields,
+         $7::integer[] || c.chain, $8, $8
+       FROM jsonb_to_recordset($9) AS c (id integer, copy integer, parent integer, chain integer[])
+       JOIN content_nodes n ON n.repository_id = $1 AND n.id = c.id`,
+      [
+        caller.repositoryId,
+        caller.tenantId,
+        node.id,
+        name,
+        path,
+        node.path,
+        await permissionPathOf(tx, caller, target.id),
+        caller.userId,
+        JSON.stringify([...copies.values()]),
+      ],
     ),
   );
-  await tx.query(
-    `${copiesClause}
-     INSERT INTO content_references (repository_id, tenant_id, node_id, field, position, target_id)
-     SELECT $1, $5, c.new_id, r.field, r.position, coalesce(t.new_id, r.target_id)
-     FROM copies c JOIN content_references r ON r.repository_id = $1 AND r.node_id = c.id LEFT JOIN copies t ON t.id = r.target_id`,
-    [...values, caller.tenantId],
-  );
+  await copyReferences(tx, caller, copies);
   return readNode(tx, caller, { id: firstId });
+}
+
+/** What becomes of one node that is copied. */
+interface Copy {
+  id: number;
+  /** The id of the copy. */
+  copy: number;
+  parent: number;
+  /** Ids of the copies above it, the topmost first, and its own. */
+  chain: number[];
+}
+
+/** Gives each of a node and what is below it the id of its copy; the node itself gets the first. By the node's id. */
+async function copiesOf(tx: EntityManager, caller: Caller, node: ContentEntity, parent: number, firstId: number): Promise<Map<number, Copy>> {
+  // A path sorts behind the paths above it, so parents come first.
+  const rows = await tx.query<{ id: number; parent_id: number }[]>(
+    `SELECT n.id, n.parent_id FROM content_nodes n
+     WHERE n.repository_id = $1 AND (n.id = $2 OR ${isBelow(keyOf('$3'))}) ORDER BY n.path_key`,
+    [caller.repositoryId, node.id, node.path],
+  );
+  const copies = new Map<number, Copy>();
+  rows.forEach((row, index) => {
+    const above = copies.get(row.parent_id);
+    const copy = firstId + index;
+    copies.set(row.id, { id: row.id, copy, parent: above?.copy ?? parent, chain: [...(above?.chain ?? []), copy] });
+  });
+  return copies;
+}
+
+async function copyReferences(tx: EntityManager, caller: Caller, copies: Map<number, Copy>): Promise<void> {
+  const rows = await tx.query<{ node_id: number; field: string; position: number; target_id: number }[]>(
+    'SELECT node_id, field, position, target_id FROM content_references WHERE repository_id = $1 AND node_id = ANY ($2::integer[])',
+    [caller.repositoryId, [...copies.keys()]],
+  );
+  if (rows.length === 0) return;
+  const idOf = (id: number) => copies.get(id)?.copy ?? id;
+  await tx.query(
+    `INSERT INTO content_references (repository_id, tenant_id, node_id, field, position, target_id)
+     SELECT $1, $2, * FROM unnest($3::integer[], $4::text[], $5::integer[], $6::integer[])`,
+    [
+      caller.repositoryId,
+      caller.tenantId,
+      rows.map((row) => idOf(row.node_id)),
+      rows.map((row) => row.field),
+      rows.map((row) => row.position),
+      rows.map((row) => idOf(row.target_id)),
+    ],
+  );
 }
 
 /** Takes so many ids in a row. @returns the first. */
@@ -141,17 +193,3 @@ async function takeIds(tx: EntityManager, caller: Caller, count: number): Promis
   if (!rows[0]) throw new Error('The repository has no content root');
   return rows[0].first;
 }
-
-/**
- * What is copied, with the ids that the copies get, the node itself first, and the ids of the copies above each of them and
- * its own. $1 the repository, $2 and $3 the id and path of the node, $4 the first id.
- */
-const copiesClause = `
-  WITH RECURSIVE numbered AS MATERIALIZED (
-    SELECT n.id, n.parent_id, ($4::integer + row_number() OVER (ORDER BY n.path_key) - 1)::integer AS new_id
-    FROM content_nodes n WHERE n.repository_id = $1 AND (n.id = $2 OR ${isBelow(keyOf('$3'))})
-  ), copies (id, new_id, chain) AS (
-    SELECT id, new_id, ARRAY[new_id] FROM numbered WHERE id = $2
-    UNION ALL
-    SELECT n.id, n.new_id, c.chain || n.new_id FROM copies c JOIN numbered n ON n.parent_id = c.id
-  )`;
