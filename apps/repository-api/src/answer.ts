@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { InsufficientScope, VersionMismatch } from '@latchkey/content';
 import { Problem, type ProblemType } from '@latchkey/contracts';
 import { CredentialRefused, dpopAlgorithms } from '@latchkey/credentials';
@@ -9,6 +10,8 @@ export interface Answer {
   status: number;
   /** Nothing means an empty body. */
   body?: string;
+  /** Bytes in place of a body, read as they are sent. */
+  stream?: Readable;
   contentType?: string;
   headers?: Record<string, string>;
 }

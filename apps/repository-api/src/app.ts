@@ -18,6 +18,7 @@ import { HealthController } from './health.controller.js';
 import { badRequest } from './odata/fault.js';
 import { RateLimits } from './rate-limits.js';
 import { ODataController } from './odata.controller.js';
+import { isUpload } from './uploads.js';
 
 /** The largest body: far more than all the fields of a content. */
 const bodyLimitBytes = 2 * 1024 * 1024;
@@ -136,12 +137,22 @@ export async function createApp(config: Config, log: Logger): Promise<Repository
   };
 }
 
+/** What the framework is told that a file is. */
+const fileType = 'application/x-file';
+
 /** Existing clients send JSON as text/plain, or with no type at all, so the type is not looked at. */
 function takeAnyBody(fastify: FastifyInstance): void {
   fastify.addHttpMethod('MERGE', { hasBody: true });
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  // A file is read only when it is known who sends it, and never whole.
+  fastify.addContentTypeParser(fileType, (_request, payload, done) => done(null, payload));
   fastify.addHook('onRequest', async (request) => {
+    request.sentType = request.headers['content-type'];
+    if (isUpload(request.method, request.url)) {
+      request.headers['content-type'] = fileType;
+      return;
+    }
     // The framework refuses a type that it cannot parse before it asks any parser.
     if (request.headers['content-type'] !== undefined) request.headers['content-type'] = 'application/octet-stream';
   });

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { InsufficientScope, readablePart, readNode } from '@latchkey/content';
 import { Problem } from '@latchkey/contracts';
@@ -14,11 +15,15 @@ import { parseAddress, type EntityAddress, type ODataAddress } from './odata/add
 import { parseBody } from './odata/body.js';
 import { ODataFault } from './odata/fault.js';
 import { getMetadata } from './metadata.js';
+import { getBinary } from './downloads.js';
 import { findOperation } from './operations.js';
 import { ContentRequest } from './request.js';
+import { putValue } from './uploads.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
+    /** The media type that the body came with; the framework is told another. */
+    sentType?: string | undefined;
     /** What the log says of the request besides its address. */
     about?: { repository?: string; client?: string | undefined; user?: number };
   }
@@ -88,7 +93,13 @@ export class ContentService {
       call: { requestId: request.id, address: request.ip },
       method: request.method === 'HEAD' ? 'GET' : request.method,
       query,
-      body: () => parseBody(request.body as Buffer | undefined),
+      body: () => parseBody(Buffer.isBuffer(request.body) ? request.body : undefined),
+      headers: request.headers,
+      isHead: request.method === 'HEAD',
+      incoming:
+        request.body instanceof Readable
+          ? { stream: request.body, headers: { ...request.headers, 'content-type': request.sentType ?? '' } }
+          : undefined,
       ifVersion: versionOf(request.headers['if-match']),
       basePath: new URL(this.#options.repositoryUrls.of(repository.slug)).pathname.replace(/\/$/, ''),
     });
@@ -119,6 +130,11 @@ export class ContentService {
 
   /** An operation, or else a field to be read. */
   async #member(request: ContentRequest, address: EntityAddress, name: string, raw: boolean): Promise<Answer> {
+    if (raw && request.method === 'PUT') return putValue(request, address, name);
+    if (raw && request.method === 'GET') {
+      const file = await getBinary(request, address, name);
+      if (file) return file;
+    }
     const operation = raw ? undefined : findOperation(name);
     if (operation) {
       if (request.method === 'GET' && !operation.isFunction) {
@@ -191,5 +207,5 @@ export function send(reply: FastifyReply, answer: Answer): void {
   void reply.code(answer.status).headers(answer.headers ?? {});
   if (answer.contentType) void reply.type(answer.contentType);
   // Nothing, and not an empty text, which would have a type.
-  void reply.send(answer.body);
+  void reply.send(answer.stream ?? answer.body);
 }

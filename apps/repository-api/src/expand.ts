@@ -1,4 +1,13 @@
-import { contentTypesOf, membersOf, readNodes, readTargets, rolesOf, type ContentEntity, type FieldDefinition } from '@latchkey/content';
+import {
+  contentTypesOf,
+  membersOf,
+  readBinaries,
+  readNodes,
+  readTargets,
+  rolesOf,
+  type ContentEntity,
+  type FieldDefinition,
+} from '@latchkey/content';
 import type { EntityManager } from '@latchkey/database';
 import { badRequest } from './odata/fault.js';
 import type { Options } from './odata/options.js';
@@ -42,7 +51,13 @@ export async function present(
       ),
     );
   }
-  return entities.map((entity) => presentEntity(entity, { types, options, expanded, basePath: request.basePath }));
+  const holding = entities.filter((entity) => entity.fields && types.fieldsOf(entity.type).some(({ kind }) => kind === 'Binary'));
+  const binaries = await readBinaries(
+    tx,
+    request.repository.id,
+    holding.map(({ id }) => id),
+  );
+  return entities.map((entity) => presentEntity(entity, { types, options, expanded, binaries, basePath: request.basePath }));
 }
 
 async function presentById(

@@ -19,6 +19,8 @@ import { deleteNode, readPermanent } from './deletion.js';
 import { errorBody, faultOf, json, plain, type Answer } from './answer.js';
 import { present } from './expand.js';
 import { groupOperations } from './group-operations.js';
+import { nodeOperations } from './node-operations.js';
+import { upload } from './uploads.js';
 import { badRequest } from './odata/fault.js';
 import { parseOperationOptions } from './odata/options.js';
 import { presentSchema } from './odata/schema.js';
@@ -204,6 +206,8 @@ function itemError(item: string | number, error: unknown) {
   return { content, error: errorBody(fault) };
 }
 
+const uploadFile: Operation = { name: 'upload', isFunction: false, run: ({ request, address }) => upload(request, address) };
+
 const operations = new Map<string, Operation>(
   [
     getCurrentUser,
@@ -216,6 +220,8 @@ const operations = new Map<string, Operation>(
     deleteBatch,
     moveBatch,
     copyBatch,
+    uploadFile,
+    ...nodeOperations,
     ...apiKeyOperations,
     ...clientOperations,
     ...contentOperations,

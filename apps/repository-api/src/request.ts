@@ -1,8 +1,16 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
 import type { Caller } from '@latchkey/content';
 import { userActor, type Actor, type Call } from '@latchkey/access';
 import { confirmCutoff, type KnownRepository, type PendingCutoff } from '@latchkey/credentials';
 import type { Database, EntityManager } from '@latchkey/database';
 import type { Body } from './odata/body.js';
+
+/** Bytes that are still to come, and what the request's headers say of them. */
+export interface Incoming {
+  stream: Readable;
+  headers: IncomingHttpHeaders;
+}
 
 /** One request for content, once it is known for which repository it is and who is calling. */
 export class ContentRequest {
@@ -19,11 +27,19 @@ export class ContentRequest {
   readonly ifVersion: number | undefined;
   /** What stands before `/odata.svc` in an address of this repository, without the host. */
   readonly basePath: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Only the headers of the answer are wanted. */
+  readonly isHead: boolean;
+  /** The body, when it is a file. */
+  readonly incoming: Incoming | undefined;
   readonly #database: Database;
 
   constructor(
     database: Database,
-    parts: Pick<ContentRequest, 'repository' | 'caller' | 'call' | 'method' | 'query' | 'body' | 'ifVersion' | 'basePath'>,
+    parts: Pick<
+      ContentRequest,
+      'repository' | 'caller' | 'call' | 'method' | 'query' | 'body' | 'ifVersion' | 'basePath' | 'headers' | 'isHead' | 'incoming'
+    >,
   ) {
     this.#database = database;
     this.repository = parts.repository;
@@ -34,6 +50,14 @@ export class ContentRequest {
     this.body = parts.body;
     this.ifVersion = parts.ifVersion;
     this.basePath = parts.basePath;
+    this.headers = parts.headers;
+    this.isHead = parts.isHead;
+    this.incoming = parts.incoming;
+  }
+
+  /** For work that takes several transactions, such as a file. */
+  get database(): Database {
+    return this.#database;
   }
 
   /** The caller as whoever did something, for the audit trail. */

@@ -1,4 +1,4 @@
-import { purgeTrash } from '@latchkey/content';
+import { purgeTrash, sweepBlobs } from '@latchkey/content';
 import type { Database } from '@latchkey/database';
 import type { Handlers, JobQueue } from '@latchkey/jobs/worker';
 import type { Logger } from '@latchkey/runtime';
@@ -56,6 +56,7 @@ export function sweepRecords({ database, queue, log }: SweepOptions): Handlers['
     await database.transaction('system', (tx) => tx.query('SELECT sweep_proofs()'));
     await database.transaction('system', (tx) => tx.query('SELECT roll_up_calls()'));
     removed['trash'] = await sweepTrash(database, signal);
+    removed['blobs'] = await database.transaction('system', (tx) => sweepBlobs(tx, batchSize));
     removed['failed jobs'] = await queue.forgetFailed(failedJobsSeconds, batchSize);
     log.info({ removed }, 'swept');
   };

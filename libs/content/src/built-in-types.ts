@@ -105,7 +105,10 @@ const definitions: readonly ContentTypeDefinition[] = [
     description: 'A document.',
     icon: 'file',
     allowedChildTypes: [],
-    fields: [{ name: 'Keywords', kind: 'LongText', displayName: 'Keywords' }],
+    fields: [
+      { name: 'Binary', kind: 'Binary', displayName: 'Binary' },
+      { name: 'Keywords', kind: 'LongText', displayName: 'Keywords' },
+    ],
   },
   {
     name: 'User',

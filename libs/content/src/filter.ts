@@ -79,6 +79,7 @@ function valueOf(field: FieldDefinition, types: ContentTypes): string {
   const column = columns[field.name];
   if (column) return column;
   const text = `(f.fields ->> '${field.name}')`;
+  if (field.kind === 'Binary') throw invalid(`The field ${field.name} is a file: it cannot be compared or sorted by.`);
   if (field.kind === 'Reference') throw invalid(`The field ${field.name} refers to other content: it cannot be compared or sorted by.`);
   if (field.kind === 'Integer' || field.kind === 'Number') return `${text}::numeric`;
   return field.kind === 'Boolean' ? `${text}::boolean` : text;

@@ -1,3 +1,16 @@
+export {
+  appendToBlob,
+  attachBlob,
+  beginBlob,
+  defaultBinaryField,
+  findUploadTarget,
+  maxBlobBytes,
+  readBinaries,
+  readBlob,
+  sweepBlobs,
+  type Binary,
+  type BinaryWish,
+} from './binaries.js';
 export { builtInTypes } from './built-in-types.js';
 export { InsufficientScope, readablePart, requireWritable, visitor, type Caller } from './caller.js';
 export { ContentTypes, type ContentTypeDefinition, type FieldDefinition, type FieldKind, type FieldValue } from './content-types.js';

@@ -133,6 +133,7 @@ export async function copyContent(
     ),
   );
   await copyReferences(tx, caller, copies);
+  await copyBinaries(tx, caller, copies);
   return readNode(tx, caller, { id: firstId });
 }
 
@@ -147,7 +148,13 @@ interface Copy {
 }
 
 /** Gives each of a node and what is below it the id of its copy; the node itself gets the first. By the node's id. */
-async function copiesOf(tx: EntityManager, caller: Caller, node: ContentEntity, parent: number, firstId: number): Promise<Map<number, Copy>> {
+async function copiesOf(
+  tx: EntityManager,
+  caller: Caller,
+  node: ContentEntity,
+  parent: number,
+  firstId: number,
+): Promise<Map<number, Copy>> {
   // A path sorts behind the paths above it, so parents come first.
   const rows = await tx.query<{ id: number; parent_id: number }[]>(
     `SELECT n.id, n.parent_id FROM content_nodes n
@@ -181,6 +188,16 @@ async function copyReferences(tx: EntityManager, caller: Caller, copies: Map<num
       rows.map((row) => row.position),
       rows.map((row) => idOf(row.target_id)),
     ],
+  );
+}
+
+/** The copies share the bytes. */
+async function copyBinaries(tx: EntityManager, caller: Caller, copies: Map<number, Copy>): Promise<void> {
+  await tx.query(
+    `INSERT INTO content_binaries (repository_id, tenant_id, node_id, field, blob_id, file_name, content_type, length)
+     SELECT $1, $2, c.copy, b.field, b.blob_id, b.file_name, b.content_type, b.length
+     FROM unnest($3::integer[], $4::integer[]) AS c (id, copy) JOIN content_binaries b ON b.repository_id = $1 AND b.node_id = c.id`,
+    [caller.repositoryId, caller.tenantId, [...copies.keys()], [...copies.values()].map(({ copy }) => copy)],
   );
 }
 

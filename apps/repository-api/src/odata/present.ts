@@ -1,4 +1,4 @@
-import type { ContentEntity, ContentTypes, FieldValue } from '@latchkey/content';
+import type { Binary, ContentEntity, ContentTypes, FieldValue } from '@latchkey/content';
 import type { Options } from './options.js';
 
 /** Fields that a reader gets who may see a content but not open it. */
@@ -9,6 +9,8 @@ export interface Presentation {
   options: Pick<Options, 'select' | 'metadata'>;
   /** What is shown for a reference that is expanded, by the field's name and the content's id. */
   expanded: Map<string, Map<number, unknown>>;
+  /** Files that the contents hold. */
+  binaries: Binary[];
   /** What stands before `/odata.svc` in an address of this repository, without the host. */
   basePath: string;
 }
@@ -24,6 +26,7 @@ export function presentEntity(entity: ContentEntity, presentation: Presentation)
     if (!entity.fields && !alwaysShown.has(field.name)) continue;
     const references = expanded.get(field.name);
     if (references) shown[field.name] = references.get(entity.id) ?? (field.multiple ? [] : null);
+    else if (field.kind === 'Binary') shown[field.name] = mediaResource(entity, field.name, presentation);
     else if (field.kind === 'Reference') shown[field.name] = deferred(entity, field.name, presentation);
     else shown[field.name] = valueOf(presentation.types, entity, field.name);
   }
@@ -76,6 +79,16 @@ export function fieldOf(types: ContentTypes, entity: ContentEntity, name: string
   const field = types.fieldsOf(entity.type).find((known) => known.name.toLowerCase() === name.toLowerCase());
   if (!field || field.kind === 'Reference' || (!entity.fields && !alwaysShown.has(field.name))) return undefined;
   return { name: field.name, value: valueOf(types, entity, field.name) };
+}
+
+/** A file as it is described in place of its bytes; null when there is none. */
+function mediaResource(entity: ContentEntity, field: string, presentation: Presentation): unknown {
+  const binary = presentation.binaries.find((known) => known.nodeId === entity.id && known.field === field);
+  if (!binary) return null;
+  const address = `${uriOf(entity, presentation)}/${field}/$value`;
+  return {
+    __mediaresource: { edit_media: address, media_src: address, content_type: binary.contentType, media_etag: `"${binary.blobId}"` },
+  };
 }
 
 /** The address of a content, from the root of the host. */

@@ -1,0 +1,161 @@
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { Busboy, type BusboyHeaders } from '@fastify/busboy';
+import {
+  appendToBlob,
+  attachBlob,
+  beginBlob,
+  findUploadTarget,
+  type Address,
+  type Binary,
+  type BinaryWish,
+  type ContentEntity,
+} from '@latchkey/content';
+import { json, plain, type Answer } from './answer.js';
+import { badRequest } from './odata/fault.js';
+import { safeContentType } from './downloads.js';
+import type { ContentRequest, Incoming } from './request.js';
+
+/** True when the body of such a request is a file and is not read before it is known who sends it. */
+export function isUpload(method: string, url: string): boolean {
+  const [path = ''] = url.split('?');
+  return (method === 'POST' && /\/upload\/?$/i.test(path)) || (method === 'PUT' && /\/(?:\$|%24)value\/?$/i.test(path));
+}
+
+/** Texts of a form beside its file; more are refused. */
+const formLimits = { fields: 20, files: 1, fieldSize: 10_000, headerPairs: 50 };
+
+/** What the first request of a chunked upload names in place of a token. */
+const noToken = '0*0*False*False';
+
+/** What a form says besides the file. */
+type Form = Map<string, string>;
+
+/**
+ * `POST …/upload`: a form with a file, whole or in chunks. The first request of a chunked upload says `create=1` and gets a
+ * token; the others send it back as `ChunkToken`, with a `Content-Range`. The request after which nothing is missing answers
+ * what was made; an upload that was cut short goes on at the byte that the refusal (409) names.
+ */
+export async function upload(request: ContentRequest, address: Address): Promise<Answer> {
+  const incoming = requireIncoming(request);
+  const range = contentRange(incoming.headers['content-range']);
+  const form: Form = new Map();
+  let blobId: string | undefined;
+  let length = 0;
+  await readForm(incoming, form, async (file) => {
+    await requireTarget(request, address, wishOf(request, form));
+    const token = form.get('chunktoken');
+    blobId = token === undefined || token === noToken || token === '' ? undefined : token;
+    const isNew = blobId === undefined;
+    blobId ??= await request.write((tx) => beginBlob(tx, request.caller));
+    length = await appendToBlob(request.database, request.caller, blobId, isNew ? 0 : (range?.start ?? 0), file);
+  });
+  const wish = wishOf(request, form);
+  const total = range?.total ?? Number(form.get('filelength') ?? Number.NaN);
+  const isChunked = form.get('usechunk')?.toLowerCase() === 'true' || range !== undefined;
+  if (isChunked && (form.get('create') ?? request.query.get('create')) === '1' && !(length >= total)) {
+    await requireTarget(request, address, wish);
+    return plain(blobId ?? (await request.write((tx) => beginBlob(tx, request.caller))));
+  }
+  if (!blobId) throw badRequest('The form holds no file.');
+  if (isChunked && length < total) return plain(blobId);
+  if (isChunked && length > total) throw badRequest(`The upload has ${length} bytes; ${total} were announced.`);
+  return attach(request, address, wish, blobId);
+}
+
+/** `PUT …/Binary/$value`: the body is the file, for a content that has the field. */
+export async function putValue(request: ContentRequest, address: Address, field: string): Promise<Answer> {
+  const incoming = requireIncoming(request);
+  const wish: BinaryWish = {
+    fileName: '',
+    contentType: contentTypeOf(incoming.headers['content-type']),
+    field,
+    ifVersion: request.ifVersion,
+  };
+  const { node } = await request.read((tx) => findUploadTarget(tx, request.caller, address, { ...wish, fileName: 'x' }));
+  if (!node) throw badRequest(`${field} is no field of this content for a file.`);
+  const blobId = await request.write((tx) => beginBlob(tx, request.caller));
+  await appendToBlob(request.database, request.caller, blobId, 0, incoming.stream);
+  return attach(request, { id: node.id }, { ...wish, fileName: node.name }, blobId);
+}
+
+function requireIncoming(request: ContentRequest): Incoming {
+  if (!request.incoming) throw badRequest('There is no file in the request.');
+  return request.incoming;
+}
+
+function requireTarget(request: ContentRequest, address: Address, wish: BinaryWish): Promise<unknown> {
+  return request.read((tx) => findUploadTarget(tx, request.caller, address, wish));
+}
+
+async function attach(request: ContentRequest, address: Address, wish: BinaryWish, blobId: string): Promise<Answer> {
+  const { node, binary } = await request.write((tx) => attachBlob(tx, request.caller, address, wish, blobId));
+  return json(uploaded(node, binary), 200, { etag: `"${node.version}"` });
+}
+
+function uploaded(node: ContentEntity, { length }: Binary) {
+  return { Id: node.id, Length: length, Name: node.name, Thumbnail_url: '', Type: node.type, Url: node.path };
+}
+
+function wishOf(request: ContentRequest, form: Form): BinaryWish {
+  const fileName = form.get('filename') ?? '';
+  return {
+    fileName,
+    contentType: form.get('file content type') ?? 'application/octet-stream',
+    field: form.get('propertyname') || undefined,
+    overwrite: form.get('overwrite')?.toLowerCase() !== 'false',
+    type: form.get('contenttype') || undefined,
+    ifVersion: request.ifVersion,
+  };
+}
+
+/** Reads a form to its end. Only one file may be in it, after the fields that say what to do with it. */
+async function readForm(incoming: Incoming, form: Form, onFile: (file: Readable) => Promise<void>): Promise<void> {
+  const parser = parserFor(incoming);
+  let work: Promise<void> | undefined;
+  let current: Readable | undefined;
+  let failure: unknown;
+  parser.on('field', (name: string, value: string) => form.set(name.toLowerCase(), value));
+  for (const limit of ['partsLimit', 'filesLimit', 'fieldsLimit'])
+    parser.on(limit, () => (failure ??= badRequest('The form has too many parts.')));
+  parser.on('file', (_name: string, file: Readable, fileName: string | undefined, _encoding: string, type: string) => {
+    if (!form.has('filename') && fileName) form.set('filename', fileName);
+    form.set('file content type', contentTypeOf(type));
+    current = file;
+    // It may break off before anybody reads it; whoever reads it then is told.
+    file.on('error', (error: Error) => file.destroy(error));
+    work = onFile(file).catch((error: unknown) => {
+      failure ??= error;
+      file.resume();
+    });
+  });
+  try {
+    await pipeline(incoming.stream, parser);
+  } catch (error) {
+    const cutShort = badRequest(`The form cannot be read: ${error instanceof Error ? error.message : 'it ends too early'}.`);
+    failure ??= cutShort;
+    (current as Readable | undefined)?.destroy(cutShort);
+  }
+  await work;
+  if (failure) throw failure;
+}
+
+function parserFor({ headers }: Incoming) {
+  try {
+    return new Busboy({ headers: headers as BusboyHeaders, limits: formLimits });
+  } catch {
+    throw badRequest('An upload is a form: multipart/form-data with a boundary.');
+  }
+}
+
+/** RFC 9110 §14.4. */
+function contentRange(header: string | undefined): { start: number; total: number } | undefined {
+  if (header === undefined) return undefined;
+  const [, start, end, total] = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/.exec(header) ?? [];
+  if (start === undefined || Number(end) < Number(start) || Number(end) >= Number(total)) {
+    throw badRequest('Content-Range must be as in "bytes 0-999/5000".');
+  }
+  return { start: Number(start), total: Number(total) };
+}
+
+const contentTypeOf = (header: string | undefined) => safeContentType(header ?? '');
