@@ -20,7 +20,7 @@ const getApiKeys: Operation = {
     requireManagement(call);
     return request.read(async (tx) => {
       const user = await readUser(tx, call);
-      const keys = mayManage(call, user) ? await listApiKeys(tx, ownerOf(call, user.id)) : [];
+      const keys = (await mayManage(tx, call, user)) ? await listApiKeys(tx, ownerOf(call, user.id)) : [];
       return json({ apiKeys: keys.map((key) => shown(key)) });
     });
   },
@@ -38,7 +38,7 @@ const createApiKey: Operation = {
     if (beyond) throw new InsufficientScope(beyond);
     return call.request.write(async (tx) => {
       const user = await readUser(tx, call);
-      if (!mayManage(call, user)) throw forbidden();
+      if (!(await mayManage(tx, call, user))) throw forbidden();
       const { environment } = call.request.repository;
       const key = await insertApiKey(tx, call.peppers, call.request.actor, { ...ownerOf(call, user.id), environment }, body);
       return json(shown(key, key.value));
@@ -61,7 +61,7 @@ const deleteApiKey: Operation = {
       const key = await findApiKey(tx, call.peppers, repositoryId, named);
       const isOfBound = bound.type === 'PortalRoot' || bound.id === key?.userId;
       // Whose keys the caller may not manage are nothing to it.
-      if (!key || !isOfBound || !mayManage(call, await readNode(tx, request.caller, { id: key.userId }))) throw noSuchKey();
+      if (!key || !isOfBound || !(await mayManage(tx, call, await readNode(tx, request.caller, { id: key.userId })))) throw noSuchKey();
       return endApiKeys(tx, request.actor, { tenantId, repositoryId, keyId: key.id });
     });
     await request.confirm(cutoff);
@@ -102,8 +102,11 @@ async function readUser(tx: EntityManager, { request, address }: OperationCall):
   return user;
 }
 
-function mayManage({ request }: OperationCall, user: PermittedEntity): boolean {
-  return user.id === request.caller.userId || user.permissions.has('Save');
+/** Whoever could make a key of an administrator would be one. */
+async function mayManage(tx: EntityManager, { request: { caller } }: OperationCall, user: PermittedEntity): Promise<boolean> {
+  if (user.id === caller.userId) return true;
+  if (!user.permissions.has('Save')) return false;
+  return !(await isAdministrator(tx, { ...caller, userId: user.id })) || isAdministrator(tx, caller);
 }
 
 function ownerOf({ request }: OperationCall, userId: number) {
@@ -133,6 +136,7 @@ function shown(key: ApiKeyView, value?: string) {
   };
 }
 
-const forbidden = () => new ODataFault(403, 'Forbidden', 'The Save permission on the user is required.');
+const forbidden = () =>
+  new ODataFault(403, 'Forbidden', 'The Save permission on the user is required, and for an administrator to be one.');
 const onlyOn = (what: string) => new ODataFault(404, 'UnknownAction', `This operation is on ${what}.`);
 const noSuchKey = () => new Problem('not-found', 'There is no such API key.');

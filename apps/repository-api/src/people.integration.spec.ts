@@ -258,6 +258,11 @@ describe('whoever manages people and is no administrator', () => {
       __count: 0,
       errors: [{ error: { code: 'Forbidden' } }],
     });
+    const key = await app.apiKey(acme, adminId);
+    expect((await send('POST', `/content(${adminId})/CreateApiKey`, {}, manager)).status).toBe(403);
+    expect(await (await send('GET', `/content(${adminId})/GetApiKeys`, undefined, manager)).json()).toEqual({ apiKeys: [] });
+    expect((await send('POST', `/content(${adminId})/DeleteApiKey`, { apiKey: key.value }, manager)).status).toBe(404);
+    expect((await app.call(acme, `/('Root')/GetCurrentUser`, { headers: { apikey: key.value } })).status).toBe(200);
     expect(await rows('SELECT * FROM repository_users WHERE id = $1 AND repository_id = $2', adminId, acme.id)).toEqual(before);
   });
 });
