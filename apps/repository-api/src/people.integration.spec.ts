@@ -241,6 +241,22 @@ describe('whoever manages people and is no administrator', () => {
     expect(user.status).toBe(400);
   });
 
+  it('gets no second sign-in of anyone by copying or moving, and brings no administrator back', async () => {
+    for (const operation of ['CopyBatch', 'MoveBatch']) {
+      const done = await send('POST', `/('Root')/${operation}`, { paths: [adminId], targetPath: '/Root/IMS/BuiltIn/Portal' });
+      expect([operation, await dataOf(done)]).toEqual([operation, expect.objectContaining({ __count: 0 })]);
+    }
+    const copied = await send('POST', `/('Root')/CopyBatch`, { paths: [adminId, managerId], targetPath: people }, manager);
+    expect(await dataOf(copied)).toMatchObject({ __count: 0 });
+    const ended = await app.person(acme, `ended${(count += 1)}`, true);
+    expect((await send('DELETE', `/content(${ended})`)).status).toBe(200);
+    expect((await send('POST', `/content(${ended})/Restore`, {}, manager)).status).toBe(403);
+    for (const body of [{ Password: password }, { Enabled: true }])
+      expect((await send('PATCH', `/content(${ended})`, body, manager)).status).not.toBe(200);
+    const type = { __ContentType: 'ContentType', Name: 'Superuser', ParentTypeName: 'User' };
+    expect((await send('POST', '/Root/System/Schema/ContentTypes', type, manager)).status).not.toBe(201);
+  });
+
   it('takes over no administrator: not by password, address, disabling or deletion', async () => {
     const before = await rows('SELECT * FROM repository_users WHERE id = $1 AND repository_id = $2', adminId, acme.id);
     for (const body of [

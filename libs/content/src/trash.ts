@@ -232,7 +232,14 @@ async function trashEntry(tx: EntityManager, caller: Caller, node: ContentEntity
   throw new Problem('invalid-request', `${node.path} was not deleted by itself: restore what it is in.`);
 }
 
+/** Nobody brings an administrator back, or a group that makes them, but an administrator. */
 async function letUsersIn(tx: EntityManager, caller: Caller, nodeId: number, path: string): Promise<void> {
+  const back = await tx.query<{ id: number }[]>(
+    `SELECT n.id FROM content_nodes n
+     WHERE n.repository_id = $1 AND n.type IN ('User', 'Group') AND (n.id = $2 OR ${isBelow(keyOf('$3'))})`,
+    [caller.repositoryId, nodeId, path],
+  );
+  for (const { id } of back) await requireAdministratorFor(tx, caller, id);
   await tx.query(
     `UPDATE repository_users u SET enabled = coalesce((n.fields ->> 'Enabled')::boolean, false), trashed_at = NULL
      FROM content_nodes n
