@@ -9,7 +9,8 @@ import type { RunningAuthority, Tenant } from './running-authority.js';
 export const redirectUri = 'https://app.example.com/callback';
 export const postLogoutRedirectUri = 'https://app.example.com/bye';
 const password = 'correct horse battery staple';
-let customers = 0;
+/** By the installation, so that what one file of tests makes is the same whatever ran before it. */
+const customers = new WeakMap<RunningAuthority, number>();
 
 export type Tokens = Awaited<ReturnType<typeof client.authorizationCodeGrant>>;
 
@@ -34,7 +35,9 @@ export class Customer {
 
   static async open(running: RunningAuthority): Promise<Customer> {
     const { database, options } = running;
-    const slug = `customer-${++customers}`;
+    const count = (customers.get(running) ?? 0) + 1;
+    customers.set(running, count);
+    const slug = `customer-${count}`;
     const tenant = await running.newTenant(slug);
     const repositories = new Repositories({ ...options, repositoryUrls: running.repositoryUrls });
     const repository = await repositories.create(tenant.machine, {
