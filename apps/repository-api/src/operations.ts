@@ -19,7 +19,7 @@ import { deleteNode, readPermanent } from './deletion.js';
 import { errorBody, faultOf, json, plain, type Answer } from './answer.js';
 import { present } from './expand.js';
 import { groupOperations } from './group-operations.js';
-import { nodeOperations } from './node-operations.js';
+import { trashOperations } from './trash-operations.js';
 import { upload } from './uploads.js';
 import { badRequest } from './odata/fault.js';
 import { parseOperationOptions } from './odata/options.js';
@@ -221,7 +221,7 @@ const operations = new Map<string, Operation>(
     moveBatch,
     copyBatch,
     uploadFile,
-    ...nodeOperations,
+    ...trashOperations,
     ...apiKeyOperations,
     ...clientOperations,
     ...contentOperations,

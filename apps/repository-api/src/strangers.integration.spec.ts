@@ -47,6 +47,8 @@ const cases: Record<string, () => { on: string; body?: object }> = {
   DeleteBatch: () => ({ on: `/('Root')`, body: { paths: [groupId] } }),
   MoveBatch: () => ({ on: `/('Root')`, body: { paths: [groupId], targetPath: '/Root/IMS/BuiltIn/Portal' } }),
   CopyBatch: () => ({ on: `/('Root')`, body: { paths: [groupId], targetPath: '/Root/IMS/BuiltIn/Portal' } }),
+  upload: () => ({ on: `/content(${groupId})` }),
+  GetTrash: () => ({ on: `/content(${groupId})` }),
   SetPermissions: () => ({ on: `/content(${groupId})`, body: { r: [{ identity: annaId, See: 'allow' }] } }),
   GetPermissions: () => ({ on: `/content(${groupId})` }),
   Restore: () => ({ on: `/content(${groupId})` }),

@@ -6,6 +6,8 @@ import {
   attachBlob,
   beginBlob,
   findUploadTarget,
+  readNode,
+  requireWritable,
   type Address,
   type Binary,
   type BinaryWish,
@@ -37,6 +39,8 @@ type Form = Map<string, string>;
  * what was made; an upload that was cut short goes on at the byte that the refusal (409) names.
  */
 export async function upload(request: ContentRequest, address: Address): Promise<Answer> {
+  // Whoever may not write there is told so before anything is read.
+  requireWritable(request.caller, (await request.read((tx) => readNode(tx, request.caller, address))).path);
   const incoming = requireIncoming(request);
   const range = contentRange(incoming.headers['content-range']);
   const form: Form = new Map();
