@@ -28,7 +28,7 @@ export const getDashboardData: Operation = {
             },
           },
         },
-        usage: { user: usage.users, group: usage.groups, content: usage.contents },
+        usage: { user: usage.users, group: usage.groups, content: usage.contents, storageBytes: usage.storageBytes },
         ...((await isAdministrator(tx, caller)) ? { calls: await readCalls(tx, repository.id) } : {}),
       });
     });

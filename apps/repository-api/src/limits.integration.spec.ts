@@ -100,7 +100,7 @@ describe('GetDashboardData', () => {
       await wait(50);
       shown = (await dashboard()) as Shown;
     }
-    expect(shown.usage).toEqual({ user: 1, group: 0, content: 1 });
+    expect(shown.usage).toEqual({ user: 1, group: 0, content: 1, storageBytes: 0 });
     const callsOf = (id: string) => shown.calls.find(({ credentialId }) => credentialId === id);
     expect(callsOf(key.id)).toEqual({ credentialId: key.id, userId: wellKnown.publicAdmin, calls: 1, refused: 0 });
     expect(callsOf(acme.appClientId)).toMatchObject({ userId: 1000, calls: 1 });

@@ -15,17 +15,18 @@ export interface Usage {
   users: number;
   groups: number;
   contents: number;
+  storageBytes: number;
 }
 
 /** What a repository holds and may hold. One statement by primary keys. */
 export async function readUsage(tx: EntityManager, repositoryId: string): Promise<{ limits: Limits; usage: Usage }> {
   const rows = await tx.query<(Usage & { limits: Limits })[]>(
-    `SELECT repository_limits(r.settings) AS limits, c.users, c.groups, c.contents
+    `SELECT repository_limits(r.settings) AS limits, c.users, c.groups, c.contents, c.storage_bytes AS "storageBytes"
      FROM content_counters c JOIN repositories r ON r.tenant_id = c.tenant_id AND r.id = c.repository_id WHERE c.repository_id = $1`,
     [repositoryId],
   );
   const [row] = rows;
   if (!row) throw new Error('The repository has no content root');
-  const { limits, users, groups, contents } = row;
-  return { limits, usage: { users, groups, contents } };
+  const { limits, users, groups, contents, storageBytes } = row;
+  return { limits, usage: { users, groups, contents, storageBytes: Number(storageBytes) } };
 }
