@@ -20,7 +20,7 @@ export interface Usage {
 
 /** What a repository holds and may hold. One statement by primary keys. */
 export async function readUsage(tx: EntityManager, repositoryId: string): Promise<{ limits: Limits; usage: Usage }> {
-  const rows = await tx.query<(Usage & { limits: Limits })[]>(
+  const rows = await tx.query<(Omit<Usage, 'storageBytes'> & { limits: Limits; storageBytes: string })[]>(
     `SELECT repository_limits(r.settings) AS limits, c.users, c.groups, c.contents, c.storage_bytes AS "storageBytes"
      FROM content_counters c JOIN repositories r ON r.tenant_id = c.tenant_id AND r.id = c.repository_id WHERE c.repository_id = $1`,
     [repositoryId],
