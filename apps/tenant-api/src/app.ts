@@ -35,6 +35,7 @@ import {
   Members,
   Refusals,
   Repositories,
+  OwnTenants,
   Slugs,
   TenantCredentials,
   Tenants,
@@ -66,6 +67,7 @@ import { RepositoriesController } from './repositories.controller.js';
 import { SlugsController } from './slugs.controller.js';
 import { TenantController } from './tenant.controller.js';
 import { UserFactorsController } from './user-factors.controller.js';
+import { TenantsController } from './tenants.controller.js';
 import { UsageController } from './usage.controller.js';
 import { UsersController } from './users.controller.js';
 import { WebhooksController } from './webhooks.controller.js';
@@ -144,6 +146,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: MemberCredentials, useValue: new MemberCredentials(database, peppers, directory) },
       { provide: TenantCredentials, useValue: new TenantCredentials(database, peppers, directory) },
       { provide: Tenants, useValue: new Tenants(database, webhooks) },
+      { provide: OwnTenants, useValue: new OwnTenants({ database, directory, open: config.NEW_TENANTS === 'open' }) },
       { provide: Slugs, useValue: new Slugs(database) },
       { provide: Usage, useValue: new Usage(database) },
       { provide: Webhooks, useValue: webhooks },
@@ -178,6 +181,7 @@ export const controllers = [
   CredentialsController,
   AuditController,
   SlugsController,
+  TenantsController,
   UsageController,
 ];
 

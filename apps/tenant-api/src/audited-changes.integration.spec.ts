@@ -134,6 +134,7 @@ async function changeTenant(changes: Changes): Promise<void> {
   const { call } = api.tenant;
   const [member, other] = [await api.addMember('super-admin'), await api.addMember('super-admin')];
   await changes.make(call, 'PATCH /v1/tenant', [], { memberCredentials: { revocation: 'members-write' } });
+  await changes.make(member.inPerson, 'POST /v1/me/tenants', [], { name: 'Another' });
   await changes.make(member.inPerson, 'DELETE /v1/me/credential');
   await changes.make(member.inPerson, 'POST /v1/me/credential');
   await changes.make(call, 'DELETE /v1/members/{memberId}/credential', [other.id]);

@@ -23,6 +23,8 @@ export const configSchema = z.object({
   CUSTOM_DOMAIN_URL_TEMPLATE: domainTemplate,
   /** Asked for the records that prove domains. */
   DNS_SERVERS: dnsServers,
+  /** Whether members may make further tenants, or only the operator. */
+  NEW_TENANTS: z.enum(['open', 'operator']).default('operator'),
   /** Where the built portal is; without it only the API is served. */
   PORTAL_DIR: z.string().optional(),
 });

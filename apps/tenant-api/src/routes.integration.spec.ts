@@ -120,6 +120,7 @@ const goodBodies: Record<string, unknown> = {
   'PATCH /v1/repositories/{slug}/webhooks/{webhookId}': { url: 'https://evil.example.com/' },
   'POST /v1/repositories/{slug}/webhooks/{webhookId}/rotate': {},
   'PATCH /v1/tenant': { name: 'Mine' },
+  'POST /v1/me/tenants': { name: 'Mine' },
   'PATCH /v1/members/{memberId}': { role: 'admin' },
   'POST /v1/invitations': { role: 'viewer' },
   'POST /v1/credentials': { name: 'Mine', permissions: ['tenant:read'] },

@@ -15,5 +15,6 @@ export * from './repository-search.js';
 export * from './signing-keys.js';
 export * from './slug.js';
 export * from './tenant-api.js';
+export * from './tenants.js';
 export * from './usage.js';
 export * from './webhooks.js';

@@ -35,6 +35,7 @@ export {
   type KnownPasskey,
   type ProvedPasskey,
 } from './second-factors.js';
+export { OwnTenants } from './own-tenants.js';
 export { Slugs } from './slugs.js';
 export { Usage } from './usage.js';
 export { TenantCredentials } from './tenant-credentials.js';

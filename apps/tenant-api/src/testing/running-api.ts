@@ -66,6 +66,7 @@ export async function startApi(): Promise<RunningApi> {
     REPOSITORY_URL_TEMPLATE: 'http://localhost:4200/{repository}',
     TENANT_API_URL: 'http://localhost:4000',
     PORTAL_URL: 'http://localhost:4000',
+    NEW_TENANTS: 'open',
     DNS_SERVERS: dns.address,
   });
   const options = {

@@ -1,0 +1,75 @@
+import type { MeView, OwnTenantView, RepositoryView } from '@latchkey/contracts';
+import { memberActor } from '@latchkey/access';
+import { connectForChecks, newId } from '@latchkey/database';
+import { RepositoryDirectory } from '@latchkey/credentials';
+import { OwnTenants } from '@latchkey/tenancy';
+import { startApi, type RunningApi, type TestMember } from './testing/running-api.js';
+
+let api: RunningApi;
+let member: TestMember;
+
+beforeAll(async () => {
+  api = await startApi();
+  member = await api.addMember('viewer');
+});
+afterAll(() => api.close());
+
+const own = async () => ((await (await member.inPerson('GET', '/v1/me/tenants')).json()) as { items: OwnTenantView[] }).items;
+
+describe('a person with several tenants', () => {
+  it('makes another, owns it, and acts in the one that is named, with the role they have there', async () => {
+    const made = await member.inPerson('POST', '/v1/me/tenants', { name: 'Second' }, { 'idempotency-key': 'once' });
+    expect(made.status).toBe(201);
+    const second = (await made.json()) as OwnTenantView;
+    expect(second).toMatchObject({ name: 'Second', role: 'owner' });
+    const again = await member.inPerson('POST', '/v1/me/tenants', { name: 'Second' }, { 'idempotency-key': 'once' });
+    expect(await again.json()).toEqual(second);
+    expect((await own()).map(({ name, role }) => [name, role])).toEqual([
+      ['First tenant', 'viewer'],
+      ['Second', 'owner'],
+    ]);
+    const there = { 'latchkey-tenant': second.id };
+    const body = { slug: 'of-second', name: 'Theirs', environment: 'production' };
+    expect((await member.inPerson('POST', '/v1/repositories', body)).status).toBe(403);
+    expect((await member.inPerson('POST', '/v1/repositories', body, there)).status).toBe(201);
+    const seen = async (headers = {}) =>
+      ((await (await member.inPerson('GET', '/v1/repositories', undefined, headers)).json()) as { items: RepositoryView[] }).items.map(
+        ({ slug }) => slug,
+      );
+    expect([await seen(), await seen(there)]).toEqual([[], ['of-second']]);
+    expect((await (await member.inPerson('GET', '/v1/me', undefined, there)).json()) as MeView).toMatchObject({
+      tenantId: second.id,
+      member: { role: 'owner' },
+    });
+  });
+
+  it('cannot name a tenant that they are no member of', async () => {
+    expect((await member.inPerson('GET', '/v1/me', undefined, { 'latchkey-tenant': api.stranger.tenantId })).status).toBe(403);
+    expect((await member.inPerson('GET', '/v1/me', undefined, { 'latchkey-tenant': 'nonsense' })).status).toBe(403);
+  });
+
+  it('does so in person: neither a machine nor a member credential sees or makes tenants', async () => {
+    for (const caller of [api.tenant, member])
+      for (const method of ['GET', 'POST'] as const)
+        expect((await caller.call(method, '/v1/me/tenants', method === 'POST' ? { name: 'Mine' } : undefined)).status).toBe(403);
+  });
+
+  it('leaves one, and is nobody there', async () => {
+    const [, second] = await own();
+    const there = { 'latchkey-tenant': second?.id ?? '' };
+    expect((await member.inPerson('DELETE', `/v1/members/${second?.memberId}`, undefined, there)).status).toBe(409);
+    const [first] = await own();
+    expect((await member.inPerson('DELETE', `/v1/members/${first?.memberId}`)).status).toBe(200);
+    expect((await member.inPerson('GET', '/v1/me', undefined, { 'latchkey-tenant': first?.id ?? '' })).status).toBe(403);
+    expect((await member.inPerson('GET', '/v1/me')).status).toBe(200);
+  });
+
+  it('makes none where only the operator does', async () => {
+    const pool = connectForChecks({ url: api.test.url });
+    const tenants = new OwnTenants({ database: api.test.database, directory: new RepositoryDirectory(pool), open: false });
+    const person = { loginName: 'p', name: 'p', email: null };
+    const actor = memberActor({ tenantId: api.tenant.tenantId, id: newId(), role: 'owner', person }, [], { requestId: newId() });
+    await expect(tenants.create(actor, { name: 'Mine' })).rejects.toMatchObject({ type: 'forbidden' });
+    await pool.end();
+  });
+});
