@@ -21,6 +21,7 @@ const MembersPage = lazy(async () => ({ default: (await import('./tenant/members
 const CredentialsPage = lazy(async () => ({ default: (await import('./tenant/credentials-page.tsx')).CredentialsPage }));
 const ProfilePage = lazy(async () => ({ default: (await import('./tenant/profile-page.tsx')).ProfilePage }));
 const CanaryPage = lazy(async () => ({ default: (await import('./proof/canary-page.tsx')).CanaryPage }));
+const TenantPage = lazy(async () => ({ default: (await import('./tenant/tenant-page.tsx')).TenantPage }));
 
 /** The whole portal. Each page is loaded when it is first gone to. */
 export function Portal() {
@@ -55,6 +56,7 @@ function Pages() {
           <Route path="/members" component={MembersPage} />
           <Route path="/credentials" component={CredentialsPage} />
           <Route path="/profile" component={ProfilePage} />
+          <Route path="/tenant" component={TenantPage} />
           <Route path="/proof" component={CanaryPage} />
           <Route path="/signed-in">
             <Redirect to="/" replace />

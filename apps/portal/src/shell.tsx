@@ -1,4 +1,4 @@
-import type { ReactNode } from 'react';
+import { lazy, Suspense, useState, type ReactNode } from 'react';
 import {
   ActionIcon,
   AppShell,
@@ -17,6 +17,7 @@ import {
   AvatarIcon,
   BarChartIcon,
   CheckCircledIcon,
+  GearIcon,
   ExitIcon,
   IdCardIcon,
   LockClosedIcon,
@@ -30,7 +31,13 @@ import type { TenantPermission } from '@latchkey/contracts';
 import { useAuth } from 'react-oidc-context';
 import { Link, useLocation } from 'wouter';
 import { useMe } from './api/queries.ts';
+import { toProblem } from './api/problem.ts';
+import { chosenTenant } from './session/chosen-tenant.ts';
 import { signedInHere } from './session/user-manager.ts';
+
+const TenantMenu = lazy(async () => ({ default: (await import('./tenant/tenant-menu.tsx')).TenantMenu }));
+const MakeTenant = lazy(async () => ({ default: (await import('./tenant/tenant-menu.tsx')).MakeTenant }));
+const NoTenant = lazy(async () => ({ default: (await import('./tenant/tenant-menu.tsx')).NoTenant }));
 
 interface Section {
   title: string;
@@ -58,6 +65,7 @@ const sections: Section[] = [
   section('Webhooks', '/webhooks', <RocketIcon />),
   section('Members', '/members', <PersonIcon />),
   section('Credentials', '/credentials', <IdCardIcon />, 'credentials:write'),
+  section('Tenant', '/tenant', <GearIcon />),
   section('The proof', '/proof', <CheckCircledIcon />),
   section('Profile', '/profile', <AvatarIcon />),
 ];
@@ -66,7 +74,8 @@ const sections: Section[] = [
 export function Shell({ children }: { children: ReactNode }) {
   const [menuIsOpen, menu] = useDisclosure();
   const [path] = useLocation();
-  const may = useMe().data?.permissions;
+  const me = useMe();
+  const may = me.data?.permissions;
   return (
     <AppShell
       header={{ height: 56 }}
@@ -115,7 +124,15 @@ export function Shell({ children }: { children: ReactNode }) {
             />
           ))}
       </AppShell.Navbar>
-      <AppShell.Main id="page">{children}</AppShell.Main>
+      <AppShell.Main id="page">
+        {me.error && toProblem(me.error).type === 'forbidden' ? (
+          <Suspense>
+            <NoTenant />
+          </Suspense>
+        ) : (
+          children
+        )}
+      </AppShell.Main>
     </AppShell>
   );
 }
@@ -139,26 +156,34 @@ function ColourSwitch() {
 
 function Member() {
   const auth = useAuth();
+  const [making, setMaking] = useState(false);
   const { name, preferred_username: loginName, email } = auth.user?.profile ?? {};
   const signOut = async () => {
     signedInHere.remove();
+    chosenTenant.forget();
     await auth.signoutRedirect();
     // Only reached when the authority was not: then at least this page forgets the member.
     await auth.removeUser();
   };
   return (
-    <Menu position="bottom-end" withinPortal={false}>
-      <Menu.Target>
-        <Button variant="subtle" color="gray" c="var(--mantine-color-text)" leftSection={<PersonIcon />} maw={200}>
-          {name ?? loginName ?? 'You'}
-        </Button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        {email !== undefined && <Menu.Label>{email}</Menu.Label>}
-        <Menu.Item leftSection={<ExitIcon />} onClick={() => void signOut()}>
-          Sign out
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+    <>
+      <Menu position="bottom-end" withinPortal={false}>
+        <Menu.Target>
+          <Button variant="subtle" color="gray" c="var(--mantine-color-text)" leftSection={<PersonIcon />} maw={200}>
+            {name ?? loginName ?? 'You'}
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {email !== undefined && <Menu.Label>{email}</Menu.Label>}
+          <Suspense>
+            <TenantMenu onMake={() => setMaking(true)} />
+          </Suspense>
+          <Menu.Item leftSection={<ExitIcon />} onClick={() => void signOut()}>
+            Sign out
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+      <Suspense>{making && <MakeTenant onClose={() => setMaking(false)} />}</Suspense>
+    </>
   );
 }

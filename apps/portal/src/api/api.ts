@@ -1,5 +1,6 @@
 import { createContext, use } from 'react';
 import createClient, { type Client } from 'openapi-fetch';
+import { chosenTenant } from '../session/chosen-tenant.ts';
 import { problemFrom, unreachable } from './problem.ts';
 import type { paths } from './schema.ts';
 
@@ -18,6 +19,8 @@ export interface Tokens {
 export function createApi(tokens: Tokens): Api {
   const send = async (request: Request, token: string | undefined) => {
     if (token !== undefined) request.headers.set('authorization', `Bearer ${token}`);
+    const tenant = chosenTenant.get();
+    if (tenant !== null) request.headers.set('latchkey-tenant', tenant);
     try {
       return await fetch(request);
     } catch (error) {

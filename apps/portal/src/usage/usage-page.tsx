@@ -103,7 +103,7 @@ function Groups({ title, groups }: { title: string; groups: { name: string; repo
   if (groups.length === 0) return null;
   return (
     <Section title={title}>
-      <Box className="wide-table" tabIndex={0} role="region" aria-label={title}>
+      <Box className="wide-table" tabIndex={0} role="region" aria-label={`${title}, as a table`}>
         <Table fz="sm" miw={420}>
           <Table.Tbody>
             {groups.slice(0, 50).map(({ name, repository, count }) => (

@@ -1,0 +1,101 @@
+import { useState } from 'react';
+import { Button, Group, Menu, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { CheckIcon, PlusIcon } from '@radix-ui/react-icons';
+import { answerOf, useApi } from '../api/api.ts';
+import { useAnswer, useMe } from '../api/queries.ts';
+import { useChange } from '../api/use-change.ts';
+import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { chosenTenant } from '../session/chosen-tenant.ts';
+import { roleWords } from './role-words.ts';
+
+/** Goes to another tenant: everything that was read is of the one before, so the portal begins anew. */
+function goTo(id: string): void {
+  chosenTenant.set(id);
+  window.location.assign('/');
+}
+
+/** The tenants of whoever is signed in, in the menu of the member. */
+export function TenantMenu({ onMake }: { onMake: () => void }) {
+  const me = useMe();
+  const tenants = useAnswer(['me', 'tenants'], (api, signal) => api.GET('/v1/me/tenants', { signal }));
+  return (
+    <>
+      <Menu.Label>Tenants</Menu.Label>
+      {tenants.data?.items.map(({ id, name, role }) => (
+        <Menu.Item
+          key={id}
+          leftSection={id === me.data?.tenantId ? <CheckIcon aria-label="This one:" /> : <span style={{ width: 15 }} />}
+          onClick={() => goTo(id)}
+        >
+          {name}
+          <Text size="xs" c="dimmed">
+            {roleWords[role].name}
+          </Text>
+        </Menu.Item>
+      ))}
+      <Menu.Item leftSection={<PlusIcon />} onClick={onMake}>
+        Make a tenant
+      </Menu.Item>
+      <Menu.Divider />
+    </>
+  );
+}
+
+/** Makes a tenant of one's own, and goes there. */
+export function MakeTenant({ onClose }: { onClose: () => void }) {
+  const api = useApi();
+  const [name, setName] = useState('');
+  const change = useChange(async (headers, wanted: string) => {
+    const { id } = await answerOf(api.POST('/v1/me/tenants', { body: { name: wanted }, headers }));
+    goTo(id);
+  });
+  return (
+    <Modal opened onClose={onClose} title="Make a tenant" centered>
+      <form
+        noValidate
+        onSubmit={(event) => {
+          event.preventDefault();
+          void change.run(name);
+        }}
+      >
+        <Stack>
+          <TextInput
+            label="Name"
+            description="Of your organisation. You become its owner."
+            required
+            autoComplete="organization"
+            data-autofocus
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+          />
+          <ProblemAlert problem={change.problem} />
+          <Group justify="flex-end">
+            <Button variant="default" onClick={onClose}>
+              Cancel
+            </Button>
+            <Button type="submit" loading={change.pending}>
+              Make it
+            </Button>
+          </Group>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}
+
+/** Stands where the pages are when the tenant that was chosen is none of the person's any more. */
+export function NoTenant() {
+  return (
+    <Stack align="flex-start" maw={520} mx="auto">
+      <Text role="alert">You are not a member of this tenant any more, or of any. Ask its owner to invite you.</Text>
+      <Button
+        onClick={() => {
+          chosenTenant.forget();
+          window.location.assign('/');
+        }}
+      >
+        To your other tenants
+      </Button>
+    </Stack>
+  );
+}
