@@ -123,12 +123,26 @@ export const visible = meets('see', 'see_here');
 export const opened = meets('open', 'open_here');
 
 /**
+ * The same for the nodes of a collection. Nearly all of them inherit from its container, and then its grants are theirs: that is
+ * told by the first place of their permission paths, which takes a third of the time that an overlap does. Not in the trash,
+ * where nothing inherits from where it is.
+ */
+const meetsBelow = (inherited: string, here: string) =>
+  `CASE WHEN n.permission_path[1] = (SELECT top_${inherited} FROM container) THEN true
+    WHEN n.permission_path && (SELECT ${inherited} FROM granted) THEN true ELSE n.id = ANY ((SELECT ${here} FROM granted)::integer[]) END`;
+
+/** The break above the container, or the root, if what was given up to there reaches the container; else nothing. */
+const topOf = (inherited: string) =>
+  `CASE WHEN n.permission_path && (SELECT ${inherited} FROM granted) AND n.path_key <> '${trashPath}' AND ${notInTrash}
+    THEN n.permission_path[1] END AS top_${inherited}`;
+
+/**
  * The part of a statement that finds the nodes of a collection as `n`, with the fields that the caller may open as
  * `f.fields`, so that a filter tells nothing about those it may not.
  */
 function fromCollection(parameters: Parameters, caller: Caller, address: Address, query: Query, types: ContentTypes): string {
   const container = `container AS (
-    SELECT n.id, n.path_key FROM content_nodes n
+    SELECT n.id, n.path_key, ${topOf('see')}, ${topOf('open')} FROM content_nodes n
     WHERE n.repository_id = $1 AND ${addressCondition(parameters, address)} AND ${readableCondition(caller)} AND ${visible})`;
   // What is in the trash turns up only for those who look into the trash.
   const below =
@@ -137,8 +151,8 @@ function fromCollection(parameters: Parameters, caller: Caller, address: Address
       : `${isBelow('(SELECT path_key FROM container)')} AND (${notInTrash} OR (SELECT path_key FROM container) >= '${trashPath}')`;
   return `${grantsClause}, ${container}
     SELECT /* columns */
-    FROM content_nodes n CROSS JOIN LATERAL (SELECT CASE WHEN ${opened} THEN n.fields END AS fields) f
-    WHERE n.repository_id = $1 AND ${below} AND ${visible} AND ${readableCondition(caller)}
+    FROM content_nodes n CROSS JOIN LATERAL (SELECT CASE WHEN ${meetsBelow('open', 'open_here')} THEN n.fields END AS fields) f
+    WHERE n.repository_id = $1 AND ${below} AND ${meetsBelow('see', 'see_here')} AND ${readableCondition(caller)}
       AND ${query.filter ? conditionOf(query.filter, parameters, types) : 'true'}`;
 }
 

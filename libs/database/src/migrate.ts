@@ -17,6 +17,7 @@ import { AddLogos1763714000000 } from './migrations/1763714000000-add-logos.js';
 import { AddIdentityProviders1763714000250 } from './migrations/1763714000250-add-identity-providers.js';
 import { AddCustomDomains1763714000500 } from './migrations/1763714000500-add-custom-domains.js';
 import { TellOfRefusedClients1763714001500 } from './migrations/1763714001500-tell-of-refused-clients.js';
+import { LetReadsRunInParallel1763720001000 } from './migrations/1763720001000-let-reads-run-in-parallel.js';
 import { AddBinaries1763720000500 } from './migrations/1763720000500-add-binaries.js';
 import { AddTypesReferencesAndTrash1763720000000 } from './migrations/1763720000000-add-types-references-and-trash.js';
 import { LetUsersBeDeleted1763721000000 } from './migrations/1763721000000-let-users-be-deleted.js';
@@ -44,6 +45,7 @@ const migrations = [
   TellOfRefusedClients1763714001500,
   AddTypesReferencesAndTrash1763720000000,
   AddBinaries1763720000500,
+  LetReadsRunInParallel1763720001000,
   LetUsersBeDeleted1763721000000,
   LimitPlansAndCountCalls1763721000500,
   AddDailyUses1763730000000,
