@@ -1,3 +1,9 @@
+import { execFile, spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { dirname, join as pathOf } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { RegeneratedSecretView } from '@latchkey/contracts';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { accessibilityFaults, openBrowser, openContext } from './browser.js';
 import { startProduct, type Product } from './product.js';
@@ -9,15 +15,18 @@ let browser: Browser;
 let context: BrowserContext;
 let page: Page;
 let tenant: Tenant;
+/** Of the tool client: the live secret. */
+let tool: RegeneratedSecretView & { clientId: string };
 
 const slug = freshSlug('shop');
+const here = dirname(fileURLToPath(import.meta.url));
 const password = 'a long pass phrase of the owner';
 
 beforeAll(async () => {
   product = await startProduct({ environment: { NEW_TENANTS: 'open' } });
   tenant = new Tenant(product.credential);
   const { toolClient } = await tenant.createRepository(slug);
-  await tenant.regenerate({ slug, toolClient });
+  tool = { ...(await tenant.regenerate({ slug, toolClient })), clientId: toolClient.clientId };
   await tenant.createUser(slug, { loginName: 'anna', password });
   await tenant.call('POST', `/v1/repositories/${slug}/webhooks`, { url: 'http://127.0.0.1:9/hook' });
   browser = await openBrowser();
@@ -157,6 +166,25 @@ describe('the pages of the portal', () => {
     await page.unrouteAll();
   });
 
+  it('give a configuration that runs as it is pasted: Node and curl', async () => {
+    await open(`/repositories/${slug}`);
+    const folder = await mkdtemp(pathOf(here, 'pasted-'));
+    const env = { ...process.env, LATCHKEY_CLIENT_SECRET: tool.secret.value };
+    try {
+      for (const [tab, name, command] of [
+        ['Node', 'tool.mjs', process.execPath],
+        ['curl', 'tool.sh', 'sh'],
+      ] as const) {
+        await page.getByRole('tab', { name: tab }).click();
+        await writeFile(pathOf(folder, name), await page.getByRole('region', { name }).innerText());
+        const { stdout } = await promisify(execFile)(command, [pathOf(folder, name)], { env, cwd: folder, timeout: 15_000 });
+        expect(stdout).toMatch(/results/);
+      }
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
   it('are about one tenant at a time, and a person goes from one to another', async () => {
     await open('/');
     await page.getByRole('button', { name: 'Member olga', exact: true }).click();
@@ -182,5 +210,49 @@ describe('the pages of the portal', () => {
     await theirs.getByText('Member vera (you)').waitFor();
     expect(await theirs.getByRole('button', { name: /Invite|Role|Remove/ }).count()).toBe(0);
     await other.close();
+  });
+});
+
+describe('the example of a tool in Node', () => {
+  it('goes on when its secret is regenerated and the file replaced, and names itself as the consumer', async () => {
+    const folder = await mkdtemp(pathOf(here, 'example-'));
+    const file = pathOf(folder, 'secret');
+    await writeFile(file, tool.secret.value);
+    const child = spawn(process.execPath, [pathOf(here, '../../examples/node-tool/tool.mjs')], {
+      env: {
+        ...process.env,
+        LATCHKEY_AUTHORITY_URL: product.authorityUrl(slug),
+        LATCHKEY_REPOSITORY_URL: product.repositoryUrl(slug),
+        LATCHKEY_CLIENT_ID: tool.clientId,
+        LATCHKEY_CLIENT_SECRET_FILE: file,
+        LATCHKEY_CONSUMER: 'the example',
+        EVERY_SECONDS: '0.1',
+      },
+    });
+    let said: string[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => void said.push(String(text)));
+    const hears = async (words: RegExp) => {
+      for (let wait = 0; !said.some((text) => words.test(text)); wait++) {
+        if (wait > 100) throw new Error(`it did not say ${words}: ${said.join('')}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      said = [];
+    };
+    try {
+      await hears(/^read \d+ contents/);
+      const { secret } = await tenant.regenerate({ slug, toolClient: tool });
+      await hears(/^no token: this secret was replaced at/);
+      await writeFile(file, secret.value);
+      await hears(/^read \d+ contents/);
+      for (let wait = 0; ; wait++) {
+        const consumers = await (await tenant.call('GET', `/v1/repositories/${slug}/clients/${tool.clientId}/consumers`)).text();
+        if (/the example/.test(consumers) && /"replaced"/.test(consumers)) break;
+        if (wait > 50) throw new Error(`it is not among the consumers: ${consumers}`);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    } finally {
+      child.kill();
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });

@@ -32,7 +32,7 @@ export function Configuration({ repository }: { repository: Repository }) {
           <Tabs.Panel key={id} value={id} pt="md">
             <Stack gap="sm">
               <Text size="sm">{about}</Text>
-              {id === 'react' && redirectUri === undefined && (
+              {(id === 'react' || id === 'javascript') && redirectUri === undefined && (
                 <Alert color="yellow" variant="outline">
                   <Text size="sm">
                     First add <span className="exact">{developmentRedirectUri}</span> to the redirect URIs, and{' '}

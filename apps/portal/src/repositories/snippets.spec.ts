@@ -15,6 +15,7 @@ const codeOf = (id: string, more = {}) => {
 describe('snippetsFor', () => {
   it.each([
     ['react', 'app_1'],
+    ['javascript', 'app_1'],
     ['node', 'tool_1'],
     ['dotnet', 'tool_1'],
     ['curl', 'tool_1'],
@@ -34,6 +35,6 @@ describe('snippetsFor', () => {
 
   it('reads a secret from the environment and holds none', () => {
     for (const id of ['node', 'dotnet', 'curl']) expect(codeOf(id)).toContain('LATCHKEY_CLIENT_SECRET');
-    expect(codeOf('react')).not.toContain('SECRET');
+    for (const id of ['react', 'javascript']) expect(codeOf(id)).not.toContain('SECRET');
   });
 });

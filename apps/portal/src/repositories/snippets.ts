@@ -9,7 +9,7 @@ export interface Connection {
 }
 
 export interface Snippet {
-  id: 'react' | 'node' | 'dotnet' | 'curl';
+  id: 'react' | 'javascript' | 'node' | 'dotnet' | 'curl';
   title: string;
   /** What it is, and what to install before. */
   about: string;
@@ -27,6 +27,12 @@ export function snippetsFor(connection: Connection): Snippet[] {
       title: 'React',
       about: 'People sign in with their own user name and password. Install react-oidc-context and oidc-client-ts.',
       files: [{ name: 'src/main.tsx', code: react(connection) }],
+    },
+    {
+      id: 'javascript',
+      title: 'JavaScript',
+      about: 'People sign in with their own user name and password, without a framework. Install oidc-client-ts.',
+      files: [{ name: 'src/main.js', code: javascript(connection) }],
     },
     {
       id: 'node',
@@ -103,6 +109,31 @@ createRoot(document.getElementById('root')!).render(
     </AuthProvider>
   </StrictMode>,
 );
+`;
+
+const javascript = ({ authorityUrl, repositoryUrl, appClientId, redirectUri }: Connection) => `import { UserManager } from 'oidc-client-ts';
+
+const users = new UserManager({
+  authority: ${quoted(authorityUrl)},
+  client_id: ${quoted(appClientId)},
+  redirect_uri: ${quoted(redirectUri)},
+  scope: 'openid profile email offline_access sensenet',
+});
+
+if (new URLSearchParams(window.location.search).has('code')) {
+  await users.signinCallback();
+  window.history.replaceState({}, '', window.location.pathname);
+}
+const user = await users.getUser();
+if (!user || user.expired) {
+  await users.signinRedirect();
+} else {
+  const response = await fetch(${quoted(`${repositoryUrl}/odata.svc/Root/Content?metadata=no`)}, {
+    headers: { Authorization: \`Bearer \${user.access_token}\` },
+  });
+  const { d } = await response.json();
+  document.body.textContent = \`\${user.profile.name ?? user.profile.sub}: \${d.results.map(({ Name }) => Name).join(', ') || 'nothing yet'}\`;
+}
 `;
 
 const node = ({ authorityUrl, repositoryUrl, toolClientId }: Connection) => {
