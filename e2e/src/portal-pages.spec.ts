@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join as pathOf } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -183,6 +183,16 @@ describe('the pages of the portal', () => {
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
+  });
+
+  it('hand over everything that the tenant has as a file', async () => {
+    await open('/tenant');
+    const file = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Export as NDJSON' }).click();
+    const text = await readFile(await (await file).path(), 'utf8');
+    expect(text.split('\n').length).toBeGreaterThan(10);
+    expect(text).toContain(slug);
+    expect(text).not.toContain(tool.secret.value.slice(11, 40));
   });
 
   it('are about one tenant at a time, and a person goes from one to another', async () => {

@@ -38,6 +38,7 @@ import {
   OwnTenants,
   Slugs,
   TenantCredentials,
+  TenantExport,
   Tenants,
   UserFactors,
   Usage,
@@ -67,6 +68,7 @@ import { RepositoriesController } from './repositories.controller.js';
 import { SlugsController } from './slugs.controller.js';
 import { TenantController } from './tenant.controller.js';
 import { UserFactorsController } from './user-factors.controller.js';
+import { TenantExportController } from './tenant-export.controller.js';
 import { TenantsController } from './tenants.controller.js';
 import { UsageController } from './usage.controller.js';
 import { UsersController } from './users.controller.js';
@@ -147,6 +149,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: TenantCredentials, useValue: new TenantCredentials(database, peppers, directory) },
       { provide: Tenants, useValue: new Tenants(database, webhooks) },
       { provide: OwnTenants, useValue: new OwnTenants({ database, directory, open: config.NEW_TENANTS === 'open' }) },
+      { provide: TenantExport, useValue: new TenantExport(database) },
       { provide: Slugs, useValue: new Slugs(database) },
       { provide: Usage, useValue: new Usage(database) },
       { provide: Webhooks, useValue: webhooks },
@@ -181,6 +184,7 @@ export const controllers = [
   CredentialsController,
   AuditController,
   SlugsController,
+  TenantExportController,
   TenantsController,
   UsageController,
 ];

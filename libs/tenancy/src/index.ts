@@ -36,6 +36,7 @@ export {
   type ProvedPasskey,
 } from './second-factors.js';
 export { OwnTenants } from './own-tenants.js';
+export { TenantExport, type ExportedThing } from './tenant-export.js';
 export { Slugs } from './slugs.js';
 export { Usage } from './usage.js';
 export { TenantCredentials } from './tenant-credentials.js';

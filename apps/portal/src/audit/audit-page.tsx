@@ -8,6 +8,7 @@ import { useChange } from '../api/use-change.ts';
 import { Page } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { RepositoryChoice } from '../controls/repository-choice.tsx';
+import { saveFile } from '../controls/save-file.ts';
 import { When } from '../controls/when.tsx';
 
 interface Filter {
@@ -43,9 +44,7 @@ export function AuditPage() {
         parseAs: 'blob',
       }) as Promise<{ data?: Blob; error?: unknown; response: Response }>,
     );
-    const url = URL.createObjectURL(text);
-    Object.assign(document.createElement('a'), { href: url, download: 'audit.ndjson' }).click();
-    URL.revokeObjectURL(url);
+    saveFile('audit.ndjson', text);
   });
   const change = (part: Partial<Filter>) => setTyped({ ...typed, ...part });
   return (

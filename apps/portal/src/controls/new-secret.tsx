@@ -1,6 +1,7 @@
 import { Alert, Button, Code, Group, Stack, Text } from '@mantine/core';
 import { DownloadIcon, LockClosedIcon } from '@radix-ui/react-icons';
 import { Copy } from './exact-value.tsx';
+import { saveFile } from './save-file.ts';
 
 /** What a tool needs beside its secret. */
 export interface ToolSettings {
@@ -29,7 +30,7 @@ export function NewSecret({ value, settings }: { value: string; settings?: ToolS
               variant="default"
               size="xs"
               leftSection={<DownloadIcon />}
-              onClick={() => download(`${settings.slug}.env`, environmentFile(value, settings))}
+              onClick={() => saveFile(`${settings.slug}.env`, new Blob([environmentFile(value, settings)], { type: 'text/plain' }))}
             >
               Download as .env
             </Button>
@@ -49,11 +50,4 @@ function environmentFile(secret: string, { authorityUrl, repositoryUrl, clientId
     `LATCHKEY_CLIENT_SECRET=${secret}`,
     '',
   ].join('\n');
-}
-
-function download(fileName: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/plain' }));
-  const link = Object.assign(document.createElement('a'), { href: url, download: fileName });
-  link.click();
-  URL.revokeObjectURL(url);
 }

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { Button, Checkbox, Group, NativeSelect, NumberInput, SimpleGrid, Skeleton, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
+import { DownloadIcon } from '@radix-ui/react-icons';
 import { roles } from '@latchkey/contracts';
 import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi, type Api } from '../api/api.ts';
@@ -9,6 +10,7 @@ import { useAnswer, useMay } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { Page, Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { saveFile } from '../controls/save-file.ts';
 import { roleWords } from './role-words.ts';
 
 const readTenant = (api: Api, signal: AbortSignal) => api.GET('/v1/tenant', { signal });
@@ -17,12 +19,35 @@ type Tenant = NonNullable<Awaited<ReturnType<typeof readTenant>>['data']>;
 /** The tenant's own settings. */
 export function TenantPage() {
   const tenant = useAnswer(['tenant'], readTenant);
+  const mayChange = useMay('tenant:write');
   return (
     <Page title="Tenant">
       {tenant.error && <ProblemAlert problem={toProblem(tenant.error)} retry={() => void tenant.refetch()} />}
       {!tenant.data && !tenant.error && <Skeleton height={240} role="status" aria-label="Loading the tenant…" />}
       {tenant.data && <Settings tenant={tenant.data} />}
+      {tenant.data && mayChange && <Export />}
     </Page>
+  );
+}
+
+function Export() {
+  const api = useApi();
+  const save = useChange(async () => {
+    const call = api.GET('/v1/tenant/export', { parseAs: 'blob' });
+    saveFile('tenant.ndjson', await answerOf(call as Promise<{ data?: Blob; error?: unknown; response: Response }>));
+  });
+  return (
+    <Section
+      title="Everything you have"
+      about="Members, repositories with their clients, users, webhooks and content, a thing a line. Secrets are in no export: nobody has them but you."
+    >
+      <Stack align="flex-start">
+        <Button variant="default" leftSection={<DownloadIcon />} loading={save.pending} onClick={() => void save.run()}>
+          Export as NDJSON
+        </Button>
+        <ProblemAlert problem={save.problem} />
+      </Stack>
+    </Section>
   );
 }
 

@@ -1,0 +1,54 @@
+import type { ProvisionedRepositoryView } from '@latchkey/contracts';
+import { startApi, type RunningApi, type TestTenant } from './testing/running-api.js';
+
+let api: RunningApi;
+let shop: ProvisionedRepositoryView;
+
+beforeAll(async () => {
+  api = await startApi();
+  const make = async (tenant: TestTenant, slug: string) =>
+    (await (
+      await tenant.call('POST', '/v1/repositories', { slug, name: slug, environment: 'production' })
+    ).json()) as ProvisionedRepositoryView;
+  shop = await make(api.tenant, 'shop');
+  await make(api.stranger, 'foreign');
+  await api.tenant.call('POST', '/v1/repositories/shop/users', { loginName: 'anna', password: 'a long pass phrase of the owner' });
+  await api.tenant.call('POST', '/v1/repositories/shop/webhooks', { url: 'https://example.com/hook' });
+});
+afterAll(() => api.close());
+
+describe('the export of a tenant', () => {
+  it('has all that is theirs, nothing of anyone else, and no secret, hash or key', async () => {
+    // More content than one batch.
+    await api.test.owner.query(
+      `INSERT INTO content_nodes (repository_id, id, tenant_id, parent_id, name, path, type, permission_path, created_by, modified_by)
+       SELECT repository_id, 100000 + n, tenant_id, id, 'n' || n, path || '/n' || n, 'Folder', permission_path, 1, 1
+       FROM content_nodes, generate_series(1, 1200) AS n WHERE repository_id = $1 AND path = '/Root/Content'`,
+      [shop.id],
+    );
+    const response = await api.tenant.call('GET', '/v1/tenant/export');
+    expect(response.headers.get('content-type')).toBe('application/x-ndjson; charset=utf-8');
+    const text = await response.text();
+    const things = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { kind: string; id?: unknown; [field: string]: unknown });
+    const ofKind = (kind: string) => things.filter((thing) => thing.kind === kind);
+    expect(ofKind('tenant').map(({ id }) => id)).toEqual([api.tenant.tenantId]);
+    expect(ofKind('repository').map(({ slug }) => slug)).toEqual(['shop']);
+    expect(ofKind('client').map(({ clientId }) => clientId)).toContain(shop.toolClient.clientId);
+    expect(ofKind('user').map(({ loginName }) => loginName)).toContain('anna');
+    expect(ofKind('webhook')).toHaveLength(1);
+    const content = ofKind('content').map(({ id }) => id);
+    expect([new Set(content).size, content.length >= 1200]).toEqual([content.length, true]);
+    for (const hidden of [shop.toolClient.secret.value.slice(11, 40), 'argon2', 'hash', 'signing_secret', 'foreign', api.stranger.tenantId])
+      expect([hidden, text.includes(hidden)]).toEqual([hidden, false]);
+  });
+
+  it('is for those who may change the tenant, and in its audit trail', async () => {
+    const admin = await api.addMember('admin');
+    expect((await admin.call('GET', '/v1/tenant/export')).status).toBe(403);
+    const trail = await (await api.tenant.call('GET', '/v1/audit?action=tenant.exported')).json();
+    expect(trail).toMatchObject({ items: [{ action: 'tenant.exported', target: { id: api.tenant.tenantId } }] });
+  });
+});
