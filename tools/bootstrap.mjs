@@ -22,6 +22,7 @@ const programs = {
   chaos: { build: true, entry: 'tools/chaos/dist/main.js' },
   'bench:cutoff': { build: true, entry: 'tools/bench/dist/cutoff.js' },
   'bench:authority': { build: true, entry: 'tools/bench/dist/authority.js' },
+  'bench:repository-api': { build: true, entry: 'tools/bench/dist/repository-api.js' },
 };
 
 /** The process that a signal is for. */
