@@ -2,18 +2,19 @@
 // It needs nothing but Node 20 or newer. See README.md for what it reads from the environment.
 import { readFile } from 'node:fs/promises';
 
-const setting = (name) => process.env[name] ?? fail(`Set ${name}.`);
+function setting(name) {
+  const value = process.env[name];
+  if (value !== undefined) return value;
+  console.error(`Set ${name}.`);
+  process.exit(1);
+}
+
 const authorityUrl = setting('LATCHKEY_AUTHORITY_URL');
 const repositoryUrl = setting('LATCHKEY_REPOSITORY_URL');
 const clientId = setting('LATCHKEY_CLIENT_ID');
 const secretFile = setting('LATCHKEY_CLIENT_SECRET_FILE');
 const consumer = process.env.LATCHKEY_CONSUMER ?? 'node-tool example';
 const everySeconds = Number(process.env.EVERY_SECONDS ?? 60);
-
-function fail(words) {
-  console.error(words);
-  process.exit(1);
-}
 
 const discovery = await (await fetch(`${authorityUrl}/.well-known/openid-configuration`)).json();
 
