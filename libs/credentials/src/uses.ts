@@ -1,5 +1,5 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Pool } from '@latchkey/database';
+import { Tally } from '@latchkey/runtime';
 
 /** One use of a credential that somebody proved to have, or to have had. */
 export interface Use {
@@ -23,9 +23,6 @@ interface Counted extends Use {
   last: Date;
 }
 
-const flushMillis = 1_000;
-/** Different uses that wait to be written at most; further ones are only counted on those that wait. */
-const waitingLimit = 10_000;
 const textLimit = 200;
 
 const statement = {
@@ -34,75 +31,45 @@ const statement = {
 };
 
 /**
- * Remembers who uses which credential and writes it down in batches, so that no request waits for it. Only uses by someone
- * who has proved to have the credential are recorded, so strangers cannot fill anything.
- *
- * What a process had not written when it was killed is lost: at most the last second of counts, never a change.
+ * Remembers who uses which credential and writes it down in batches. Only uses by someone who has proved to have the credential
+ * are recorded, so strangers cannot fill anything.
  */
 export class UseRecorder {
-  readonly #pool: Pool;
-  readonly #onFault: (error: unknown) => void;
-  #waiting = new Map<string, Counted>();
-  readonly #timer: NodeJS.Timeout;
-  #writing: Promise<void> = Promise.resolve();
+  readonly #tally: Tally<Counted>;
 
   /** @param pool from `connectForChecks`. */
   constructor(pool: Pool, onFault: (error: unknown) => void) {
-    this.#pool = pool;
-    this.#onFault = onFault;
-    this.#timer = setInterval(() => void this.flush(), flushMillis).unref();
+    this.#tally = new Tally((batch) => pool.query({ ...statement, values: columns(batch) }), onFault);
   }
 
   record(use: Use): void {
-    const consumer = shown(use.consumer);
-    const address = shown(use.address);
+    const [consumer, address] = [shown(use.consumer), shown(use.address)];
     const name = [use.repositoryId, use.credentialId, use.versionId, use.outcome, consumer, address].join('\n');
     const now = new Date();
-    const known = this.#waiting.get(name);
-    if (known) {
-      known.count++;
-      known.last = now;
-    } else if (this.#waiting.size < waitingLimit) {
-      this.#waiting.set(name, { ...use, consumer, address, count: 1, first: now, last: now });
-    }
+    this.#tally.count(
+      name,
+      () => ({ ...use, consumer, address, count: 0, first: now, last: now }),
+      (known) => {
+        known.count++;
+        known.last = now;
+      },
+    );
   }
 
-  /** Writes what waits. Resolves when everything that was recorded before is written, or has failed to be. */
-  async flush(): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#write());
-    await this.#writing;
+  /** As `Tally.flush`. */
+  flush(): Promise<void> {
+    return this.#tally.flush();
   }
 
-  /** Writes what waits and stops; takes no longer than two seconds. */
-  async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await Promise.race([this.flush(), wait(2_000, undefined, { ref: false })]);
+  /** As `Tally.close`. */
+  close(): Promise<void> {
+    return this.#tally.close();
   }
+}
 
-  async #write(): Promise<void> {
-    if (this.#waiting.size === 0) return;
-    const batch = [...this.#waiting.values()];
-    this.#waiting = new Map();
-    const column = <T>(pick: (use: Counted) => T) => batch.map(pick);
-    try {
-      await this.#pool.query({
-        ...statement,
-        values: [
-          column((use) => use.repositoryId),
-          column((use) => use.credentialId),
-          column((use) => use.versionId),
-          column((use) => use.outcome),
-          column((use) => use.consumer),
-          column((use) => use.address),
-          column((use) => use.count),
-          column((use) => use.first),
-          column((use) => use.last),
-        ],
-      });
-    } catch (error) {
-      this.#onFault(error);
-    }
-  }
+function columns(batch: Counted[]): unknown[][] {
+  const names = ['repositoryId', 'credentialId', 'versionId', 'outcome', 'consumer', 'address', 'count', 'first', 'last'] as const;
+  return names.map((name) => batch.map((use) => use[name]));
 }
 
 /** What a caller says of itself, without what PostgreSQL or a page could not show. */

@@ -7,3 +7,4 @@ export { describeFault, fetchOutgoing, post, readDocument, type Outgoing, type P
 export { ownUrl } from './own-url.js';
 export { readiness, type Readiness } from './readiness.js';
 export { stopGracefully } from './stop.js';
+export { Tally } from './tally.js';
