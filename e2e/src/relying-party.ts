@@ -1,5 +1,8 @@
-import { createServer, type Server } from 'node:http';
+import { readFile } from 'node:fs/promises';
+import { createServer, type RequestListener } from 'node:http';
+import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
+import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
 import * as client from 'openid-client';
 
@@ -12,14 +15,39 @@ export interface RelyingParty {
 
 /** Listens for people who come back from the authority. */
 export async function openRelyingParty(): Promise<RelyingParty> {
-  const server: Server = createServer(
+  const { origin, close } = await openSite(
     (_request, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<title>app</title>back in the app'),
   );
+  return { redirectUri: `${origin}/callback`, postLogoutUri: `${origin}/bye`, close };
+}
+
+/** Something at an origin of its own. */
+export interface Site {
+  origin: string;
+  close: () => Promise<void>;
+}
+
+/** An app that is nothing but pages, with oidc-client-ts as published; at `/silent` its hidden frame ends. */
+export async function openSinglePageApp(): Promise<Site> {
+  const umd = pathToFileURL(createRequire(import.meta.url).resolve('oidc-client-ts'));
+  const library = await readFile(new URL('../browser/oidc-client-ts.min.js', umd), 'utf8');
+  return openSite((request, response) => {
+    if (request.url === '/oidc.js') return void response.writeHead(200, { 'content-type': 'text/javascript' }).end(library);
+    const silent = request.url?.startsWith('/silent') ? '<script>new oidc.UserManager({}).signinSilentCallback()</script>' : '';
+    response.writeHead(200, { 'content-type': 'text/html' }).end(`<title>app</title><script src="/oidc.js"></script>${silent}`);
+  });
+}
+
+/** An app that sends everybody who comes back to it on to another origin at once. */
+export function openPassingOn(target: string): Promise<Site> {
+  return openSite((request, response) => void response.writeHead(302, { location: `${target}${request.url ?? ''}` }).end());
+}
+
+async function openSite(listener: RequestListener): Promise<Site> {
+  const server = createServer(listener);
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const origin = `http://localhost:${(server.address() as AddressInfo).port}`;
   return {
-    redirectUri: `${origin}/callback`,
-    postLogoutUri: `${origin}/bye`,
+    origin: `http://localhost:${(server.address() as AddressInfo).port}`,
     close: () => {
       server.closeAllConnections();
       return new Promise((resolve) => void server.close(() => resolve()));

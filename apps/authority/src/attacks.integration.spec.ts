@@ -187,6 +187,26 @@ describe('a form', () => {
     expect(page?.headers.get('content-security-policy')).toContain(`frame-ancestors 'none'`);
     expect(page?.headers.get('x-frame-options')).toBe('DENY');
   });
+
+  it('leads nowhere but to this issuer, or to the scheme of an app that is not on the web', async () => {
+    const native = 'com.example.app:/callback';
+    await customer.clients.update(customer.tenant.machine, customer.slug, customer.repository.appClient.clientId, {
+      redirectUris: [redirectUri, native],
+    });
+    for (const [target, allowed, status] of [
+      [redirectUri, `'self'`, 200],
+      [native, `'self' com.example.app:`, 303],
+    ] as const) {
+      const browser = new Browser(running);
+      const { url } = await customer.request(app, { redirect_uri: target });
+      const { page, url: at } = await browser.follow(url, stay);
+      expect(page?.headers.get('content-security-policy')).toContain(`form-action ${allowed};`);
+      const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+      const body = new URLSearchParams({ login: 'anna', password: 'correct horse battery staple' });
+      const sent = await fetch(at, { method: 'POST', body, headers: { cookie }, redirect: 'manual' });
+      expect(sent.status).toBe(status);
+    }
+  });
 });
 
 describe('the Host header', () => {

@@ -10,6 +10,7 @@ import { beginWithTheCode } from './device-flow.js';
 import type { Issuer } from './issuer.js';
 import type { IssuerSettings } from './issuer-settings.js';
 import { brandOf } from './pages/brand.js';
+import { leadOn } from './pages/library-pages.js';
 import { recordRefusedCall } from './refused.js';
 import { stateOf } from './request-state.js';
 import { ageHeaders } from './secret-age.js';
@@ -56,6 +57,7 @@ export function createIssuer(
     ctx.set('content-security-policy', contentSecurityPolicy);
     if (await authorizeByPost(ctx, issuer)) return;
     await beginWithTheCode(ctx, next);
+    leadOn(ctx, issuer);
     const state = stateOf(ctx as KoaContextWithOIDC);
     if (state.unavailable) answerUnavailable(ctx);
     else ctx.set(ageHeaders(state));

@@ -83,8 +83,7 @@ async function press(
   const sent = await browser.go(`${page.href}/federation/${id}`);
   const answer = await at.answer(running, new URL(sent.headers.get('location') ?? ''));
   // A page of ours sends the browser on.
-  const [, onward = ''] = /0;url=([^"]*)/.exec(await (await browser.go(answer)).text()) ?? [];
-  return new URL(onward.replaceAll('&amp;', '&'));
+  return new URL((await browser.go(answer)).headers.get('location') ?? '');
 }
 
 /** The whole way with a provider. @returns tokens, or the page it ended at. */

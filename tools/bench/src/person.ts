@@ -26,21 +26,25 @@ export class Person {
       code_challenge: createHash('sha256').update(randomBytes(32).toString('base64url')).digest('base64url'),
       code_challenge_method: 'S256',
     });
-    const path = new URL(await this.#redirected('GET', `/${slug}/connect/authorize?${parameters.toString()}`), 'http://localhost').pathname;
+    const path = new URL(await this.#redirected(`/${slug}/connect/authorize?${parameters.toString()}`), 'http://localhost').pathname;
     await this.#send('GET', path, 200);
     return path;
   }
 
   /** Fills the form in and is sent back to the app with a code. @throws when anything else happens. */
   async signIn(path: string, login: string, password: string): Promise<void> {
-    const resume = new URL(await this.#redirected('POST', path, new URLSearchParams({ login, password })), 'http://localhost');
-    const app = await this.#redirected('GET', resume.pathname);
+    const { text } = await this.#send('POST', path, 200, new URLSearchParams({ login, password }));
+    // A page sends the browser on.
+    const [, onward = ''] = /content="0;url=([^"]*)"/.exec(text) ?? [];
+    if (!onward) throw new Error(`nobody signed in: ${text.slice(0, 300)}`);
+    const resume = new URL(onward, 'http://localhost');
+    const app = await this.#redirected(resume.pathname);
     if (!new URL(app).searchParams.get('code')) throw new Error(`signed in, and sent to ${app}`);
   }
 
-  async #redirected(method: 'GET' | 'POST', path: string, form?: URLSearchParams): Promise<string> {
-    const { location } = await this.#send(method, path, 303, form);
-    if (typeof location !== 'string') throw new Error(`${method} ${path} leads nowhere`);
+  async #redirected(path: string): Promise<string> {
+    const { location } = (await this.#send('GET', path, 303)).headers;
+    if (typeof location !== 'string') throw new Error(`${path} leads nowhere`);
     return location;
   }
 
@@ -54,6 +58,6 @@ export class Person {
       const [, name, value] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
       if (name !== undefined) this.#cookies.set(name, value ?? '');
     }
-    return response.headers;
+    return { headers: response.headers, text };
   }
 }

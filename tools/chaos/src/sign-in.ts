@@ -72,10 +72,11 @@ function authorizeAddress(repository: { slug: string; appClientId: string }, ver
   return `/${repository.slug}/connect/authorize?${query.toString()}`;
 }
 
-/** Where an answer sends us, without the host: every process answers for all. */
+/** Where an answer sends us, by a redirect or by a page that sends on, without the host: every process answers for all. */
 function path(reply: Reply): string | undefined {
-  const target = URL.parse(String(reply.headers['location'] ?? ''), 'http://localhost');
-  return reply.status === 303 && target ? `${target.pathname}${target.search}` : undefined;
+  const [, onward] = /content="0;url=([^"]*)"/.exec(reply.text) ?? [];
+  const target = URL.parse(onward ?? String(reply.headers['location'] ?? ''), 'http://localhost');
+  return (reply.status === 303 || onward) && target ? `${target.pathname}${target.search}` : undefined;
 }
 
 /** Keeps cookies, whatever their path. */

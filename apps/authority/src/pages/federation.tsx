@@ -1,4 +1,4 @@
-import { page, Sentence, type Look } from './layout.js';
+import { Sentence, type Look } from './layout.js';
 
 /** Other ways to sign in than here. */
 export interface FederationOffer {
@@ -34,21 +34,4 @@ export function OtherWays({ look, offer }: { look: Look; offer: FederationOffer 
       ))}
     </nav>
   ) : null;
-}
-
-/** Sends whoever has come back from a provider on, by a step of its own. */
-export function onwardPage(look: Look, href: string): string {
-  const { federation } = look.language.texts;
-  return page(look, {
-    title: federation.onward.title,
-    head: <meta http-equiv="refresh" content={`0;url=${href}`} />,
-    children: (
-      <>
-        <h1>{federation.onward.title}</h1>
-        <p>
-          <a href={href}>{federation.onward.link}</a>
-        </p>
-      </>
-    ),
-  });
 }

@@ -4,12 +4,12 @@ import { stylesheetHash } from './stylesheet.js';
 /**
  * Headers of every page: nothing but our own stylesheet, the repository's colours and its logo, never in a frame, never kept.
  *
- * @param formTargets where a form may lead by redirects besides this issuer; browsers hold the whole chain to it.
+ * @param formTargets where a form may lead by redirects besides this issuer; see `formTarget`.
  */
 export function pageHeaders({ styleHash }: Pick<Brand, 'styleHash'>, { formTargets = '', script = '' } = {}): Record<string, string> {
   return {
     'content-type': 'text/html; charset=utf-8',
-    'content-security-policy': `default-src 'none'; style-src ${[stylesheetHash, styleHash].filter(Boolean).join(' ')}; img-src 'self'; script-src ${script || "'none'"}; form-action 'self' ${formTargets}; base-uri 'none'; frame-ancestors 'none'`,
+    'content-security-policy': `default-src 'none'; style-src ${[stylesheetHash, styleHash].filter(Boolean).join(' ')}; img-src 'self'; script-src ${script || "'none'"}; form-action ${[`'self'`, formTargets].filter(Boolean).join(' ')}; base-uri 'none'; frame-ancestors 'none'`,
     'x-frame-options': 'DENY',
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
@@ -17,7 +17,12 @@ export function pageHeaders({ styleHash }: Pick<Brand, 'styleHash'>, { formTarge
   };
 }
 
-/** A redirect target as `form-action` takes it: the origin, or the scheme of an app that is not on the web. */
-export function formTarget(url: URL): string {
-  return url.origin === 'null' ? url.protocol : url.origin;
+/** Whether an address is on the web, where apps may redirect further: a form leads there by a page (see onward.tsx). */
+export function isOnTheWeb(url: URL | null): boolean {
+  return url?.protocol === 'https:' || url?.protocol === 'http:';
+}
+
+/** What `form-action` must allow for a form to lead to an app: the scheme of one that is not on the web. */
+export function formTarget(url: URL | null): string {
+  return url && !isOnTheWeb(url) ? url.protocol : '';
 }

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import type { ErrorOut, KoaContextWithOIDC } from 'oidc-provider';
 import type { Issuer } from '../issuer.js';
 import { lookOf } from '../people/visit.js';
-import { formTarget, pageHeaders } from './headers.js';
+import { formTarget, isOnTheWeb, pageHeaders } from './headers.js';
 import { page } from './layout.js';
 import { messagePage } from './message.js';
+import { onwardPage } from './onward.js';
 
 /** What a person sees when an app's request cannot be answered by a redirect to it (RFC 6749 §4.1.2.1). */
 export function errorPage(ctx: KoaContextWithOIDC, issuer: Issuer, out: ErrorOut): void {
@@ -29,7 +30,7 @@ export function signOutPage(ctx: KoaContextWithOIDC, issuer: Issuer, form: strin
   const [, xsrf = ''] = /name="xsrf" value="([^"]*)"/.exec(form) ?? [];
   const look = lookOf(issuer, ctx.req, uiLocales(ctx));
   const script = proved ? { script: pressButtonHash } : {};
-  ctx.set(pageHeaders(look.brand, { formTargets: target ? formTarget(target) : '', ...script }));
+  ctx.set(pageHeaders(look.brand, { formTargets: formTarget(target), ...script }));
   const { signOut } = look.language.texts;
   ctx.body = page(look, {
     title: signOut.title,
@@ -56,6 +57,20 @@ export function signedOutPage(ctx: KoaContextWithOIDC, issuer: Issuer): void {
   const look = lookOf(issuer, ctx.req, uiLocales(ctx));
   ctx.set(pageHeaders(look.brand));
   ctx.body = messagePage(look, look.language.texts.signOut.done);
+}
+
+/** Where a form of ours has led to an app, a page sends the browser there instead (see onward.tsx). */
+export function leadOn(
+  ctx: Pick<KoaContextWithOIDC, 'method' | 'status' | 'response' | 'remove' | 'set' | 'body' | 'req'>,
+  issuer: Issuer,
+): void {
+  const target = URL.parse(ctx.response.get('location'), issuer.url);
+  if (ctx.method !== 'POST' || ctx.status !== 303 || !target || !isOnTheWeb(target) || target.origin === new URL(issuer.url).origin) return;
+  const look = lookOf(issuer, ctx.req);
+  ctx.status = 200;
+  ctx.remove('location');
+  ctx.set(pageHeaders(look.brand));
+  ctx.body = onwardPage(look, target.href);
 }
 
 function uiLocales(ctx: KoaContextWithOIDC): string | undefined {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { IdentityLinks, federationCallbackPath, type LinkedUser } from '@latchkey/tenancy';
 import type { IdentityProvider } from '@latchkey/database';
 import { ProviderFault, type OutsideIdentity, type OutsideProvider } from '../federation/outside-provider.js';
-import { onwardPage } from '../pages/federation.js';
+import { onwardPage } from '../pages/onward.js';
 import { refusedSignIn } from '../refused.js';
 import { forget, remember, take } from './federation-memory.js';
 import { completeSignIn } from './second-factor.js';
@@ -33,10 +33,7 @@ export async function serveFederationStart(visit: Visit, uid: string, providerId
   }
 }
 
-/**
- * Says that a page of ours has sent somebody on. The provider may have sent them here from a form, and browsers hold all
- * redirects that follow to where that form may lead; from a page of ours on they may be sent anywhere.
- */
+/** Says that a page of ours has sent somebody on. The provider may have sent them here from a form (see onward.tsx). */
 const arrived = 'arrived';
 
 /** Takes somebody back from a provider: `/federation/callback/<provider>`. */

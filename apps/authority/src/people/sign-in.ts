@@ -51,5 +51,3 @@ export async function serveSignIn(visit: Visit, uid: string): Promise<void> {
   turn.giveBack();
   return completeSignIn(visit, person, ['pwd']);
 }
-
-export { completeSignIn, waitingApp };

@@ -2,7 +2,8 @@ import type { SignedIn } from '@latchkey/credentials';
 import { recordSignIn } from '@latchkey/tenancy';
 import { errors } from 'oidc-provider';
 import { acrOf } from '../authentication-context.js';
-import { formTarget, pageHeaders } from '../pages/headers.js';
+import { formTarget, isOnTheWeb, pageHeaders } from '../pages/headers.js';
+import { onwardPage } from '../pages/onward.js';
 import { accountClientId } from './account/client.js';
 import { describeDevice } from './account/describe-device.js';
 import { rememberDevice } from './device.js';
@@ -38,7 +39,7 @@ export async function waitingApp(visit: Visit, uid: string): Promise<WaitingApp 
   visit.prefer(ui_locales);
   const target = URL.parse(redirect_uri ?? '');
   const client = await provider.Client.find(client_id ?? '');
-  const formTargets = target ? formTarget(target) : '';
+  const formTargets = formTarget(target);
   return {
     uid,
     app: client_id === accountClientId ? visit.texts.account.app : (client?.clientName ?? visit.texts.signIn.anApp),
@@ -52,7 +53,7 @@ export async function waitingApp(visit: Visit, uid: string): Promise<WaitingApp 
 
 /** Sends the browser back to the app with an error (RFC 6749 §4.1.2.1). */
 export async function refuseApp(visit: Visit, error: string, description: string): Promise<void> {
-  return visit.issuer.provider.interactionFinished(visit.request, visit.response, { error, error_description: description });
+  return leave(visit, { error, error_description: description });
 }
 
 /**
@@ -72,5 +73,14 @@ export async function sendBack(visit: Visit, person: SignedIn, amr: string[]): P
   }
   const login = { accountId: String(person.userId), amr, acr: acrOf(amr) };
   // The session will be bound to the generation that the password belonged to (see records.ts).
-  return issuer.provider.interactionFinished(request, response, { login, generation: person.generation, ...came } as never);
+  return leave(visit, { login, generation: person.generation, ...came });
+}
+
+/** Sends the browser back to the app with what came of its request. */
+async function leave(visit: Visit, result: object): Promise<void> {
+  const { request, response, issuer } = visit;
+  const { params } = await issuer.provider.interactionDetails(request, response);
+  const resume = await issuer.provider.interactionResult(request, response, result as never);
+  if (visit.posted && isOnTheWeb(URL.parse(String(params['redirect_uri'])))) return visit.send(200, onwardPage(visit.look, resume));
+  return void response.writeHead(303, { location: resume, 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).end();
 }

@@ -11,7 +11,7 @@ export class Browser {
     this.#running = running;
   }
 
-  /** Opens an address, or sends a form to it. Follows no redirect. */
+  /** Opens an address, or sends a form to it. Follows no redirect; a page that only sends the browser on is one (303). */
   async go(url: string | URL, form?: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> {
     const response = await fetch(url, {
       redirect: 'manual',
@@ -24,7 +24,9 @@ export class Browser {
       if (value) this.cookies.set(name, value);
       else this.cookies.delete(name);
     }
-    return response;
+    const [, onward] = /<meta http-equiv="refresh" content="0;url=([^"]*)"/.exec(await response.clone().text()) ?? [];
+    if (onward === undefined) return response;
+    return new Response(null, { status: 303, headers: [...response.headers, ['location', onward.replaceAll('&amp;', '&')]] });
   }
 
   /** Follows redirects until one leads away. @returns where to, or the page that it ends at. */

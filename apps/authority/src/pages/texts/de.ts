@@ -65,8 +65,8 @@ export const de: Texts = {
       passkeyAlone: 'Kein Passkey wurde angenommen. Versuchen Sie es noch einmal oder melden Sie sich mit Ihrem Passwort an.',
     },
   },
+  onward: { title: 'Einen Moment', link: 'Weiter' },
   federation: {
-    onward: { title: 'Sie werden angemeldet', link: 'Weiter' },
     otherWays: 'Andere Wege, sich anzumelden',
     signInWith: (provider: string) => `Mit ${provider} anmelden`,
     connect: (provider: string, email: string, repository: string) => [

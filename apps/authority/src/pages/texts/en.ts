@@ -66,8 +66,8 @@ export const en = {
       passkeyAlone: 'No passkey was accepted. Try again, or sign in with your password.',
     },
   },
+  onward: { title: 'One moment', link: 'Continue' },
   federation: {
-    onward: { title: 'Signing you in', link: 'Continue' },
     otherWays: 'Other ways to sign in',
     signInWith: (provider: string) => `Sign in with ${provider}`,
     connect: (provider: string, email: string, repository: string) => [

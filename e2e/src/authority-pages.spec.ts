@@ -2,15 +2,16 @@ import { join } from 'node:path';
 import axe from 'axe-core';
 import pg from 'pg';
 import { decodeJwt } from 'jose';
+import * as client from 'openid-client';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import type { ProvisionedRepositoryView, UserView } from '@latchkey/contracts';
 import { openBrowser, submitSignIn } from './browser.js';
 import { embeddedOwnerUrl } from './embedded-database.js';
 import { startProduct, type Product } from './product.js';
-import { authorizeWithCode, discover, openRelyingParty, type RelyingParty } from './relying-party.js';
+import { authorizeWithCode, discover, openPassingOn, openRelyingParty, openSinglePageApp, type RelyingParty } from './relying-party.js';
 import { freshSlug, Tenant } from './tenant.js';
 
-/** The pages of an authority in a browser: whom they belong to, who can use them, and signing in with another authority. */
+/** The pages of an authority in a browser: whom they belong to, who can use them, what apps make of them, and signing in with another authority. */
 let product: Product;
 let tenant: Tenant;
 let browser: Browser;
@@ -82,6 +83,16 @@ async function signIn(page: Page, atTheAuthority: (page: Page) => Promise<void>)
   const tokens = await authorizeWithCode(configuration, page, app, { scope: 'openid', atTheAuthority });
   const { sub, amr } = decodeJwt(tokens.id_token ?? '');
   return { sub, amr };
+}
+
+/** A request of an app that is at another address than ours. */
+async function authorizationUrl(configuration: client.Configuration, redirectUri: string): Promise<URL> {
+  return client.buildAuthorizationUrl(configuration, {
+    redirect_uri: redirectUri,
+    scope: 'openid',
+    code_challenge: await client.calculatePKCECodeChallenge(client.randomPKCECodeVerifier()),
+    code_challenge_method: 'S256',
+  });
 }
 
 /** Opens the sign-in page and stays there. */
@@ -230,5 +241,110 @@ describe('signing in with another authority', () => {
     });
     expect(second).toEqual({ sub: String(anna.id), amr: ['fed'] });
     await later.context().close();
+  });
+});
+
+describe('an app', () => {
+  /** Lets the app client be sent back to an app. */
+  const register = (origin: string, callbacks: string[]) =>
+    change('PATCH', home, `/clients/${home.appClient.clientId}`, {
+      redirectUris: [app.redirectUri, ...callbacks.map((path) => `${origin}${path}`)],
+      postLogoutRedirectUris: [`${origin}/bye`],
+    });
+
+  it('on another origin renews silently in a hidden frame, by itself, until its user is signed out', async () => {
+    const spa = await openSinglePageApp();
+    await register(spa.origin, ['/callback', '/silent']);
+    const settings = JSON.stringify({
+      authority: home.authorityUrl,
+      client_id: home.appClient.clientId,
+      redirect_uri: `${spa.origin}/callback`,
+      silent_redirect_uri: `${spa.origin}/silent`,
+      // Without offline_access there is no refresh token, and so the library renews in a frame.
+      scope: 'openid profile',
+      automaticSilentRenew: false,
+    });
+    const page = await openPage();
+    const frames: string[] = [];
+    page.on('framenavigated', (frame) => void (frame === page.mainFrame() || frames.push(new URL(frame.url()).origin)));
+    await page.goto(spa.origin);
+    await page.evaluate(`void new oidc.UserManager(${settings}).signinRedirect()`);
+    await submitSignIn(page, 'anna', password);
+    await page.waitForURL(`${spa.origin}/callback?*`);
+    const first = await page.evaluate<[string, string, boolean]>(
+      `(async () => {
+        globalThis.manager = new oidc.UserManager(${settings});
+        const user = await manager.signinRedirectCallback();
+        return [user.profile.sub, user.access_token, 'refresh_token' in user && user.refresh_token !== undefined];
+      })()`,
+    );
+    expect([first[0], first[2]]).toEqual([String(anna.id), false]);
+
+    // As if the token were about to end, so that no test waits ten minutes.
+    const renewed = await page.evaluate<[string, string]>(
+      `new Promise((resolve, reject) => {
+        const early = { accessTokenExpiringNotificationTimeInSeconds: 599, automaticSilentRenew: true };
+        const renewing = new oidc.UserManager({ ...${settings}, ...early });
+        renewing.events.addUserLoaded((user) => { renewing.stopSilentRenew(); resolve([user.profile.sub, user.access_token]); });
+        renewing.events.addSilentRenewError(reject);
+        void renewing.getUser();
+      })`,
+    );
+    expect([renewed[0], renewed[1] === first[1]]).toEqual([String(anna.id), false]);
+    expect(frames).toContain(spa.origin);
+
+    await tenant.call('POST', `/v1/repositories/${home.slug}/users/${anna.id}/sign-out`);
+    // It is told so, and no page to sign in at is shown where nobody sees it.
+    expect(await page.evaluate<string>(`manager.signinSilent().then(() => 'renewed', ({ error }) => error)`)).toBe('login_required');
+    await page.context().close();
+    await spa.close();
+  });
+
+  it('that sends people on to another origin at once gets them back, from signing in and from signing out', async () => {
+    const passing = await openPassingOn(new URL(app.redirectUri).origin);
+    await register(passing.origin, ['/callback']);
+    const configuration = await discover(home.authorityUrl, home.appClient.clientId);
+    for (const javaScriptEnabled of [true, false]) {
+      const page = await openPage({ javaScriptEnabled });
+      await page.goto((await authorizationUrl(configuration, `${passing.origin}/callback`)).href);
+      await submitSignIn(page, 'anna', password);
+      await page.waitForURL(`${app.redirectUri}?*code=*`);
+      const out = client.buildEndSessionUrl(configuration, { post_logout_redirect_uri: `${passing.origin}/bye` });
+      await page.goto(out.href);
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await page.waitForURL(`${app.postLogoutUri}*`);
+      await page.context().close();
+    }
+    await passing.close();
+  });
+
+  it('on a command line gets tokens when its code is entered in a browser, confirmed and signed in with', async () => {
+    await change('PATCH', home, '', { deviceFlow: true });
+    const configuration = await discover(home.authorityUrl, home.appClient.clientId);
+    const device = await client.initiateDeviceAuthorization(configuration, { scope: 'openid' });
+    const poll = () =>
+      client.genericGrantRequest(configuration, 'urn:ietf:params:oauth:grant-type:device_code', { device_code: device.device_code });
+    await expect(poll()).rejects.toMatchObject({ error: 'authorization_pending' });
+    const page = await openPage();
+    const look = async (name: string) => {
+      expect(await faults(page)).toEqual([]);
+      await picture(page, `${name}-390-light`);
+    };
+    await page.goto(device.verification_uri);
+    await look('device-code');
+    await page.getByLabel('Code').fill('BBBB-BBBB');
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await page.getByRole('alert').filter({ hasText: 'There is no such code' }).waitFor();
+    await page.getByLabel('Code').fill(device.user_code.toLowerCase());
+    await page.getByRole('button', { name: 'Continue' }).click();
+    await page.getByText(device.user_code).waitFor();
+    await look('device-confirm');
+    await page.getByRole('button', { name: 'Yes, sign it in' }).click();
+    await submitSignIn(page, 'anna', password);
+    await page.getByText('Your device is signed in').waitFor();
+    await look('device-done');
+    const tokens = await poll();
+    expect(decodeJwt(tokens.access_token).sub).toBe(String(anna.id));
+    await page.context().close();
   });
 });
