@@ -1,11 +1,11 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join as pathOf } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import type { RegeneratedSecretView } from '@latchkey/contracts';
+import type { RegeneratedSecretView, RepositoryView } from '@latchkey/contracts';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { accessibilityFaults, openBrowser, openContext } from './browser.js';
+import { accessibilityFaults, openBrowser, openContext, submitSignIn } from './browser.js';
+import { folderOf, run, Site } from './pasted.js';
 import { startProduct, type Product } from './product.js';
 import { freshSlug, Tenant } from './tenant.js';
 
@@ -70,6 +70,27 @@ async function go(path: string): Promise<void> {
   await page.evaluate(`history.pushState(null, '', ${JSON.stringify(path)})`);
   await page.getByRole('main').getByRole('heading', { level: 1 }).waitFor();
   await page.locator('.mantine-Loader-root, .mantine-Skeleton-root').first().waitFor({ state: 'detached' });
+}
+
+/** What the page of the repository, which is open, shows under a tab for a file. */
+async function pasted(tab: string, file: string): Promise<string> {
+  await page.getByRole('tab', { name: tab, exact: true }).click();
+  return page.getByRole('region', { name: file }).innerText();
+}
+
+/** Makes a folder at the top of the repository's content, as its tool would. */
+async function makeFolder(name: string): Promise<void> {
+  const headers = { authorization: `Basic ${btoa(`${tool.clientId}:${tool.secret.value}`)}` };
+  const form = new URLSearchParams({ grant_type: 'client_credentials' });
+  const answer = await fetch(`${product.authorityUrl(slug)}/connect/token`, { method: 'POST', headers, body: form });
+  const { access_token: token } = (await answer.json()) as { access_token: string };
+  const body = JSON.stringify({ __ContentType: 'Folder', Name: name });
+  const made = await fetch(`${product.repositoryUrl(slug)}/odata.svc/Root/Content`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}` },
+    body,
+  });
+  expect(made.status).toBe(201);
 }
 
 /** What is still wrong when the page has come to rest: a look in between may meet a colour half way from light to dark. */
@@ -183,21 +204,89 @@ describe('the pages of the portal', () => {
 
   it('give a configuration that runs as it is pasted: Node and curl', async () => {
     await open(`/repositories/${slug}`);
-    const folder = await mkdtemp(pathOf(here, 'pasted-'));
-    const env = { ...process.env, LATCHKEY_CLIENT_SECRET: tool.secret.value };
-    try {
-      for (const [tab, name, command] of [
-        ['Node', 'tool.mjs', process.execPath],
-        ['curl', 'tool.sh', 'sh'],
-      ] as const) {
-        await page.getByRole('tab', { name: tab }).click();
-        await writeFile(pathOf(folder, name), await page.getByRole('region', { name }).innerText());
-        const { stdout } = await promisify(execFile)(command, [pathOf(folder, name)], { env, cwd: folder, timeout: 15_000 });
-        expect(stdout).toMatch(/results/);
-      }
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    const files = { 'tool.mjs': await pasted('Node', 'tool.mjs'), 'tool.sh': await pasted('curl', 'tool.sh') };
+    const folder = await folderOf(files);
+    const environment = { cwd: folder.path, env: { ...process.env, LATCHKEY_CLIENT_SECRET: tool.secret.value } };
+    expect((await run(process.execPath, ['tool.mjs'], environment)).stdout).toMatch(/results/);
+    expect((await run('sh', ['tool.sh'], environment)).stdout).toMatch(/results/);
+    await folder.remove();
+  });
+
+  describe('for an app in which people sign in', () => {
+    let site: Site;
+    let person: Page;
+    const example = new URL('../../examples/react/', import.meta.url);
+    const ofExample = (name: string) => readFile(new URL(name, example), 'utf8');
+
+    beforeAll(async () => {
+      site = await new Site().open();
+      const of = `/v1/repositories/${slug}`;
+      await tenant.call('PATCH', of, { allowedOrigins: [site.origin], accessTokenSeconds: 62 });
+      const { appClient } = (await (await tenant.call('GET', of)).json()) as RepositoryView;
+      const uris = { redirectUris: [site.url], postLogoutRedirectUris: [site.url] };
+      expect((await tenant.call('PATCH', `${of}/clients/${appClient.clientId}`, uris)).status).toBe(200);
+      await tenant.createUser(slug, { loginName: 'alma', password, administrator: true });
+      await makeFolder('Reports');
+      await open(`/repositories/${slug}`);
+    });
+    beforeEach(async () => {
+      person = await (await openContext(browser)).newPage();
+    });
+    afterEach(() => person.context().close());
+    afterAll(() => site?.close());
+
+    it('give a page in plain JavaScript that signs in and lists content', async () => {
+      const index = '<!doctype html><title>app</title><script type="module" src="/src/main.js"></script>';
+      const folder = await folderOf({ 'index.html': index, 'src/main.js': await pasted('JavaScript', 'src/main.js') });
+      await site.show(folder.path, false);
+      await person.goto(site.url);
+      await submitSignIn(person, 'alma', password);
+      await person.getByText('Signed in as alma. Content: Reports').waitFor();
+      await folder.remove();
+    });
+
+    it('give a page in React that signs in and lists content', async () => {
+      const folder = await folderOf({
+        'index.html': await ofExample('index.html'),
+        'tsconfig.json': await ofExample('tsconfig.json'),
+        'src/latchkey.ts': await pasted('React', 'src/latchkey.ts'),
+        'src/main.tsx': await pasted('React', 'src/main.tsx'),
+      });
+      await site.show(folder.path, true);
+      await person.goto(site.url);
+      await person.getByRole('button', { name: 'Sign in' }).click();
+      await submitSignIn(person, 'alma', password);
+      await person.getByText('Content: Reports').waitFor();
+      await folder.remove();
+    });
+
+    it('give the example in React all it needs: it signs in, lists content, renews silently and signs out', async () => {
+      const names = ['index.html', 'tsconfig.json', 'src/main.tsx', 'src/app.tsx', 'src/contents.tsx'];
+      const files = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await ofExample(name)] as const)));
+      const folder = await folderOf({ ...files, 'src/latchkey.ts': await pasted('React', 'src/latchkey.ts') });
+      await site.show(folder.path, true);
+      await person.goto(site.url);
+      expect(await accessibilityFaults(person)).toEqual([]);
+      const tokens: string[] = [];
+      person.on('request', (request) => {
+        if (request.url().endsWith('/connect/token')) tokens.push(new URLSearchParams(request.postData() ?? '').get('grant_type') ?? '');
+      });
+      await person.getByRole('button', { name: 'Sign in' }).click();
+      await submitSignIn(person, 'alma', password);
+      await person.getByText('Signed in as alma').waitFor();
+      await person.getByRole('button', { name: 'Reports' }).click();
+      await person.getByText('Nothing is here yet.').waitFor();
+      // Its tokens last two seconds longer than the minute before the end in which the library renews them.
+      await person.waitForResponse((response) => response.url().endsWith('/connect/token') && response.ok());
+      expect(tokens).toEqual(['authorization_code', 'refresh_token']);
+      expect(await person.evaluate('[...Object.values(sessionStorage), ...Object.values(localStorage)].join()')).not.toContain('_token');
+      const revoked = person.waitForResponse((response) => response.url().endsWith('/connect/revocation') && response.ok());
+      await person.getByRole('button', { name: 'Sign out' }).click();
+      await revoked;
+      await person.getByRole('button', { name: 'Sign in' }).click();
+      await person.getByLabel('User name or e-mail').waitFor();
+      await folder.remove();
+    });
   });
 
   it('hand over everything that the tenant has as a file', async () => {

@@ -25,7 +25,7 @@ describe('snippetsFor', () => {
   });
 
   it('keeps a redirect URI with a quote and a backslash a string', () => {
-    expect(codeOf('react')).toContain(String.raw`redirect_uri: 'https://app.example.com/it\'s/done\\',`);
+    expect(codeOf('react')).toContain(String.raw`redirectUri: 'https://app.example.com/it\'s/done\\',`);
   });
 
   it('allows an authority on http only when it is on http', () => {

@@ -26,7 +26,10 @@ export function snippetsFor(connection: Connection): Snippet[] {
       id: 'react',
       title: 'React',
       about: 'People sign in with their own user name and password. Install react-oidc-context and oidc-client-ts.',
-      files: [{ name: 'src/main.tsx', code: react(connection) }],
+      files: [
+        { name: 'src/latchkey.ts', code: reactSettings(connection) },
+        { name: 'src/main.tsx', code: react },
+      ],
     },
     {
       id: 'javascript',
@@ -61,28 +64,34 @@ export function snippetsFor(connection: Connection): Snippet[] {
 /** A string literal of JavaScript. */
 const quoted = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 
-const react = ({
-  authorityUrl,
-  repositoryUrl,
-  appClientId,
-  redirectUri,
-}: Connection) => `import { StrictMode, useEffect, useState } from 'react';
-import { createRoot } from 'react-dom/client';
-import { AuthProvider, useAuth } from 'react-oidc-context';
-
-const repositoryUrl = ${quoted(repositoryUrl)};
-const settings = {
+const reactSettings = ({ authorityUrl, repositoryUrl, appClientId, redirectUri }: Connection) => `export const latchkey = {
   authority: ${quoted(authorityUrl)},
-  client_id: ${quoted(appClientId)},
-  redirect_uri: ${quoted(redirectUri)},
+  clientId: ${quoted(appClientId)},
+  redirectUri: ${quoted(redirectUri)},
+  repositoryUrl: ${quoted(repositoryUrl)},
+};
+`;
+
+const react = `import { StrictMode, useEffect, useState } from 'react';
+import { createRoot } from 'react-dom/client';
+import { InMemoryWebStorage, WebStorageStateStore } from 'oidc-client-ts';
+import { AuthProvider, useAuth } from 'react-oidc-context';
+import { latchkey } from './latchkey';
+
+const settings = {
+  authority: latchkey.authority,
+  client_id: latchkey.clientId,
+  redirect_uri: latchkey.redirectUri,
   scope: 'openid profile email offline_access sensenet',
+  // In memory: a store would be copied into a tab that is duplicated, and a refresh token that two tabs use looks stolen.
+  userStore: new WebStorageStateStore({ store: new InMemoryWebStorage() }),
   onSigninCallback: () => window.history.replaceState({}, '', window.location.pathname),
 };
 
 function Contents({ token }: { token: string }) {
   const [names, setNames] = useState<string[]>();
   useEffect(() => {
-    fetch(\`\${repositoryUrl}/odata.svc/Root/Content?metadata=no\`, { headers: { Authorization: \`Bearer \${token}\` } })
+    fetch(\`\${latchkey.repositoryUrl}/odata.svc/Root/Content?metadata=no\`, { headers: { Authorization: \`Bearer \${token}\` } })
       .then((response) => response.json())
       .then((body: { d: { results: { Name: string }[] } }) => setNames(body.d.results.map((content) => content.Name)));
   }, [token]);
@@ -91,12 +100,12 @@ function Contents({ token }: { token: string }) {
 
 function App() {
   const auth = useAuth();
-  if (auth.isLoading) return <p>One moment…</p>;
+  if (auth.isLoading && !auth.user) return <p>One moment…</p>;
   if (auth.error) return <p>Signing in failed: {auth.error.message}</p>;
   if (!auth.user) return <button onClick={() => auth.signinRedirect()}>Sign in</button>;
   return (
     <>
-      <p>Signed in as {auth.user.profile.name ?? auth.user.profile.sub}</p>
+      <p>Signed in as {auth.user.profile.name ?? auth.user.profile.preferred_username}</p>
       <Contents token={auth.user.access_token} />
     </>
   );
@@ -111,28 +120,34 @@ createRoot(document.getElementById('root')!).render(
 );
 `;
 
-const javascript = ({ authorityUrl, repositoryUrl, appClientId, redirectUri }: Connection) => `import { UserManager } from 'oidc-client-ts';
+const javascript = ({
+  authorityUrl,
+  repositoryUrl,
+  appClientId,
+  redirectUri,
+}: Connection) => `import { InMemoryWebStorage, UserManager, WebStorageStateStore } from 'oidc-client-ts';
 
 const users = new UserManager({
   authority: ${quoted(authorityUrl)},
   client_id: ${quoted(appClientId)},
   redirect_uri: ${quoted(redirectUri)},
   scope: 'openid profile email offline_access sensenet',
+  // In memory: a store would be copied into a tab that is duplicated, and a refresh token that two tabs use looks stolen.
+  userStore: new WebStorageStateStore({ store: new InMemoryWebStorage() }),
 });
 
-if (new URLSearchParams(window.location.search).has('code')) {
-  await users.signinCallback();
-  window.history.replaceState({}, '', window.location.pathname);
-}
-const user = await users.getUser();
-if (!user || user.expired) {
+if (!/[?&](code|error)=/.test(window.location.search)) {
   await users.signinRedirect();
 } else {
+  const user = await users.signinRedirectCallback();
+  window.history.replaceState({}, '', window.location.pathname);
   const response = await fetch(${quoted(`${repositoryUrl}/odata.svc/Root/Content?metadata=no`)}, {
     headers: { Authorization: \`Bearer \${user.access_token}\` },
   });
+  if (!response.ok) throw new Error(\`\${response.status} \${await response.text()}\`);
   const { d } = await response.json();
-  document.body.textContent = \`\${user.profile.name ?? user.profile.sub}: \${d.results.map(({ Name }) => Name).join(', ') || 'nothing yet'}\`;
+  const names = d.results.map(({ Name }) => Name).join(', ') || 'nothing yet';
+  document.body.textContent = \`Signed in as \${user.profile.name ?? user.profile.preferred_username}. Content: \${names}\`;
 }
 `;
 
