@@ -67,11 +67,13 @@ const maxRemembered = 1_000;
 /**
  * The content types of a repository: the built-in ones and its own. One prepared statement by primary key; one more after a
  * type has changed, since they are remembered by their version.
+ *
+ * @param options.lock holds the row on which whoever changes the shape of the tree waits, until the transaction ends.
  */
-export async function contentTypesOf(tx: EntityManager, repositoryId: string): Promise<ContentTypes> {
+export async function contentTypesOf(tx: EntityManager, repositoryId: string, { lock = false } = {}): Promise<ContentTypes> {
   const [counter] = await prepared<{ types_version: string | null }>(
     tx,
-    'SELECT types_version FROM content_counters WHERE repository_id = $1',
+    `SELECT types_version FROM content_counters WHERE repository_id = $1 ${lock ? 'FOR UPDATE' : ''}`,
     [repositoryId],
   );
   // What is not in the scope of the transaction has no types of its own either.

@@ -1,7 +1,6 @@
 import { Problem } from '@latchkey/contracts';
 import type { EntityManager } from '@latchkey/database';
 import { requireWritable, type Caller } from './caller.js';
-import { contentTypesOf } from './custom-types.js';
 import type { Address, ContentEntity, PermittedEntity } from './node.js';
 import { readNode } from './read.js';
 import {
@@ -41,14 +40,14 @@ export async function moveContent(
   targetAddress: Address,
   ifVersion?: number,
 ): Promise<ContentEntity> {
-  await lockShape(tx, caller);
+  const types = await lockShape(tx, caller);
   const { node, target } = await readBoth(tx, caller, address, targetAddress);
   requirePermission(node, 'Delete');
   requireVersion(node, ifVersion);
   requireNotBuiltIn(node);
   if (node.type === 'ContentType') throw new Problem('conflict', 'A content type stays where content types are.');
   requireWritable(caller, node.path);
-  requireAllowedBelow(await contentTypesOf(tx, caller.repositoryId), target.type, node.type);
+  requireAllowedBelow(types, target.type, node.type);
   const facts = await examineSubtree(tx, caller, node, 'Delete');
   requireNothingWithheld(facts, node, 'Delete');
   const path = `${target.path}/${node.name}`;
@@ -97,11 +96,11 @@ export async function copyContent(
   targetAddress: Address,
   { onConflict = 'rename' }: { onConflict?: 'refuse' | 'rename' } = {},
 ): Promise<ContentEntity> {
-  await lockShape(tx, caller);
+  const types = await lockShape(tx, caller);
   const { node, target } = await readBoth(tx, caller, address, targetAddress);
   requirePermission(node, 'Open');
   requireNotBuiltIn(node);
-  requireAllowedBelow(await contentTypesOf(tx, caller.repositoryId), target.type, node.type);
+  requireAllowedBelow(types, target.type, node.type);
   const facts = await examineSubtree(tx, caller, node, 'Open');
   requireNothingWithheld(facts, node, 'Open');
   if (facts.unique > 0) throw new Problem('invalid-request', 'Users, groups and content types cannot be copied.');

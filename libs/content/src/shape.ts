@@ -2,6 +2,7 @@ import { Problem } from '@latchkey/contracts';
 import { violatedConstraint, type EntityManager } from '@latchkey/database';
 import { ownIdentities, type Caller } from './caller.js';
 import type { ContentTypes } from './content-types.js';
+import { contentTypesOf } from './custom-types.js';
 import type { ContentEntity, PermittedEntity } from './node.js';
 import { maxPathLength } from './node-name.js';
 import { hereOnlyShift, permissionBits, type ContentPermissionName } from './permissions.js';
@@ -53,8 +54,9 @@ export function requireAllowedBelow(types: ContentTypes, parentType: string, typ
   throw new Problem('invalid-request', `A ${parentType} takes no ${type} here. It takes ${allowed.join(', ') || 'nothing'}.`);
 }
 
-export async function lockShape(tx: EntityManager, caller: Pick<Caller, 'repositoryId'>): Promise<void> {
-  await tx.query('SELECT FROM content_counters WHERE repository_id = $1 FOR UPDATE', [caller.repositoryId]);
+/** Holds the shape of the tree. One prepared statement. @returns the content types as they are from then on. */
+export async function lockShape(tx: EntityManager, caller: Pick<Caller, 'repositoryId'>): Promise<ContentTypes> {
+  return contentTypesOf(tx, caller.repositoryId, { lock: true });
 }
 
 /** What a change finds below a node, and the node itself. */

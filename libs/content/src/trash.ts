@@ -1,7 +1,7 @@
 import { Problem } from '@latchkey/contracts';
 import { prepared, type Database, type EntityManager } from '@latchkey/database';
 import { ownIdentities, readableCondition, requireWritable, type Caller } from './caller.js';
-import { checkTypeUnused, contentTypesOf } from './custom-types.js';
+import { checkTypeUnused } from './custom-types.js';
 import { requireAdministratorFor } from './groups.js';
 import { nodeColumns, toEntity, type Address, type ContentEntity, type NodeRow } from './node.js';
 import { grantsClause, opened, readNode, visible } from './read.js';
@@ -190,7 +190,7 @@ export async function restoreContent(
   address: Address,
   { to, onConflict = 'refuse', ifVersion }: RestoreWish = {},
 ): Promise<ContentEntity> {
-  await lockShape(tx, caller);
+  const types = await lockShape(tx, caller);
   const node = await readNode(tx, caller, address);
   const entry = await trashEntry(tx, caller, node);
   requireWritable(caller, entry.path);
@@ -205,7 +205,7 @@ export async function restoreContent(
   if (isInTrash(parent)) throw new Problem('conflict', `${entry.path} cannot be restored: the place where it was is in the trash too.`);
   requireWritable(caller, parent.path);
   requirePermission(parent, 'AddNew');
-  requireAllowedBelow(await contentTypesOf(tx, caller.repositoryId), parent.type, node.type);
+  requireAllowedBelow(types, parent.type, node.type);
   const name = onConflict === 'rename' ? await freeName(tx, caller, parent, entry.name) : entry.name;
   const path = `${parent.path}/${name}`;
   requirePathsFit(facts.longest, node.path, path);

@@ -2,7 +2,7 @@ import { Problem } from '@latchkey/contracts';
 import { prepared, type EntityManager } from '@latchkey/database';
 import { requireWritable, type Caller } from './caller.js';
 import type { ContentTypes } from './content-types.js';
-import { checkType, contentTypesOf, lockType, normalDefinition } from './custom-types.js';
+import { checkType, lockType, normalDefinition } from './custom-types.js';
 import { checkFields } from './field-values.js';
 import { nodeColumns, toEntity, type Address, type ContentEntity, type NodeRow } from './node.js';
 import { maxPathLength, nameFrom, requireNodeName } from './node-name.js';
@@ -32,7 +32,7 @@ export interface NewContent {
 }
 
 /**
- * Puts a new node below another. Needs AddNew there. Four statements, five when the name is to be made; more for references
+ * Puts a new node below another. Needs AddNew there. Three statements, four when the name is to be made; more for references
  * and for a content type.
  *
  * @throws Problem `not-found` when the parent is not visible; `forbidden`; `invalid-request` when the parent does not take
@@ -48,8 +48,7 @@ export async function createContent(
   requireWritable(caller, parent.path);
   requirePermission(parent, 'AddNew');
   requireNotInTrash(parent);
-  await lockShape(tx, caller);
-  const types = await contentTypesOf(tx, caller.repositoryId);
+  const types = await lockShape(tx, caller);
   const type = types.find(content.type);
   // A person is more than a node: users.ts makes both.
   if (type?.name === 'User') throw new Problem('invalid-request', 'Users are made below /Root/IMS/Public.');
