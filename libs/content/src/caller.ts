@@ -44,15 +44,17 @@ export function readablePart(caller: Caller): 'everything' | 'content' | 'users'
 
 /**
  * A condition on the node `n` that is true in the part of the tree which the caller's credential opens. Everyone may read
- * its own user, who is the first of the identities in $2.
+ * its own user.
+ *
+ * @param ownId gives the placeholder of the caller's id, if it is needed; the first of the identities in $2 if absent.
  */
-export function readableCondition(caller: Caller): string {
+export function readableCondition(caller: Caller, ownId = () => '($2::integer[])[1]'): string {
   // By type, because what was deleted there is in the trash with everything else.
   const ofUsers = `(n.path_key = '${usersPath}' OR ${isBelow(`'${usersPath}'`)} OR n.type IN ('User', 'Group', 'OrganizationalUnit', 'Domain'))`;
-  const itself = 'n.id = ($2::integer[])[1]';
-  switch (readablePart(caller)) {
-    case 'everything':
-      return 'true';
+  const part = readablePart(caller);
+  if (part === 'everything') return 'true';
+  const itself = `n.id = ${ownId()}`;
+  switch (part) {
     case 'content':
       return `(NOT ${ofUsers} OR ${itself})`;
     case 'users':

@@ -122,41 +122,74 @@ const meets = (inherited: string, here: string) =>
 export const visible = meets('see', 'see_here');
 export const opened = meets('open', 'open_here');
 
-/**
- * The same for the nodes of a collection. Nearly all of them inherit from its container, and then its grants are theirs: that is
- * told by the first place of their permission paths, which takes a third of the time that an overlap does. Not in the trash,
- * where nothing inherits from where it is.
- */
-const meetsBelow = (inherited: string, here: string) =>
-  `CASE WHEN n.permission_path[1] = (SELECT top_${inherited} FROM container) THEN true
-    WHEN n.permission_path && (SELECT ${inherited} FROM granted) THEN true ELSE n.id = ANY ((SELECT ${here} FROM granted)::integer[]) END`;
+/** The container of a collection, with the nodes where its reader was given See or Open: those that a node below meets, or not. */
+interface Container {
+  id: number;
+  path_key: string;
+  permission_path: number[];
+  see: number[];
+  see_here: number[];
+  open: number[];
+  open_here: number[];
+}
 
-/** The break above the container, or the root, if what was given up to there reaches the container; else nothing. */
-const topOf = (inherited: string) =>
-  `CASE WHEN n.permission_path && (SELECT ${inherited} FROM granted) AND n.path_key <> '${trashPath}' AND ${notInTrash}
-    THEN n.permission_path[1] END AS top_${inherited}`;
+/**
+ * Finds the container and what was given, so that the statement that reads has values to plan with and nothing but nodes to
+ * look at. One prepared statement.
+ *
+ * @throws Problem `not-found` when the caller does not see it.
+ */
+async function readContainer(tx: EntityManager, caller: Caller, address: Address): Promise<Container> {
+  if (!leadsSomewhere(address)) throw notFound();
+  const parameters = new Parameters(caller.repositoryId, ownIdentities(caller.userId));
+  const [container] = await prepared<Container>(
+    tx,
+    `${grantsClause}
+     SELECT n.id, n.path_key, n.permission_path, g.see, g.see_here, g.open, g.open_here FROM content_nodes n CROSS JOIN granted g
+     WHERE n.repository_id = $1 AND ${addressCondition(parameters, address)} AND ${readableCondition(caller)} AND ${visible}`,
+    parameters.values,
+  );
+  if (!container) throw notFound();
+  return container;
+}
+
+const isOrIsInTrash = (key: string) => key === trashPath || key.startsWith(`${trashPath}/`);
+
+/**
+ * True for the nodes of a collection that meet the grants. Nearly all of them inherit from its container, and then its grants
+ * are theirs: that is told by the first place of their permission paths, which takes a third of the time that an overlap does.
+ * Not in the trash, where nothing inherits from where it is.
+ */
+function meetsBelow(container: Container, what: 'see' | 'open', parameters: Parameters): string {
+  const inherited = container[what];
+  const here = `n.id = ANY (${parameters.add(container[`${what}_here`])}::integer[])`;
+  if (inherited.length === 0) return here;
+  const [top] = container.permission_path;
+  const reaches = !isOrIsInTrash(container.path_key) && container.permission_path.some((id) => inherited.includes(id));
+  const first = reaches ? `WHEN n.permission_path[1] = ${parameters.add(top)}::integer THEN true` : '';
+  return `CASE ${first} WHEN n.permission_path && ${parameters.add(inherited)}::integer[] THEN true ELSE ${here} END`;
+}
+
+/** True for the nodes right below the container, or for everything below it. What is in the trash turns up only for those who look into it. */
+function isWithin({ id, path_key: key }: Container, { reach }: Pick<Query, 'reach'>, parameters: Parameters): string {
+  if (reach === 'children') return `n.parent_id = ${parameters.add(id)}::integer`;
+  const below = isBelow(`${parameters.add(key)}::text`);
+  return trashPath.startsWith(`${key}/`) ? `${below} AND ${notInTrash}` : below;
+}
 
 /**
  * The part of a statement that finds the nodes of a collection as `n`, with the fields that the caller may open as
  * `f.fields`, so that a filter tells nothing about those it may not.
  */
-function fromCollection(parameters: Parameters, caller: Caller, address: Address, query: Query, types: ContentTypes): string {
-  const container = `container AS (
-    SELECT n.id, n.path_key, ${topOf('see')}, ${topOf('open')} FROM content_nodes n
-    WHERE n.repository_id = $1 AND ${addressCondition(parameters, address)} AND ${readableCondition(caller)} AND ${visible})`;
-  // What is in the trash turns up only for those who look into the trash.
-  const below =
-    query.reach === 'children'
-      ? 'n.parent_id = (SELECT id FROM container)'
-      : `${isBelow('(SELECT path_key FROM container)')} AND (${notInTrash} OR (SELECT path_key FROM container) >= '${trashPath}')`;
-  return `${grantsClause}, ${container}
-    SELECT /* columns */
-    FROM content_nodes n CROSS JOIN LATERAL (SELECT CASE WHEN ${meetsBelow('open', 'open_here')} THEN n.fields END AS fields) f
-    WHERE n.repository_id = $1 AND ${below} AND ${meetsBelow('see', 'see_here')} AND ${readableCondition(caller)}
+function fromCollection(parameters: Parameters, caller: Caller, container: Container, query: Query, types: ContentTypes): string {
+  return `FROM content_nodes n
+    CROSS JOIN LATERAL (SELECT CASE WHEN ${meetsBelow(container, 'open', parameters)} THEN n.fields END AS fields) f
+    WHERE n.repository_id = $1 AND ${isWithin(container, query, parameters)} AND ${meetsBelow(container, 'see', parameters)}
+      AND ${readableCondition(caller, () => `${parameters.add(caller.userId)}::integer`)}
       AND ${query.filter ? conditionOf(query.filter, parameters, types) : 'true'}`;
 }
 
-/** A statement without filter and order is one of a few and is prepared; with them it is planned each time. */
+/** A statement without filter and order is one of a few, which are prepared; with them it is any. */
 async function run<Row>(tx: EntityManager, query: Pick<Query, 'filter' | 'orderBy'>, text: string, values: unknown[]): Promise<Row[]> {
   return query.filter || query.orderBy?.length ? tx.query<Row[]>(text, values) : prepared<Row>(tx, text, values);
 }
@@ -170,46 +203,45 @@ async function typesFor(tx: EntityManager, caller: Caller, { filter, orderBy }: 
 export const maxPageSize = 10_000;
 
 /**
- * Reads a page of a collection: what the caller may see of it and nothing else. One statement, prepared when there is neither
- * filter nor order; a second when the page is
- * empty, to tell an empty collection from one that is not there.
+ * Reads a page of a collection: what the caller may see of it and nothing else. Two statements, three when filter or order name
+ * a field; `Database.read` lets them see one state of things.
  *
  * @throws Problem `not-found` when the caller does not see the address.
  * @throws Problem `invalid-request` when filter or order name a field that no type has, or compare what cannot be compared.
  */
 export async function readCollection(tx: EntityManager, caller: Caller, address: Address, query: Query): Promise<ContentEntity[]> {
-  if (!leadsSomewhere(address)) throw notFound();
-  const parameters = new Parameters(caller.repositoryId, ownIdentities(caller.userId));
+  const container = await readContainer(tx, caller, address);
+  const parameters = new Parameters(caller.repositoryId);
   const types = await typesFor(tx, caller, query);
-  const from = fromCollection(parameters, caller, address, query, types);
   const rows = await run<NodeRow>(
     tx,
     query,
-    `${from.replace('/* columns */', `${nodeColumns}, f.fields`)}
+    `SELECT ${nodeColumns}, f.fields ${fromCollection(parameters, caller, container, query, types)}
      ${query.after ? `AND ${isAfter(query.after, query.orderBy ?? [], parameters, types)}` : ''}
      ORDER BY ${orderOf(query.orderBy ?? [], types)}
      LIMIT ${parameters.add(Math.min(query.top ?? maxPageSize, maxPageSize + 1))} OFFSET ${parameters.add(query.skip ?? 0)}`,
     parameters.values,
   );
-  if (rows.length === 0) await readNode(tx, caller, address);
   return rows.map(toEntity);
 }
 
-/** Counts what `readCollection` would read without `top` and `skip`. One statement, two when there is nothing. */
+/** Counts what `readCollection` would read without `top` and `skip`. As many statements. */
 export async function countCollection(
   tx: EntityManager,
   caller: Caller,
   address: Address,
   query: Pick<Query, 'reach' | 'filter'>,
 ): Promise<number> {
-  if (!leadsSomewhere(address)) throw notFound();
-  const parameters = new Parameters(caller.repositoryId, ownIdentities(caller.userId));
+  const container = await readContainer(tx, caller, address);
+  const parameters = new Parameters(caller.repositoryId);
   const types = await typesFor(tx, caller, query);
-  const from = fromCollection(parameters, caller, address, query, types);
-  const rows = await run<{ count: number }>(tx, query, from.replace('/* columns */', 'count(*)::integer AS count'), parameters.values);
-  const count = rows[0]?.count ?? 0;
-  if (count === 0) await readNode(tx, caller, address);
-  return count;
+  const rows = await run<{ count: number }>(
+    tx,
+    query,
+    `SELECT count(*)::integer AS count ${fromCollection(parameters, caller, container, query, types)}`,
+    parameters.values,
+  );
+  return rows[0]?.count ?? 0;
 }
 
 /** Those of the nodes that the caller may see, by id. One statement. */

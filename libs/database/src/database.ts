@@ -70,9 +70,12 @@ export class Database {
     return this.#run(`START TRANSACTION; ${enterScope(scope)}`, scope, work);
   }
 
-  /** Like `transaction`, for work that changes nothing: the server refuses a write. */
+  /**
+   * Like `transaction`, for work that changes nothing: the server refuses a write. All of it sees things as they were when it
+   * began, so that a count and the page beside it agree, and a permission and what it lets through.
+   */
   async read<T>(scope: Scope, work: (tx: EntityManager) => Promise<T>): Promise<T> {
-    return this.#run(`START TRANSACTION READ ONLY; ${enterScope(scope)}`, scope, work);
+    return this.#run(`START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; ${enterScope(scope)}`, scope, work);
   }
 
   /**

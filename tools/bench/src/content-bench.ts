@@ -113,7 +113,9 @@ export async function measurePages({ database, owner, person }: Bench, folder: n
   const found: Pair[] = [];
   for (const { what, query, plain } of pages) {
     const [ours, theirs]: [number[], number[]] = [[], []];
-    for (let round = 0; round < rounds; round += 1) {
+    // What takes next to no time is measured more often; the first turn, which warms up, does not count.
+    const turns = query.filter || query.orderBy ? rounds : rounds * 20;
+    for (let turn = 0; turn <= turns; turn += 1) {
       ours.push(
         await timed(() =>
           database.read(person, (tx) => readCollection(tx, person, { id: folder }, { reach: 'children', top: 100, ...query })),
@@ -122,7 +124,7 @@ export async function measurePages({ database, owner, person }: Bench, folder: n
       const text = `SELECT n.* FROM content_nodes n WHERE n.repository_id = '${person.repositoryId}' AND n.parent_id = ${folder} ${plain} LIMIT 100`;
       theirs.push(await timed(() => owner.query(text)));
     }
-    found.push({ what, ours: median(ours), plain: median(theirs) });
+    found.push({ what, ours: median(ours.slice(1)), plain: median(theirs.slice(1)) });
   }
   return found;
 }
