@@ -1,10 +1,9 @@
-import { readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Configuration } from 'openid-client';
 import * as client from 'openid-client';
 import type { Browser, Page } from 'playwright-core';
 import type { ProvisionedRepositoryView, UserSessionView, UserView } from '@latchkey/contracts';
 import { openBrowser, openContext, submitSignIn } from './browser.js';
+import { linkIn, takeMail } from './mail.js';
 import { startProduct, type Product } from './product.js';
 import { authorizeWithCode, discover, openRelyingParty, type RelyingParty } from './relying-party.js';
 import { freshSlug, Tenant } from './tenant.js';
@@ -43,26 +42,6 @@ afterAll(async () => {
 const openPage = async () => (await openContext(browser)).newPage();
 const accountUrl = () => `${repository.authorityUrl}/account`;
 
-/** Waits for the mail with this subject, and takes it out of the folder. */
-async function takeMail(to: string, subject: string): Promise<string> {
-  const folder = join(product.dataDir, 'mail');
-  for (const deadline = Date.now() + 15_000; Date.now() < deadline; await new Promise((resolve) => setTimeout(resolve, 100))) {
-    for (const name of (await readdir(folder).catch(() => [])).filter((each) => each.endsWith('.eml'))) {
-      const raw = await readFile(join(folder, name), 'utf8');
-      // Quoted-printable (RFC 2045 §6.7), which nodemailer uses where a line is long.
-      const text = raw
-        .replaceAll(/=\r?\n/g, '')
-        .replaceAll(/=([0-9A-F]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
-      if (!text.includes(to) || !text.includes(subject)) continue;
-      await rm(join(folder, name));
-      return text;
-    }
-  }
-  throw new Error(`no mail to ${to} about ${subject}`);
-}
-
-const linkIn = (mail: string) => /http:\/\/localhost\S+\/(?:invitation|new-password|verify-email)\/[0-9a-f]{72}/.exec(mail)?.[0] ?? '';
-
 async function setPassword(page: Page, password: string): Promise<void> {
   await page.getByLabel('Password', { exact: true }).fill(password);
   await page.getByLabel('Password again').fill(password);
@@ -81,7 +60,7 @@ describe('a person', () => {
   it('takes up an account by the link that was mailed, which also verifies the address', async () => {
     await tenant.call('POST', `/v1/repositories/${repository.slug}/users/${anna.id}/invite`);
     here = await openPage();
-    await here.goto(linkIn(await takeMail('anna@example.com', 'Your invitation')));
+    await here.goto(linkIn(await takeMail(product, 'anna@example.com', 'Your invitation')));
     await setPassword(here, 'too short');
     expect(
       await here.getByLabel('Password', { exact: true }).evaluate((field: { validity: { tooShort: boolean } }) => field.validity.tooShort),
@@ -103,11 +82,11 @@ describe('a person', () => {
     await there.getByLabel('User name or e-mail').fill('anna@example.com');
     await there.getByRole('button', { name: 'Send the link' }).click();
     await there.getByText('Look into your e-mail').waitFor();
-    const link = linkIn(await takeMail('anna@example.com', 'Set a new password'));
+    const link = linkIn(await takeMail(product, 'anna@example.com', 'Set a new password'));
     await there.goto(link);
     await setPassword(there, second);
     await there.getByText('Your password is set').waitFor();
-    expect(await takeMail('anna@example.com', 'was changed')).toContain('If it was not you');
+    expect(await takeMail(product, 'anna@example.com', 'was changed')).toContain('If it was not you');
     await there.goto(link);
     await there.getByText('This link works no longer').waitFor();
 
@@ -122,10 +101,10 @@ describe('a person', () => {
     await here.getByText('A link is on its way').waitFor();
     expect(await here.getByLabel('E-mail').inputValue()).toBe('anna@example.com');
     const elsewhere = await openPage();
-    await elsewhere.goto(linkIn(await takeMail('new@example.com', 'Confirm your e-mail address')));
+    await elsewhere.goto(linkIn(await takeMail(product, 'new@example.com', 'Confirm your e-mail address')));
     await elsewhere.getByRole('button', { name: 'Confirm' }).click();
     await elsewhere.getByText('new@example.com is now the address').waitFor();
-    await takeMail('anna@example.com', 'Your e-mail address');
+    await takeMail(product, 'anna@example.com', 'Your e-mail address');
     await here.goto(accountUrl());
     expect(await here.getByLabel('E-mail').inputValue()).toBe('new@example.com');
     expect(await here.getByText('Confirmed.').count()).toBe(1);
@@ -134,7 +113,7 @@ describe('a person', () => {
   it('sees where they are signed in, and a change of password ends the other browser’s session', async () => {
     const there = await openPage();
     const tokens = await authorizeWithCode(configuration, there, app, { atTheAuthority: (page) => submitSignIn(page, 'anna', second) });
-    expect(await takeMail('new@example.com', 'New sign-in')).toContain('Chrome on Linux');
+    expect(await takeMail(product, 'new@example.com', 'New sign-in')).toContain('Chrome on Linux');
     await here.goto(accountUrl());
     expect(await here.getByRole('button', { name: /^Sign out (?!everywhere)/ }).count()).toBe(2);
     expect(await here.getByText('this browser').count()).toBe(1);

@@ -1,14 +1,16 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { accessibilityFaults, openBrowser, openContext } from './browser.js';
+import { linkIn, takeMail } from './mail.js';
 import { startProduct, type Product } from './product.js';
-import { freshSlug, Tenant } from './tenant.js';
+import { freshSlug } from './tenant.js';
 
-/** The customer in a browser: from the owner's link to a regenerated secret. */
+/** The customer in a browser: from signing up to a regenerated secret. */
 let product: Product;
 let browser: Browser;
 let context: BrowserContext;
 let page: Page;
 let secret: string;
+let toolId: string;
 
 const slug = freshSlug('shop');
 const password = 'a long pass phrase of the owner';
@@ -37,13 +39,10 @@ async function traces(): Promise<string> {
   return String(stored);
 }
 
+/** What the token endpoint answers to the tool with this secret. */
 async function mint(value: string): Promise<number> {
-  const { authorityUrl, toolClient } = (await (await new Tenant(product.credential).call('GET', `/v1/repositories/${slug}`)).json()) as {
-    authorityUrl: string;
-    toolClient: { clientId: string };
-  };
-  const headers = { authorization: `Basic ${btoa(`${toolClient.clientId}:${value}`)}` };
-  const response = await fetch(`${authorityUrl}/connect/token`, {
+  const headers = { authorization: `Basic ${btoa(`${toolId}:${value}`)}` };
+  const response = await fetch(`${product.authorityUrl(slug)}/connect/token`, {
     method: 'POST',
     headers,
     body: new URLSearchParams({ grant_type: 'client_credentials' }),
@@ -53,30 +52,31 @@ async function mint(value: string): Promise<number> {
 }
 
 describe('the portal', () => {
-  it('takes the first owner in by the link that the first start showed', async () => {
-    await page.goto(product.ownerLink);
-    await page.getByLabel('User name').fill('olga');
-    await page.getByLabel('Your name').fill('Olga Owner');
+  it('takes in whoever has never been here: an address, the mail that comes, and a tenant of their own', async () => {
+    await page.goto(product.tenantApiUrl);
+    await page.getByRole('link', { name: 'Create an account' }).click();
     await page.getByLabel('E-mail').fill('olga@example.com');
+    await page.getByRole('button', { name: 'Send the link' }).click();
+    await page.getByText('A link is on its way').waitFor();
+    await page.goto(linkIn(await takeMail(product, 'olga@example.com', 'Your new account')));
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByLabel('Your name').fill('Olga Owner');
+    await page.getByLabel('Company').fill('Olga & Co');
     await page.getByLabel('Password', { exact: true }).fill(password);
     await page.getByLabel('Password again').fill(password);
-    await page.getByRole('button').click();
-    await page.getByRole('link', { name: 'Go to the portal' }).click();
-    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-    await page.getByLabel('User name or e-mail').fill('olga');
-    await page.getByLabel('Password').fill(password);
-    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-    await page.getByText('Create your first repository').waitFor();
+    await page.getByRole('button', { name: 'Create account' }).click();
+    await page.getByRole('heading', { name: 'Welcome: your first repository' }).waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
   });
 
   it('makes a repository and shows its secret once', async () => {
-    await page.getByRole('link', { name: 'Create a repository' }).first().click();
     await page.getByLabel('Name').fill('Shop');
     await page.getByLabel('Slug').fill(slug);
     await page.getByLabel('Production').check();
     await page.getByRole('button', { name: 'Create the repository' }).click();
     secret = await page.getByTestId('secret-value').innerText();
     expect(secret).toMatch(/^lk_live_cs_/);
+    toolId = /tool_[0-9A-Za-z]{22}/.exec(await page.getByRole('main').innerText())?.[0] ?? '';
     expect(await mint(secret)).toBe(200);
     await page.getByRole('link', { name: /I have stored/ }).click();
     await page.getByRole('heading', { name: 'Configuration to paste' }).waitFor();

@@ -11,7 +11,7 @@ import {
 } from '@latchkey/credentials';
 import { connectForChecks, Database } from '@latchkey/database';
 import type { AddressTemplate, DomainTemplate, Logger } from '@latchkey/runtime';
-import { audienceOf, Invitations, OwnAccounts, Refusals, SecondFactors } from '@latchkey/tenancy';
+import { audienceOf, Invitations, OwnAccounts, Refusals, SecondFactors, SignUps } from '@latchkey/tenancy';
 import type { Config } from './config.js';
 import { Federation } from './federation/federation.js';
 import { Guessing } from './guessing.js';
@@ -25,6 +25,8 @@ export interface Authority {
   keys: SigningKeys;
   verifier: TokenVerifier;
   invitations: Invitations;
+  /** Absent where strangers cannot become customers by themselves. */
+  signUps: SignUps | undefined;
   secondFactors: SecondFactors;
   accounts: OwnAccounts;
   /** Identity providers outside. */
@@ -79,6 +81,7 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
       audienceOf: audience,
     }),
     invitations: new Invitations(database, peppers),
+    signUps: config.NEW_TENANTS === 'open' ? new SignUps(database, peppers) : undefined,
     secondFactors: new SecondFactors({ database, peppers, encryption }),
     accounts: new OwnAccounts(database, peppers),
     federation: new Federation(database, encryption, { allowPrivateAddresses: config.FEDERATION_ALLOW_PRIVATE_ADDRESSES }),

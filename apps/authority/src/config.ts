@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyRingConfig } from '@latchkey/credentials';
-import { addressTemplate, appConfig, baseUrl, domainTemplate, flag, port } from '@latchkey/runtime';
+import { addressTemplate, appConfig, baseUrl, domainTemplate, flag, newTenants, port } from '@latchkey/runtime';
 
 export const configSchema = z.object({
   ...appConfig,
@@ -22,6 +22,7 @@ export const configSchema = z.object({
   TENANT_API_URL: baseUrl,
   PORTAL_URL: baseUrl,
   CUSTOM_DOMAIN_URL_TEMPLATE: domainTemplate,
+  NEW_TENANTS: newTenants,
   /** Lets identity providers be at loopback and private addresses and without TLS: never where tenants are strangers. */
   FEDERATION_ALLOW_PRIVATE_ADDRESSES: flag.default(false),
 });

@@ -47,7 +47,12 @@ function Pages() {
       <Suspense fallback={<Waiting words="Loading the page" />}>
         <Switch>
           <Route path="/" component={RepositoriesPage} />
-          <Route path="/new-repository" component={CreateRepositoryPage} />
+          <Route path="/new-repository">
+            <CreateRepositoryPage />
+          </Route>
+          <Route path="/welcome">
+            <CreateRepositoryPage first />
+          </Route>
           <Route path="/repositories/:slug/:tab?">{({ slug, tab }) => <RepositoryPage slug={slug} tab={tab} />}</Route>
           <Route path="/api-keys/:slug?/:tab?">{({ slug, tab }) => <ApiKeysPage slug={slug} tab={tab} />}</Route>
           <Route path="/webhooks/:slug?">{({ slug }) => <WebhooksPage slug={slug} />}</Route>

@@ -57,7 +57,7 @@ const sections: Section[] = [
     title: 'Repositories',
     href: '/',
     icon: <ArchiveIcon />,
-    holds: (path: string) => path === '/' || path === '/new-repository' || path.startsWith('/repositories/'),
+    holds: (path: string) => ['/', '/new-repository', '/welcome'].includes(path) || path.startsWith('/repositories/'),
   },
   section('API keys', '/api-keys', <LockClosedIcon />),
   section('Usage', '/usage', <BarChartIcon />),

@@ -120,7 +120,10 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: CredentialCheck, useValue: check },
       { provide: Canary, useValue: new Canary(database) },
       { provide: Cutoffs, useValue: new Cutoffs(database) },
-      { provide: Console, useValue: new Console(database, directory, urls.authorityUrls) },
+      {
+        provide: Console,
+        useValue: new Console({ database, directory, authorityUrls: urls.authorityUrls, signUp: config.NEW_TENANTS === 'open' }),
+      },
       { provide: Repositories, useValue: new Repositories({ database, peppers, encryption, ...urls }) },
       { provide: IdentityProviders, useValue: new IdentityProviders(database, encryption, urls.authorityUrls) },
       {
@@ -148,7 +151,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: MemberCredentials, useValue: new MemberCredentials(database, peppers, directory) },
       { provide: TenantCredentials, useValue: new TenantCredentials(database, peppers, directory) },
       { provide: Tenants, useValue: new Tenants(database, webhooks) },
-      { provide: OwnTenants, useValue: new OwnTenants({ database, directory, open: config.NEW_TENANTS === 'open' }) },
+      { provide: OwnTenants, useValue: new OwnTenants({ database, directory, open: config.NEW_TENANTS !== 'operator' }) },
       { provide: TenantExport, useValue: new TenantExport(database) },
       { provide: Slugs, useValue: new Slugs(database) },
       { provide: Usage, useValue: new Usage(database) },

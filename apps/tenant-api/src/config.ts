@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyRingConfig } from '@latchkey/credentials';
-import { addressTemplate, appConfig, baseUrl, dnsServers, domainTemplate } from '@latchkey/runtime';
+import { addressTemplate, appConfig, baseUrl, dnsServers, domainTemplate, newTenants } from '@latchkey/runtime';
 
 /** What both the app and the setup program read from the environment. */
 const common = {
@@ -23,8 +23,7 @@ export const configSchema = z.object({
   CUSTOM_DOMAIN_URL_TEMPLATE: domainTemplate,
   /** Asked for the records that prove domains. */
   DNS_SERVERS: dnsServers,
-  /** Whether members may make further tenants, or only the operator. */
-  NEW_TENANTS: z.enum(['open', 'operator']).default('operator'),
+  NEW_TENANTS: newTenants,
   /** Where the built portal is; without it only the API is served. */
   PORTAL_DIR: z.string().optional(),
 });

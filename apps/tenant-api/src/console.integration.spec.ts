@@ -15,6 +15,7 @@ describe('GET /v1/console', () => {
     );
     expect(rows).toHaveLength(1);
     expect(rows[0]?.redirect_uris).toEqual(['http://localhost:4000/signed-in']);
-    expect(await response.json()).toEqual({ authority: 'http://localhost:4100/console', clientId: rows[0]?.id });
+    const authority = 'http://localhost:4100/console';
+    expect(await response.json()).toEqual({ authority, clientId: rows[0]?.id, signUpUrl: `${authority}/sign-up` });
   });
 });

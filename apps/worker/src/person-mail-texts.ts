@@ -96,6 +96,14 @@ const en: Words = {
       'It works once. If you did not expect it, you need not do anything.',
     ],
   }),
+  'person.sign-up': ({ to }, { repository }) => ({
+    subject: `Your new account at ${repository}`,
+    paragraphs: [
+      `Somebody, we hope you, wants to sign up at ${repository} with the address ${to.address}. Open this link within 24 hours to go on:`,
+      theLink,
+      'It works once. If you have an account with this address already, it tells you how to sign in. If it was not you, do nothing: without the link nothing comes of it.',
+    ],
+  }),
   'person.verify-email': ({ loginName }, { repository }) => ({
     subject: `Confirm your e-mail address for ${repository}`,
     paragraphs: [
@@ -152,6 +160,14 @@ const de: Words = {
         : `Sie wurden zu ${repository} eingeladen; Ihr Benutzername dort ist ${loginName}. Öffnen Sie innerhalb von sieben Tagen diesen Link, um Ihr Passwort festzulegen:`,
       theLink,
       'Er gilt einmal. Wenn Sie ihn nicht erwartet haben, müssen Sie nichts tun.',
+    ],
+  }),
+  'person.sign-up': ({ to }, { repository }) => ({
+    subject: `Ihr neues Konto bei ${repository}`,
+    paragraphs: [
+      `Jemand, hoffentlich Sie, möchte sich mit der Adresse ${to.address} bei ${repository} registrieren. Öffnen Sie innerhalb von 24 Stunden diesen Link, um weiterzumachen:`,
+      theLink,
+      'Er gilt einmal. Wenn Sie mit dieser Adresse schon ein Konto haben, sagt er Ihnen, wie Sie sich anmelden. Wenn Sie es nicht waren, tun Sie nichts: Ohne den Link geschieht nichts.',
     ],
   }),
   'person.verify-email': ({ loginName }, { repository }) => ({

@@ -24,6 +24,7 @@ const linkPaths: Record<MailedLink['purpose'], string> = {
   invitation: 'invitation',
   'verify-email': 'verify-email',
   'new-password': 'new-password',
+  'sign-up': 'sign-up',
 };
 
 /** Sends one mail, to one person or as one message to whoever now is owner or super admin of the tenant, and notes how that went. */

@@ -379,6 +379,7 @@ export const updatedTenantView = tenantView.extend({
 export const consoleView = z.object({
   authority: z.url().describe('Issuer of the tokens that this API takes'),
   clientId: z.string().describe('Public client with which the portal signs members in'),
+  signUpUrl: z.url().nullable().describe('Where strangers sign up; null where they cannot'),
 });
 export type ConsoleView = z.infer<typeof consoleView>;
 

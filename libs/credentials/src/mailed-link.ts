@@ -9,7 +9,7 @@ const macBytes = 20;
 const shape = /^([0-9a-f]{32})([0-9a-f]{40})$/;
 
 /** What a link is for and how long it works, in seconds. */
-const lives = { invitation: 7 * 86_400, 'verify-email': 86_400, 'new-password': 1_800 } as const;
+const lives = { invitation: 7 * 86_400, 'verify-email': 86_400, 'new-password': 1_800, 'sign-up': 86_400 } as const;
 export type LinkPurpose = keyof typeof lives;
 
 export interface LinkOrder {

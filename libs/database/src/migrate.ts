@@ -24,6 +24,7 @@ import { LetUsersBeDeleted1763721000000 } from './migrations/1763721000000-let-u
 import { LimitPlansAndCountCalls1763721000500 } from './migrations/1763721000500-limit-plans-and-count-calls.js';
 import { AddDailyUses1763730000000 } from './migrations/1763730000000-add-daily-uses.js';
 import { LetAllThatIsSealedBeSealedAnew1763740000000 } from './migrations/1763740000000-let-all-that-is-sealed-be-sealed-anew.js';
+import { LetPeopleSignUp1763752000000 } from './migrations/1763752000000-let-people-sign-up.js';
 
 const migrations = [
   CreateFirstTables1763690000000,
@@ -50,6 +51,7 @@ const migrations = [
   LimitPlansAndCountCalls1763721000500,
   AddDailyUses1763730000000,
   LetAllThatIsSealedBeSealedAnew1763740000000,
+  LetPeopleSignUp1763752000000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

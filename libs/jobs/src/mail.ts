@@ -55,6 +55,8 @@ export const mailTemplates = {
   }),
   /** Somebody was invited to take up an account, or to a tenant; `loginName` is null when they will choose one. */
   'person.invited': z.strictObject(withLink),
+  /** Somebody wants to sign up with the address that this goes to, which may have an account already. */
+  'person.sign-up': z.strictObject(withLink),
   /** The address that this goes to is, or shall become, the address of an account. */
   'person.verify-email': z.strictObject(withLink),
   /** Somebody has forgotten their password. */

@@ -72,6 +72,12 @@ export const baseUrl = z.url({ protocol: /^https?$/ }).transform((text) => text.
 /** `true` or `false`, as an environment variable says it. */
 export const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
+/**
+ * Who makes tenants: `open`, also strangers who sign up; `members`, everybody who is a member of one; `operator`, nobody but whoever
+ * runs the installation.
+ */
+export const newTenants = z.enum(['open', 'members', 'operator']).default('operator');
+
 /** What every app's configuration holds. */
 export const appConfig = {
   HOST: z.string().default('127.0.0.1'),

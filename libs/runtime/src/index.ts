@@ -1,5 +1,16 @@
 export { AddressTemplate } from './address.js';
-export { addressTemplate, appConfig, baseUrl, ConfigError, dnsServers, domainTemplate, flag, loadConfig, port } from './config.js';
+export {
+  addressTemplate,
+  appConfig,
+  baseUrl,
+  ConfigError,
+  dnsServers,
+  domainTemplate,
+  flag,
+  loadConfig,
+  newTenants,
+  port,
+} from './config.js';
 export { domainOfHost, DomainTemplate } from './domain-template.js';
 export { createLogger, redact, type Logger } from './log.js';
 export { Counter, exposeMetrics, Gauge, Histogram, measureProcess, metrics } from './metrics.js';

@@ -37,6 +37,7 @@ export {
 } from './second-factors.js';
 export { OwnTenants } from './own-tenants.js';
 export { TenantExport, type ExportedThing } from './tenant-export.js';
+export { SignUps, type NewCustomer, type OpenSignUp } from './sign-ups.js';
 export { Slugs } from './slugs.js';
 export { Usage } from './usage.js';
 export { TenantCredentials } from './tenant-credentials.js';

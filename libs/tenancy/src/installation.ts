@@ -139,24 +139,30 @@ export async function findConsole(directory: RepositoryDirectory): Promise<Known
   return repository;
 }
 
+export interface ConsoleOptions {
+  database: Database;
+  directory: RepositoryDirectory;
+  authorityUrls: AddressTemplate;
+  /** Whether strangers can sign up. */
+  signUp: boolean;
+}
+
 /** Where members sign in, and as which client the portal does it. Nothing of it is secret. */
 export class Console {
-  readonly #database: Database;
-  readonly #directory: RepositoryDirectory;
-  readonly #authorityUrls: AddressTemplate;
+  readonly #options: ConsoleOptions;
 
-  constructor(database: Database, directory: RepositoryDirectory, authorityUrls: AddressTemplate) {
-    this.#database = database;
-    this.#directory = directory;
-    this.#authorityUrls = authorityUrls;
+  constructor(options: ConsoleOptions) {
+    this.#options = options;
   }
 
   /** @throws Problem `unavailable` before the installation was set up. */
   async describe(): Promise<ConsoleView> {
-    const repository = await findConsole(this.#directory);
+    const { database, directory, authorityUrls, signUp } = this.#options;
+    const repository = await findConsole(directory);
     const where = { repositoryId: repository.id, kind: 'app' as const, isDefault: true };
-    const client = await this.#database.read({ repositoryId: repository.id }, (tx) => tx.findOneByOrFail(Client, where));
-    return { authority: this.#authorityUrls.of(consoleSlug), clientId: client.id };
+    const client = await database.read({ repositoryId: repository.id }, (tx) => tx.findOneByOrFail(Client, where));
+    const authority = authorityUrls.of(consoleSlug);
+    return { authority, clientId: client.id, signUpUrl: signUp ? `${authority}/sign-up` : null };
   }
 }
 

@@ -53,6 +53,7 @@ describe('the plan', () => {
       PORTAL_URL: 'http://localhost:4000',
       DATA_DIR: '/data',
       MAIL_DIR: '/data/mail',
+      NEW_TENANTS: 'open',
       FEDERATION_ALLOW_PRIVATE_ADDRESSES: 'true',
       WEBHOOK_ALLOW_PRIVATE_ADDRESSES: 'true',
       CLIENT_ALLOW_PRIVATE_ADDRESSES: 'true',

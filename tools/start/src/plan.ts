@@ -96,6 +96,8 @@ export function commonEnvironment(
     DATA_DIR: options.dataDir,
     // Mail is written beside the data unless there is a mail server.
     MAIL_DIR: outer['MAIL_DIR'] || (outer['SMTP_URL'] ? undefined : join(options.dataDir, 'mail')),
+    // On one's own machine whoever gets there may sign up.
+    NEW_TENANTS: outer['NEW_TENANTS'] || (outer['NODE_ENV'] === 'production' ? 'operator' : 'open'),
     // On one's own machine the webhooks, clients and identity providers that one tries are on it too.
     FEDERATION_ALLOW_PRIVATE_ADDRESSES:
       outer['FEDERATION_ALLOW_PRIVATE_ADDRESSES'] || (outer['NODE_ENV'] === 'production' ? 'false' : 'true'),

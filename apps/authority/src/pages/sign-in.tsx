@@ -10,6 +10,7 @@ export function signInPage(
     action,
     federation,
     forgotten,
+    signUp,
     name,
     fault,
     passkey,
@@ -17,13 +18,15 @@ export function signInPage(
     app: string;
     action: string;
     forgotten: string;
+    /** Where whoever has no account makes one, if they can. */
+    signUp: string | undefined;
     federation: FederationOffer;
     name?: string;
     fault?: string;
     passkey: PasskeyOptions;
   },
 ): string {
-  const { signIn, factors, forgotten: forgottenTexts } = look.language.texts;
+  const { signIn, factors, forgotten: forgottenTexts, signUp: signUpTexts } = look.language.texts;
   const faulty = Boolean(fault);
   return page(look, {
     title: signIn.title,
@@ -56,6 +59,11 @@ export function signInPage(
         <p class="after">
           <a href={forgotten}>{forgottenTexts.link}</a>
         </p>
+        {signUp ? (
+          <p class="after">
+            {signUpTexts.newHere} <a href={signUp}>{signUpTexts.title}</a>
+          </p>
+        ) : null}
         <form method="post" action={action}>
           <button type="submit" class="quiet" name="cancel" value="yes">
             {signIn.cancel}

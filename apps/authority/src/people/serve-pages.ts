@@ -8,6 +8,7 @@ import { serveFederationCallback, serveFederationEnd, serveFederationStart } fro
 import { serveLogo } from './logo.js';
 import { serveEnrolment, serveProof, serveRecoveryCodes } from './second-factor.js';
 import { serveSignIn } from './sign-in.js';
+import { serveNewCustomer, serveSignUp } from './sign-up.js';
 import { serveVerifyEmail } from './verify-email.js';
 import { Visit } from './visit.js';
 
@@ -24,6 +25,8 @@ const pages: [path: RegExp, serve: (visit: Visit, ...caught: string[]) => Promis
   [/^\/forgotten-password$/, serveForgottenPassword],
   [/^\/new-password\/([0-9a-f]{72})$/, serveNewPassword],
   [/^\/verify-email\/([0-9a-f]{72})$/, serveVerifyEmail],
+  [/^\/sign-up$/, serveSignUp],
+  [/^\/sign-up\/([0-9a-f]{72})$/, serveNewCustomer],
   [/^\/account(?:\/([\w-]{1,40}))?$/, serveAccount],
   [/^\/interaction\/([\w-]{1,64})\/federation\/([a-z0-9-]{1,40})$/, serveFederationStart],
   [/^\/interaction\/([\w-]{1,64})\/federation$/, serveFederationEnd],
@@ -32,7 +35,7 @@ const pages: [path: RegExp, serve: (visit: Visit, ...caught: string[]) => Promis
 ];
 
 /** Paths whose rest is a secret: they are logged without it. */
-export const secretPaths = /\/(invitation|new-password|verify-email)\/.*/;
+export const secretPaths = /\/(invitation|new-password|verify-email|sign-up)\/.*/;
 
 /** Answers the authority's own pages. @returns false when the address is none of them. */
 export async function servePages(

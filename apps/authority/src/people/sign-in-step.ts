@@ -20,9 +20,11 @@ export interface SignInStep extends SignedIn {
 
 const stepSeconds = { prove: 5 * 60, enrol: 10 * 60, keep: 10 * 60 };
 const challengeSeconds = 15 * 60;
+const arrivalSeconds = 10 * 60;
 
 const step = 'SignInStep';
 const challenge = 'PasskeyChallenge';
+const arrival = 'Arrival';
 
 /** Notes where somebody is. What was noted before under this name is gone. */
 export async function writeStep(visit: Visit, name: string, { userId, generation, ...payload }: SignInStep): Promise<void> {
@@ -31,17 +33,8 @@ export async function writeStep(visit: Visit, name: string, { userId, generation
 
 /** Where this browser is; nothing when it has proved nothing yet, took too long, or what it proved holds no longer. */
 export async function readStep(visit: Visit, name: string): Promise<SignInStep | undefined> {
-  const { id: repositoryId } = visit.issuer.repository;
-  const row = await visit.authority.database.read({ repositoryId }, (tx) =>
-    tx
-      .createQueryBuilder(OidcRecord, 'o')
-      .innerJoin('repository_users', 'u', 'u.repository_id = o.repository_id AND u.id = o.user_id')
-      .where('o.repositoryId = :repositoryId AND o.kind = :kind AND o.id = :name', { repositoryId, kind: step, name })
-      .andWhere('o.expiresAt > now() AND u.enabled AND o.userGeneration = u.generation')
-      .getOne(),
-  );
-  if (!row || row.userId === null || row.userGeneration === null) return undefined;
-  return { ...(row.payload as Omit<SignInStep, keyof SignedIn>), userId: row.userId, generation: row.userGeneration };
+  const row = await read(visit, step, name);
+  return row && { ...(row.payload as Omit<SignInStep, keyof SignedIn>), ...row.person };
 }
 
 /** Ends it. @returns false when it has ended already, so that of two that finish at once one does. */
@@ -57,6 +50,31 @@ export async function writeChallenge(visit: Visit, name: string, value: string):
 /** The challenge, once. */
 export async function takeChallenge(visit: Visit, name: string): Promise<string | undefined> {
   return (await take(visit, challenge, name))?.['value'] as string | undefined;
+}
+
+/** Notes that whoever has the name has just made an account, so that nothing is asked of them when they sign in to an app next. */
+export async function writeArrival(visit: Visit, name: string, { userId, generation }: SignedIn): Promise<void> {
+  await write(visit, arrival, name, {}, arrivalSeconds, { userId, userGeneration: generation });
+}
+
+/** Who it was, once. */
+export async function takeArrival(visit: Visit, name: string): Promise<SignedIn | undefined> {
+  const row = await read(visit, arrival, name);
+  return row && (await take(visit, arrival, name)) ? row.person : undefined;
+}
+
+async function read(visit: Visit, kind: string, name: string): Promise<{ payload: Record<string, unknown>; person: SignedIn } | undefined> {
+  const { id: repositoryId } = visit.issuer.repository;
+  const row = await visit.authority.database.read({ repositoryId }, (tx) =>
+    tx
+      .createQueryBuilder(OidcRecord, 'o')
+      .innerJoin('repository_users', 'u', 'u.repository_id = o.repository_id AND u.id = o.user_id')
+      .where('o.repositoryId = :repositoryId AND o.kind = :kind AND o.id = :name', { repositoryId, kind, name })
+      .andWhere('o.expiresAt > now() AND u.enabled AND o.userGeneration = u.generation')
+      .getOne(),
+  );
+  if (!row || row.userId === null || row.userGeneration === null) return undefined;
+  return { payload: row.payload, person: { userId: row.userId, generation: row.userGeneration } };
 }
 
 async function write(

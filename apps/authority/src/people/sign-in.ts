@@ -6,6 +6,7 @@ import { refusedFactor, refusedSignIn } from '../refused.js';
 import { knownDevice } from './device.js';
 import { offerFederation } from './federation-offer.js';
 import { completeSignIn, offerPasskey, provePasskeyAlone } from './second-factor.js';
+import { arrival, mayPeopleSignUp } from './sign-up.js';
 import { sayTooManyAttempts } from './slow-down.js';
 import type { Visit } from './visit.js';
 import { waitingApp } from './waiting-app.js';
@@ -20,10 +21,13 @@ export async function serveSignIn(visit: Visit, uid: string): Promise<void> {
     const passkey = await offerPasskey(visit, uid);
     const federation = await offerFederation(visit, uid);
     const [action, forgotten] = [visit.path(`/interaction/${uid}`), visit.path('/forgotten-password')];
-    const html = signInPage(visit.look, { app, federation, action, forgotten, passkey, ...form });
+    const signUp = mayPeopleSignUp(visit) ? visit.path('/sign-up') : undefined;
+    const html = signInPage(visit.look, { app, federation, action, forgotten, signUp, passkey, ...form });
     visit.send(status, html, pageHeaders(visit.look.brand, { formTargets, script: passkeyScriptHash }));
   };
 
+  const arrived = visit.posted ? undefined : await arrival(visit);
+  if (arrived) return completeSignIn(visit, arrived, ['pwd']);
   if (!visit.posted) return show(200, hint ? { name: hint } : {});
   const form = await visit.form();
   if (form.get('cancel')) return waiting.cancel();

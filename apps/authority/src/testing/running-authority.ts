@@ -77,6 +77,7 @@ export async function startAuthority(): Promise<RunningAuthority> {
     REPOSITORY_URL_TEMPLATE: 'http://localhost:4200/{repository}',
     TENANT_API_URL: 'http://localhost:4000',
     PORTAL_URL: 'http://localhost:4000',
+    NEW_TENANTS: 'open',
     // The servers of clients are test files.
     CLIENT_ALLOW_PRIVATE_ADDRESSES: 'true',
     FEDERATION_ALLOW_PRIVATE_ADDRESSES: 'true',

@@ -24,12 +24,17 @@ interface Wish extends Record<string, unknown> {
 }
 
 const post = (api: Api, headers: Record<string, string>, body: Wish) => answerOf(api.POST('/v1/repositories', { body, headers }));
+const repositoriesPage = { title: 'Repositories', href: '/' };
 type Provisioned = Awaited<ReturnType<typeof post>>;
 
-/** Creates a repository, and then shows what came with it: the secret is in this component's state alone. */
-export function CreateRepositoryPage() {
+/**
+ * Creates a repository, and then shows what came with it: the secret is in this component's state alone.
+ *
+ * @param first for somebody who has just signed up.
+ */
+export function CreateRepositoryPage({ first = false }: { first?: boolean }) {
   const [made, setMade] = useState<Provisioned>();
-  return made ? <Made repository={made} /> : <CreateForm onMade={setMade} />;
+  return made ? <Made repository={made} /> : <CreateForm first={first} onMade={setMade} />;
 }
 
 /** What is wrong with a slug as far as it can be known here. Too short is no fault while one is still typing. */
@@ -37,7 +42,7 @@ function slugFault(slug: string): string | undefined {
   return slug.length < 3 ? undefined : slugSchema.safeParse(slug).error?.issues[0]?.message;
 }
 
-function CreateForm({ onMade }: { onMade: (made: Provisioned) => void }) {
+function CreateForm({ first, onMade }: { first: boolean; onMade: (made: Provisioned) => void }) {
   const api = useApi();
   const queries = useQueryClient();
   const [ownSlug, setOwnSlug] = useState(false);
@@ -60,7 +65,13 @@ function CreateForm({ onMade }: { onMade: (made: Provisioned) => void }) {
     void change.run({ ...values, redirectUris });
   });
   return (
-    <Page title="Create a repository" within={{ title: 'Repositories', href: '/' }}>
+    <Page title={first ? 'Welcome: your first repository' : 'Create a repository'} {...(first ? {} : { within: repositoriesPage })}>
+      {first && (
+        <Text maw={640}>
+          A repository holds your content and has its own users. With it come an authority at which they sign in, a client ID for your app,
+          and a client ID with a secret for your tools. It is ready in a moment.
+        </Text>
+      )}
       <Paper withBorder p={{ base: 'md', sm: 'lg' }} maw={640}>
         <form onSubmit={submit} noValidate>
           <Stack gap="lg">
@@ -129,7 +140,7 @@ function CreateForm({ onMade }: { onMade: (made: Provisioned) => void }) {
                 Create the repository
               </Button>
               <Button component={Link} href="/" variant="default">
-                Cancel
+                {first ? 'Later' : 'Cancel'}
               </Button>
             </Group>
           </Stack>
@@ -142,7 +153,7 @@ function CreateForm({ onMade }: { onMade: (made: Provisioned) => void }) {
 function Made({ repository }: { repository: Provisioned }) {
   const { slug, authorityUrl, repositoryUrl, appClient, toolClient } = repository;
   return (
-    <Page title={`${repository.name} is ready`} within={{ title: 'Repositories', href: '/' }}>
+    <Page title={`${repository.name} is ready`} within={repositoriesPage}>
       <Alert color="key" variant="light" icon={<CheckCircledIcon />} role="status">
         <Text size="sm">Its authority, its clients and its content answer from now on.</Text>
       </Alert>

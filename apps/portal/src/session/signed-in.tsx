@@ -1,5 +1,5 @@
 import { lazy, Suspense, useEffect, useMemo, useState, type ReactNode } from 'react';
-import { Button, Center, Loader, Stack, Text, Title } from '@mantine/core';
+import { Button, Center, Group, Loader, Stack, Text, Title } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import type { User, UserManager } from 'oidc-client-ts';
 import createClient from 'openapi-fetch';
@@ -33,28 +33,34 @@ export function SignedIn({ children }: { children: ReactNode }) {
       </Alone>
     );
   }
-  if (!manager) return <Waiting words="Starting" />;
+  if (!found.data || !manager) return <Waiting words="Starting" />;
   const onSigninCallback = (user: User | undefined) => {
     signedInHere.set();
     navigate((user?.state as { returnTo?: string } | undefined)?.returnTo ?? '/', { replace: true });
   };
   return (
     <AuthProvider userManager={manager} onSigninCallback={onSigninCallback}>
-      <Door manager={manager}>{children}</Door>
+      <Door manager={manager} signUpUrl={found.data.signUpUrl}>
+        {children}
+      </Door>
     </AuthProvider>
   );
 }
 
-function Door({ manager, children }: { manager: UserManager; children: ReactNode }) {
+/** Where whoever has just signed up arrives: signed in as nobody else than who that was. */
+const arrivalPath = '/welcome';
+
+function Door({ manager, signUpUrl, children }: { manager: UserManager; signUpUrl: string | null; children: ReactNode }) {
   const auth = useAuth();
   const [ended, setEnded] = useState(false);
   const api = useMemo(() => createApi(watched(tokensOf(manager), () => setEnded(true))), [manager]);
   useEffect(() => signedInHere.onRemoved(() => void manager.removeUser()), [manager]);
 
   const signIn = () => manager.signinRedirect({ state: { returnTo: returnPath() } });
-  const goesByItself = !auth.user && !auth.isLoading && !auth.error && signedInHere.get();
+  const arrives = window.location.pathname === arrivalPath;
+  const goesByItself = !auth.user && !auth.isLoading && !auth.error && (signedInHere.get() || arrives);
   useEffect(() => {
-    if (goesByItself) void auth.signinRedirect({ state: { returnTo: returnPath() } });
+    if (goesByItself) void auth.signinRedirect({ state: { returnTo: returnPath() }, ...(arrives ? { prompt: 'login' } : {}) });
     // Once for each time that nobody is signed in.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [goesByItself]);
@@ -68,7 +74,8 @@ function Door({ manager, children }: { manager: UserManager; children: ReactNode
     );
   }
   if (auth.isLoading || goesByItself) return <Waiting words="Signing in" />;
-  return <WayIn failure={auth.error?.message} onSignIn={() => void auth.signinRedirect({ state: { returnTo: returnPath() } })} />;
+  const onSignIn = () => void auth.signinRedirect({ state: { returnTo: returnPath() } });
+  return <WayIn failure={auth.error?.message} signUpUrl={signUpUrl} onSignIn={onSignIn} />;
 }
 
 /** Where to go on after signing in: the page that was asked for. */
@@ -92,7 +99,7 @@ function watched(tokens: Tokens, onEnd: () => void): Tokens {
   };
 }
 
-function WayIn({ failure, onSignIn }: { failure: string | undefined; onSignIn: () => void }) {
+function WayIn({ failure, signUpUrl, onSignIn }: { failure: string | undefined; signUpUrl: string | null; onSignIn: () => void }) {
   return (
     <Alone>
       <title>Latchkey</title>
@@ -104,11 +111,20 @@ function WayIn({ failure, onSignIn }: { failure: string | undefined; onSignIn: (
           The authority could not be used: {failure}
         </Text>
       )}
-      <Button size="md" onClick={onSignIn}>
-        Sign in
-      </Button>
+      <Group>
+        <Button size="md" onClick={onSignIn}>
+          Sign in
+        </Button>
+        {signUpUrl !== null && (
+          <Button size="md" variant="default" component="a" href={signUpUrl}>
+            Create an account
+          </Button>
+        )}
+      </Group>
       <Text c="dimmed" size="sm">
-        New here? Open the invitation link that you were given. The first start of an installation prints one for its owner.
+        {signUpUrl === null
+          ? 'New here? Open the invitation link that you were given. The first start of an installation prints one for its owner.'
+          : 'Were you invited? Then open the link that you were given.'}
       </Text>
     </Alone>
   );

@@ -17,6 +17,8 @@ import type { Tokens } from '../api/api.ts';
 export interface Console {
   authority: string;
   clientId: string;
+  /** Where strangers sign up; null where they cannot. */
+  signUpUrl: string | null;
 }
 
 export function createUserManager({ authority, clientId }: Console): UserManager {

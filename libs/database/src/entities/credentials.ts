@@ -213,8 +213,8 @@ export class MailedLink {
   @PrimaryColumn('uuid') repositoryId!: string;
   @PrimaryColumn('uuid') id!: string;
   @Column('uuid') tenantId!: string;
-  @Column('text') purpose!: 'invitation' | 'verify-email' | 'new-password';
-  /** Whose it is; null for an invitation that names no account. */
+  @Column('text') purpose!: 'invitation' | 'verify-email' | 'new-password' | 'sign-up';
+  /** Whose it is; null for an invitation that names no account, and for signing up. */
   @Column('integer', { nullable: true }) userId!: number | null;
   /** It is dead once the user has a later one. */
   @Column('integer', { nullable: true }) userGeneration!: number | null;
