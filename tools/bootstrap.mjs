@@ -19,6 +19,7 @@ const programs = {
   start: { build: true, entry: 'tools/start/dist/main.js' },
   test: { build: false, entry: 'tools/test/src/main.ts' },
   build: { build: true, entry: undefined },
+  seed: { build: true, entry: 'tools/seed/dist/main.js' },
   chaos: { build: true, entry: 'tools/chaos/dist/main.js' },
   'bench:cutoff': { build: true, entry: 'tools/bench/dist/cutoff.js' },
   'bench:authority': { build: true, entry: 'tools/bench/dist/authority.js' },

@@ -37,25 +37,32 @@ export interface SecretOwner {
   environment: Environment;
 }
 
+/** A secret that nobody has yet, and what is kept of it. */
+export interface FreshSecret {
+  id: string;
+  secret: PlainSecret;
+  hash: Buffer;
+  pepperId: string;
+}
+
+/** Makes a secret; `insertSecret` stores one as well. */
+export function makeSecret(peppers: KeyRing, environment: Environment): FreshSecret {
+  const secret = PlainSecret.generate(environment, 'cs');
+  return { id: newId(), secret, hash: peppers.mac(secret.reveal()), pepperId: peppers.currentId };
+}
+
 /** Stores a fresh secret of a client. The value is in the result and nowhere else. */
 export async function insertSecret(
   tx: EntityManager,
   peppers: KeyRing,
-  owner: SecretOwner,
+  { tenantId, repositoryId, clientId, environment }: SecretOwner,
   expiresAt: Date | null = null,
 ): Promise<NewSecretView> {
-  const secret = PlainSecret.generate(owner.environment, 'cs');
-  const row = { id: newId(), hint: secret.hint, createdAt: new Date(), expiresAt };
-  await tx.insert(SecretVersion, {
-    ...row,
-    repositoryId: owner.repositoryId,
-    clientId: owner.clientId,
-    tenantId: owner.tenantId,
-    hash: peppers.mac(secret.reveal()),
-    pepperId: peppers.currentId,
-  });
+  const { id, secret, hash, pepperId } = makeSecret(peppers, environment);
+  const row = { id, hint: secret.hint, createdAt: new Date(), expiresAt };
+  await tx.insert(SecretVersion, { ...row, repositoryId, clientId, tenantId, hash, pepperId });
   return {
-    id: row.id,
+    id,
     value: secret.reveal(),
     hint: row.hint,
     createdAt: row.createdAt.toISOString(),

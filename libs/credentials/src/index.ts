@@ -24,9 +24,11 @@ export {
   ClientSecrets,
   futureDate,
   insertSecret,
+  makeSecret,
   regenerateSecret,
   regenerateToolSecret,
   revokeSecret,
+  type FreshSecret,
   type SecretOwner,
 } from './client-secret.js';
 export { CredentialRefused, suspendedBecause, type Holder } from './credential-refused.js';
@@ -57,6 +59,14 @@ export { endRotation, type RotationEnd } from './rotation.js';
 export { acceptEncryptionKey, sealSecret, thumbprintOf } from './sealed-secret.js';
 export { liveSecrets } from './secret-versions.js';
 export { RepositoryKeys, tendSigningKeys, type KeyPolicy, type TendedKeys } from './repository-keys.js';
-export { createSigningKey, replaceSigningKey, SigningKeys, type PrivateJwk, type PrivateKeys } from './signing-key.js';
+export {
+  createSigningKey,
+  generateSealedKey,
+  replaceSigningKey,
+  SigningKeys,
+  type PrivateJwk,
+  type PrivateKeys,
+  type SealedKey,
+} from './signing-key.js';
 export { checkPassword, findByName, nameKey, signIn, type RefusedSignIn, type SignedIn } from './sign-in.js';
 export { consumerOf, UseRecorder, type Use } from './uses.js';

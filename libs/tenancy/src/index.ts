@@ -13,6 +13,7 @@ export {
   consoleSlug,
   findConsole,
   install,
+  makeTenant,
   type NewTenant,
   type InstallationOptions,
 } from './installation.js';

@@ -31,6 +31,7 @@ export interface InstallationOptions {
 
 /** What a new tenant begins with. It is shown once. */
 export interface NewTenant {
+  id: string;
   /** Opens a form in which a person becomes the owner. */
   ownerLink: string;
   credential: { clientId: string; secret: NewSecretView };
@@ -87,10 +88,11 @@ export async function addTenant(options: InstallationOptions, name: string): Pro
   });
 }
 
-async function makeTenant(
+/** Makes a tenant in the transaction at hand, which is `system`. */
+export async function makeTenant(
   tx: EntityManager,
-  options: InstallationOptions,
-  consoleRepository: Repository,
+  options: Pick<InstallationOptions, 'peppers' | 'authorityUrls'>,
+  consoleRepository: Pick<Repository, 'id' | 'environment'>,
   name: string,
 ): Promise<NewTenant> {
   const tenantId = newId();
@@ -109,7 +111,8 @@ async function makeTenant(
   const made = { action: 'client.created', repositoryId: owner.repositoryId, targetKind: 'client', targetId: client.id };
   await audit(tx, operator, { ...made, details: { kind: client.kind } });
   const token = await createInvitation(tx, options.peppers, { ...owner, userId: null, role: 'owner' });
-  return { ownerLink: `${options.authorityUrls.of(consoleSlug)}/invitation/${token}`, credential: { clientId: client.id, secret } };
+  const ownerLink = `${options.authorityUrls.of(consoleSlug)}/invitation/${token}`;
+  return { id: tenantId, ownerLink, credential: { clientId: client.id, secret } };
 }
 
 /** The portal's address is configuration and may change between starts; its client follows. */
