@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join as pathOf } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join as pathOf } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RegeneratedSecretView, RepositoryView } from '@latchkey/contracts';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { accessibilityFaults, openBrowser, openContext, submitSignIn } from './browser.js';
-import { folderOf, run, Site } from './pasted.js';
+import { buildDotnet, findDotnet, folderOf, run, Site, startTool, type Folder } from './pasted.js';
 import { startProduct, type Product } from './product.js';
 import { freshSlug, Tenant } from './tenant.js';
 
@@ -19,7 +18,8 @@ let tenant: Tenant;
 let tool: RegeneratedSecretView & { clientId: string };
 
 const slug = freshSlug('shop');
-const here = dirname(fileURLToPath(import.meta.url));
+const examples = (path: string) => fileURLToPath(new URL(`../../examples/${path}`, import.meta.url));
+const example = (path: string) => readFile(examples(path), 'utf8');
 const password = 'a long pass phrase of the owner';
 
 beforeAll(async () => {
@@ -215,9 +215,6 @@ describe('the pages of the portal', () => {
   describe('for an app in which people sign in', () => {
     let site: Site;
     let person: Page;
-    const example = new URL('../../examples/react/', import.meta.url);
-    const ofExample = (name: string) => readFile(new URL(name, example), 'utf8');
-
     beforeAll(async () => {
       site = await new Site().open();
       const of = `/v1/repositories/${slug}`;
@@ -247,8 +244,8 @@ describe('the pages of the portal', () => {
 
     it('give a page in React that signs in and lists content', async () => {
       const folder = await folderOf({
-        'index.html': await ofExample('index.html'),
-        'tsconfig.json': await ofExample('tsconfig.json'),
+        'index.html': await example('react/index.html'),
+        'tsconfig.json': await example('react/tsconfig.json'),
         'src/latchkey.ts': await pasted('React', 'src/latchkey.ts'),
         'src/main.tsx': await pasted('React', 'src/main.tsx'),
       });
@@ -262,7 +259,7 @@ describe('the pages of the portal', () => {
 
     it('give the example in React all it needs: it signs in, lists content, renews silently and signs out', async () => {
       const names = ['index.html', 'tsconfig.json', 'src/main.tsx', 'src/app.tsx', 'src/contents.tsx'];
-      const files = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await ofExample(name)] as const)));
+      const files = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await example(`react/${name}`)] as const)));
       const folder = await folderOf({ ...files, 'src/latchkey.ts': await pasted('React', 'src/latchkey.ts') });
       await site.show(folder.path, true);
       await person.goto(site.url);
@@ -327,46 +324,58 @@ describe('the pages of the portal', () => {
   });
 });
 
-describe('the example of a tool in Node', () => {
-  it('goes on when its secret is regenerated and the file replaced, and names itself as the consumer', async () => {
-    const folder = await mkdtemp(pathOf(here, 'example-'));
-    const file = pathOf(folder, 'secret');
+describe('an example of a tool', () => {
+  /** What must be the same for each of them, whatever it is written in. */
+  async function survives(folder: Folder, program: string, ...args: string[]): Promise<void> {
+    const file = pathOf(folder.path, 'secret');
     await writeFile(file, tool.secret.value);
-    const child = spawn(process.execPath, [pathOf(here, '../../examples/node-tool/tool.mjs')], {
+    const running = startTool(program, args, {
+      cwd: folder.path,
       env: {
         ...process.env,
         LATCHKEY_AUTHORITY_URL: product.authorityUrl(slug),
         LATCHKEY_REPOSITORY_URL: product.repositoryUrl(slug),
         LATCHKEY_CLIENT_ID: tool.clientId,
         LATCHKEY_CLIENT_SECRET_FILE: file,
-        LATCHKEY_CONSUMER: 'the example',
+        LATCHKEY_CONSUMER: `the example, ${program}`,
         EVERY_SECONDS: '0.1',
       },
     });
-    let said: string[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (text: Buffer) => void said.push(String(text)));
-    const hears = async (words: RegExp) => {
-      for (let wait = 0; !said.some((text) => words.test(text)); wait++) {
-        if (wait > 100) throw new Error(`it did not say ${words}: ${said.join('')}`);
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-      said = [];
-    };
     try {
-      await hears(/^read \d+ contents/);
+      await running.hears(/^read \d+ contents/m);
       const { secret } = await tenant.regenerate({ slug, toolClient: tool });
-      await hears(/^no token: this secret was replaced at/);
+      tool = { ...tool, secret };
+      await running.hears(/^no token: this secret was replaced at/m);
       await writeFile(file, secret.value);
-      await hears(/^read \d+ contents/);
+      await running.hears(/^read \d+ contents/m);
       for (let wait = 0; ; wait++) {
         const consumers = await (await tenant.call('GET', `/v1/repositories/${slug}/clients/${tool.clientId}/consumers`)).text();
-        if (/the example/.test(consumers) && /"replaced"/.test(consumers)) break;
+        if (consumers.includes(`the example, ${program}`) && /"replaced"/.test(consumers)) break;
         if (wait > 50) throw new Error(`it is not among the consumers: ${consumers}`);
         await new Promise((resolve) => setTimeout(resolve, 100));
       }
     } finally {
-      child.kill();
-      await rm(folder, { recursive: true, force: true });
+      running.stop();
+      await folder.remove();
     }
+  }
+
+  it('in Node goes on when its secret is regenerated and the file replaced, and names itself as the consumer', async () => {
+    await survives(await folderOf({}), process.execPath, examples('node-tool/tool.mjs'));
+  });
+
+  const dotnet = findDotnet();
+  (dotnet ? it : it.skip)('in .NET does so too, and the program that the portal shows runs as it is pasted', async () => {
+    await open(`/repositories/${slug}`);
+    const settings = { 'Tool.csproj': await example('dotnet/Tool.csproj'), 'appsettings.json': await pasted('.NET', 'appsettings.json') };
+    const shown = await folderOf({ ...settings, 'Program.cs': await pasted('.NET', 'Program.cs') });
+    const env = { ...process.env, LATCHKEY_CLIENT_SECRET: tool.secret.value };
+    const { stdout } = await run('dotnet', [await buildDotnet(shown.path, dotnet!)], { cwd: shown.path, env });
+    expect(stdout).toMatch(/"results"/);
+    await shown.remove();
+
+    const sources = { 'Program.cs': await example('dotnet/Program.cs'), 'Repository.cs': await example('dotnet/Repository.cs') };
+    const folder = await folderOf({ ...settings, ...sources });
+    await survives(folder, 'dotnet', await buildDotnet(folder.path, dotnet!));
   });
 });

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,9 +19,23 @@ export const integration: Stage = {
 /** With everything up as processes, in a browser where there is one, one file after the other. */
 export const e2e: Stage = {
   name: 'e2e',
-  run: (commands) =>
-    withRedis((redis) => runJest(commands, 'e2e', 1_500, ['--runInBand', ...withoutBrowser()], { ...redis, ...browserEnvironment() })),
+  run: (commands) => {
+    announceDotnet();
+    return withRedis((redis) =>
+      runJest(commands, 'e2e', 1_500, ['--runInBand', ...withoutBrowser()], { ...redis, ...browserEnvironment() }),
+    );
+  },
 };
+
+/** Says beforehand what the specs find out for themselves. */
+function announceDotnet(): void {
+  const { status, stdout } = spawnSync('dotnet', ['--version'], { encoding: 'utf8' });
+  if (status === 0 && Number.parseInt(stdout, 10) >= 8) console.log(`.NET SDK: ${stdout.trim()}`);
+  else
+    console.log(
+      '.NET SDK: skipped building and running examples/dotnet and the .NET configuration of the portal, because there is none; install 8 or newer.',
+    );
+}
 
 /** The specs look in fewer places than the PATH has. */
 function browserEnvironment(): NodeJS.ProcessEnv {
