@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose';
 import type { Configuration } from 'openid-client';
 import * as client from 'openid-client';
 import type { Browser, Page } from 'playwright-core';
@@ -5,7 +6,7 @@ import type { ProvisionedRepositoryView, UserSessionView, UserView } from '@latc
 import { openBrowser, openContext, submitSignIn } from './browser.js';
 import { linkIn, takeMail } from './mail.js';
 import { startProduct, type Product } from './product.js';
-import { authorizeWithCode, discover, openRelyingParty, type RelyingParty } from './relying-party.js';
+import { authorizeWithCode, discover, openLogoutReceiver, openRelyingParty, type RelyingParty } from './relying-party.js';
 import { freshSlug, Tenant } from './tenant.js';
 
 /** What a person does with their own account, in a browser and with the mails that really went out. */
@@ -130,9 +131,17 @@ describe('a person', () => {
     await here.getByText('this browser').waitFor();
   });
 
-  it('signs out everywhere, or is signed out by the tenant', async () => {
+  it('signs out everywhere, of which apps are told that want to be, or is signed out by the tenant', async () => {
+    const receiver = await openLogoutReceiver();
+    const change = { backchannelLogoutUri: `${receiver.origin}/signed-out` };
+    await tenant.call('PATCH', `/v1/repositories/${repository.slug}/clients/${repository.appClient.clientId}`, change);
+    const { id_token } = await authorizeWithCode(configuration, here, app);
+    await here.goto(accountUrl());
     await here.getByRole('button', { name: 'Sign out everywhere' }).click();
     await here.getByText('You are signed out everywhere').waitFor();
+    const { aud, sid } = decodeJwt(await receiver.token);
+    expect([aud, sid]).toEqual([repository.appClient.clientId, decodeJwt(id_token ?? '')['sid']]);
+    await receiver.close();
     await openAccount(here, third);
     const path = `/v1/repositories/${repository.slug}/users/${anna.id}`;
     const { items } = (await (await tenant.call('GET', `${path}/sessions`)).json()) as { items: UserSessionView[] };

@@ -43,6 +43,20 @@ export function openPassingOn(target: string): Promise<Site> {
   return openSite((request, response) => void response.writeHead(302, { location: `${target}${request.url ?? ''}` }).end());
 }
 
+/** Where an app is told that a session has ended. @returns the first logout token that comes. */
+export async function openLogoutReceiver(): Promise<Site & { token: Promise<string> }> {
+  const { promise: token, resolve } = Promise.withResolvers<string>();
+  const site = await openSite((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      resolve(new URLSearchParams(Buffer.concat(chunks).toString()).get('logout_token') ?? '');
+      response.writeHead(204).end();
+    });
+  });
+  return { ...site, token };
+}
+
 async function openSite(listener: RequestListener): Promise<Site> {
   const server = createServer(listener);
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));

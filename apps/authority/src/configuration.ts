@@ -6,7 +6,6 @@ import type { Repository } from '@latchkey/database';
 import type { Authority } from './authority.js';
 import { acrValues, stepUpChecks } from './authentication-context.js';
 import { acceptAssertion } from './clients.js';
-import { callClient } from './call-client.js';
 import { deviceCodePath, deviceFlow } from './device-flow.js';
 import { bindToken, findAccount, forgetEnded, grantWhatIsAsked } from './grants.js';
 import type { Issuer } from './issuer.js';
@@ -58,9 +57,9 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
   return {
     // Where people look after their own account, which is an app to its issuer.
     clients: [accountClient(url)],
-    adapter: (kind: string) => new Records(authority, repository, kind, { deviceFlow: byDevice }),
-    // For what the library calls by itself, which is where apps are told of a sign-out: an address that a customer chose.
-    fetch: (target, options) => callClient(authority, target, options),
+    adapter: (kind: string) => new Records(authority, repository, kind, { deviceFlow: byDevice }, url),
+    // The library calls nobody by itself: keys come with the clients, and apps are told of a sign-out by the worker.
+    fetch: () => Promise.reject(new Error('the library calls nobody')),
     jwks: { keys: keys as never },
     // No client_secret_jwt: its key would be the placeholder secret, which is the same for all.
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],

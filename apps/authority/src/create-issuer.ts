@@ -1,5 +1,5 @@
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
-import type { KnownRepository } from '@latchkey/credentials';
+import { tellOfEnd, type KnownRepository } from '@latchkey/credentials';
 import { isUnavailable } from '@latchkey/database';
 import { shortestPassword } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
@@ -44,8 +44,14 @@ export function createIssuer(
   provider.Client.prototype.compareClientSecret = function (this: { clientId: string }, presented: string) {
     return compareSecret(authority, repository, this.clientId, presented);
   };
+  // Whoever signs out does not wait for apps to be told; the worker goes on until they are.
+  provider.Client.prototype.backchannelLogout = async function (this: { clientId: string }, sub: string, sid: string) {
+    const ended = { userId: Number(sub), payload: { issuer: url, authorizations: { [this.clientId]: { sid } } } };
+    const { id: repositoryId, tenantId } = repository;
+    await authority.database.transaction({ tenantId, repositoryId }, (tx) => tellOfEnd(tx, repository, [ended]));
+  };
   provider.on('backchannel.error', (_ctx: KoaContextWithOIDC, error: Error, client: { clientId: string }) => {
-    authority.log.info({ err: error, repository: repository.slug, client: client.clientId }, 'an app could not be told of a sign-out');
+    authority.log.error({ err: error, repository: repository.slug, client: client.clientId }, 'an app will not be told of a sign-out');
   });
   provider.on('server_error', (ctx: KoaContextWithOIDC, error: Error) => {
     authority.log.error({ err: error, repository: repository.slug }, 'the authority failed');

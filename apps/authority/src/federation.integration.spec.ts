@@ -307,6 +307,8 @@ describe('an identity provider', () => {
   it.each(['disabled', 'removed'])("that is %s ends every session and token of who came from it, and nobody else's", async (what) => {
     await addOpenId({ allowSignUp: true });
     const configuration = await customer.discover();
+    const backchannelLogoutUri = 'https://app.example.com/signed-out';
+    await customer.clients.update(customer.tenant.machine, customer.slug, customer.repository.appClient.clientId, { backchannelLogoutUri });
     const came = await signInWith();
     const own = await customer.signIn(configuration);
     const alive = async (token: string) =>
@@ -317,6 +319,12 @@ describe('an identity provider', () => {
         ? await providers.update(customer.tenant.machine, customer.slug, 'acme', { enabled: false })
         : await providers.delete(customer.tenant.machine, customer.slug, 'acme');
     expect(endedSessions).toBe(1);
+    // The app is told of that session, and of no other.
+    const { rows } = await running.test.owner.query<{ sid: string }>(
+      `SELECT data->>'sid' AS sid FROM outbox WHERE name = 'logout.tell' AND data->>'repositoryId' = $1`,
+      [customer.repository.id],
+    );
+    expect(rows).toEqual([{ sid: came.tokens?.claims()?.['sid'] }]);
     expect([await alive(came.tokens?.access_token ?? ''), await alive(own.access_token)]).toEqual([401, 200]);
     await expect(client.refreshTokenGrant(configuration, came.tokens?.refresh_token ?? '')).rejects.toMatchObject({
       error: 'invalid_grant',

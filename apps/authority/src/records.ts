@@ -20,6 +20,8 @@ export class Records implements Adapter {
     readonly kind: string,
     /** What the issuer's clients may do. */
     readonly abilities: ClientAbilities = { deviceFlow: false },
+    /** Of the issuer: sessions remember where they began. */
+    readonly url?: string,
   ) {}
 
   async find(id: string): Promise<AdapterPayload | undefined> {
@@ -45,7 +47,11 @@ export class Records implements Adapter {
       kind: this.kind,
       id,
       // In the payload too, with which it comes back; the column is for ending them all.
-      payload: { ...payload, ...(identityProviderId === null ? {} : { identityProviderId }) },
+      payload: {
+        ...payload,
+        ...(identityProviderId === null ? {} : { identityProviderId }),
+        ...(this.kind === 'Session' && this.url !== undefined ? { issuer: this.url } : {}),
+      },
       grantId: grantId ?? null,
       uid: uid ?? null,
       userCode: userCode ?? null,
@@ -135,7 +141,7 @@ export class Records implements Adapter {
     );
     if (!record) return undefined;
     const state = currentState();
-    const { identityProviderId, ...payload } = record.payload;
+    const { identityProviderId, issuer: _, ...payload } = record.payload;
     if (state && this.kind === 'Session' && record.userGeneration !== null)
       Object.assign(state, { userGeneration: record.userGeneration, identityProviderId });
     return { ...payload, ...(record.consumedAt ? { consumed: Math.floor(record.consumedAt.getTime() / 1000) } : {}) };

@@ -318,6 +318,7 @@ describe('an event that a transaction announced', () => {
           'webhook.deliver': deliver(),
           'webhook.recover': nothing,
           'mail.send': nothing,
+          'logout.tell': nothing,
           'credentials.remind': nothing,
           'client-keys.fetch': nothing,
           'domains.look': nothing,

@@ -12,6 +12,7 @@ import { recoverJobs } from './recover-jobs.js';
 import { remindOfCredentials } from './reminders.js';
 import { sendMails } from './send-mail.js';
 import { sweepRecords } from './sweep-records.js';
+import { tellOfLogout } from './tell-of-logout.js';
 import { tendKeys } from './tend-keys.js';
 
 /** Started once per process; see `config.ts` for what it reads from the environment. */
@@ -43,6 +44,12 @@ async function main(): Promise<void> {
         portalUrl: config.PORTAL_URL,
         peppers: config.SECRET_PEPPERS,
         authorityUrls: config.AUTHORITY_URL_TEMPLATE,
+      }),
+      'logout.tell': tellOfLogout({
+        database,
+        encryption: config.KEY_ENCRYPTION_KEYS,
+        authorityUrls: config.AUTHORITY_URL_TEMPLATE,
+        allowPrivateAddresses: config.CLIENT_ALLOW_PRIVATE_ADDRESSES,
       }),
       'webhook.recover': recoverJobs({ database, queue, log }),
       'credentials.remind': remindOfCredentials({ database, log }),

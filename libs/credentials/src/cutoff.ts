@@ -1,5 +1,6 @@
 import type { CutoffView } from '@latchkey/contracts';
 import { newId, type Database, type EntityManager, type Scope } from '@latchkey/database';
+import { tellOfGeneration } from './back-channel-logout.js';
 
 /** The channel on which every node is told of a cut-off: `<repository id> <cut-off id>`. */
 export const cutoffChannel = 'cutoff';
@@ -21,6 +22,8 @@ export interface CutoffRecord {
   afterSeconds?: number;
   /** Of a planned rotation: the secret version that it goes over to. */
   successorId?: string | undefined;
+  /** Of a user's: the uid of the session that goes on. */
+  keepSession?: string | undefined;
 }
 
 /** A cut-off that is part of a transaction that has not committed yet. */
@@ -30,11 +33,14 @@ export interface PendingCutoff {
   plannedFor: Date | null;
 }
 
-/** Writes down, in the transaction that ends a credential, that it does, and what it ends. */
+/**
+ * Writes down, in the transaction that ends a credential, that it does, and what it ends. Apps in which a user's sessions were
+ * used are told that these have ended.
+ */
 export async function recordCutoff(
   tx: EntityManager,
   repository: { id: string; tenantId: string },
-  { kind, clientId, userId, ended, afterSeconds = 0, successorId }: CutoffRecord,
+  { kind, clientId, userId, ended, afterSeconds = 0, successorId, keepSession }: CutoffRecord,
 ): Promise<PendingCutoff> {
   const id = newId();
   // The time comes from the clock by which the secret itself will end.
@@ -58,6 +64,7 @@ export async function recordCutoff(
       successorId ?? null,
     ],
   );
+  if (userId !== undefined && 'belowGeneration' in ended) await tellOfGeneration(tx, repository, { userId, keepSession, ...ended });
   return { id, plannedFor: row?.effective_at ?? null };
 }
 

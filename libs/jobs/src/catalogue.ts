@@ -36,6 +36,20 @@ export const catalogue = {
     firstRetrySeconds: 1,
     everySeconds: 300,
   },
+  /** Tells one app that a session has ended (Back-Channel Logout 1.0). 15 attempts, the last 18 to 23 hours after the first. */
+  'logout.tell': {
+    data: z.strictObject({
+      tenantId: z.uuid(),
+      repositoryId: z.uuid(),
+      clientId: z.string().max(100),
+      userId: z.int(),
+      sid: z.string().max(100),
+      issuer: z.string().max(500).nullable(),
+    }),
+    attempts: 15,
+    firstRetrySeconds: 5,
+    runsPerTenant: 8,
+  },
   /** Sends one mail, to the owners and super admins of a tenant or to one person. 10 attempts within nine hours. */
   'mail.send': {
     data: z.strictObject({ tenantId: z.uuid(), mailId: z.uuid() }),

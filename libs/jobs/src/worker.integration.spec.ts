@@ -72,6 +72,7 @@ describe.each(redisUrl ? ['PostgreSQL', 'Redis'] : ['PostgreSQL'])('the queue on
         delivered.push(data.deliveryId);
       },
       'webhook.recover': async () => undefined,
+      'logout.tell': async () => undefined,
       'mail.send': async () => undefined,
       'credentials.remind': async () => undefined,
       'client-keys.fetch': async () => undefined,

@@ -10,7 +10,7 @@ import {
   type UpdateIdentityProviderBody,
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
-import type { KeyRing } from '@latchkey/credentials';
+import { tellOfEnd, type EndedSession, type KeyRing } from '@latchkey/credentials';
 import { IdentityLink, IdentityProvider, Repository, type Database, type EntityManager } from '@latchkey/database';
 import type { AddressTemplate } from '@latchkey/runtime';
 
@@ -163,12 +163,14 @@ export const federationCallbackPath = (id: string) => `/federation/callback/${id
  * Ends every session and grant of those who came from a provider, and with the grants every token. The provider's row must be
  * locked: whoever is about to come in waits for it (see the authority's records), and finds the provider gone.
  */
-async function endSessions(tx: EntityManager, { id: repositoryId }: Repository, providerId: string): Promise<number> {
-  const [ended] = await tx.query<[{ kind: string }[], number]>(
-    'DELETE FROM oidc_records WHERE repository_id = $1 AND identity_provider_id = $2 RETURNING kind',
-    [repositoryId, providerId],
+async function endSessions(tx: EntityManager, repository: Repository, providerId: string): Promise<number> {
+  const [ended] = await tx.query<[(EndedSession & { kind: string })[], number]>(
+    `DELETE FROM oidc_records WHERE repository_id = $1 AND identity_provider_id = $2 RETURNING kind, user_id AS "userId", payload`,
+    [repository.id, providerId],
   );
-  return ended.filter(({ kind }) => kind === 'Session').length;
+  const sessions = ended.filter(({ kind }) => kind === 'Session');
+  await tellOfEnd(tx, repository, sessions);
+  return sessions.length;
 }
 
 async function findProvider(tx: EntityManager, repository: Repository, id: string, { lock = false } = {}): Promise<IdentityProvider> {

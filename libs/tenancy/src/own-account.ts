@@ -109,7 +109,7 @@ export class OwnAccounts {
     if ('refused' in known) return false;
     const passwordHash = await hashPassword(next);
     const cutoff = await carryOutOwn(this.#database, repository, { userId, call: act.call }, async (tx) => {
-      const { generation, cutoff } = await replacePassword(tx, repository, { id: userId, passwordHash }, act);
+      const { generation, cutoff } = await replacePassword(tx, repository, { id: userId, passwordHash }, act, session);
       // Somebody else has changed it since: then that counts, and this session is over with the rest.
       if (generation !== known.generation + 1) throw new Problem('conflict', 'The account was changed at the same time.');
       await tx.query(
@@ -244,10 +244,11 @@ async function replacePassword(
   repository: KnownRepository,
   change: { id: number; passwordHash: string; emailVerified?: boolean },
   act: OwnAct,
+  keepSession?: string,
 ) {
   const { user, generation } = await updateUser(tx, change.id, { repositoryId: repository.id, ...change });
   const ended = { belowGeneration: generation };
-  const cutoff = await recordCutoff(tx, repository, { kind: 'user.changed', userId: user.id, ended });
+  const cutoff = await recordCutoff(tx, repository, { kind: 'user.changed', userId: user.id, ended, keepSession });
   const event = { repositoryId: repository.id, userId: user.id, ...announced(cutoff) };
   await announce(tx, repository.tenantId, 'user.password.changed', event);
   if (user.email) {

@@ -1,8 +1,8 @@
 import { Problem, type CutoffView, type UserSessionView } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor, type Call } from '@latchkey/access';
 import { findUser } from '@latchkey/content';
-import { confirmCutoff, type KnownRepository } from '@latchkey/credentials';
-import type { Database, EntityManager } from '@latchkey/database';
+import { confirmCutoff, tellOfEnd, type EndedSession, type KnownRepository } from '@latchkey/credentials';
+import type { Database, EntityManager, Repository } from '@latchkey/database';
 import { signOut } from './own-account.js';
 import { carryOutOwn } from './own-act.js';
 
@@ -44,27 +44,30 @@ async function findSessions(tx: EntityManager, repositoryId: string, userId: num
   );
 }
 
+type Home = Pick<Repository, 'id' | 'tenantId'>;
+
 /** What goes with a grant: itself, and the codes and refresh tokens under it. */
 const endGrants = `
   DELETE FROM oidc_records o USING ended WHERE o.repository_id = $1 AND (o.grant_id = ended.id OR (o.kind = 'Grant' AND o.id = ended.id))`;
 
-/** Ends one session with the grants that apps got in it. @returns whether the user had it. */
-async function removeSession(tx: EntityManager, repositoryId: string, userId: number, id: string): Promise<boolean> {
-  const rows = await tx.query<unknown[]>(
+/** Ends one session with the grants that apps got in it, and has these told. @returns whether the user had it. */
+async function removeSession(tx: EntityManager, repository: Home, userId: number, id: string): Promise<boolean> {
+  const ended = await tx.query<EndedSession[]>(
     `WITH session AS (
        DELETE FROM oidc_records WHERE repository_id = $1 AND user_id = $2 AND kind = 'Session' AND uid = $3 RETURNING payload),
      ended AS (SELECT app.value->>'grantId' AS id FROM session, jsonb_each(coalesce(session.payload->'authorizations', '{}')) app),
      grants AS (${endGrants})
-     SELECT FROM session`,
-    [repositoryId, userId, id],
+     SELECT $2::integer AS "userId", payload FROM session`,
+    [repository.id, userId, id],
   );
-  return rows.length > 0;
+  await tellOfEnd(tx, repository, ended);
+  return ended.length > 0;
 }
 
 /** Ends one of a person's own sessions; nothing happens when it is not theirs or has ended. */
 export async function endSession(database: Database, repository: KnownRepository, userId: number, id: string, call: Call): Promise<void> {
   await carryOutOwn(database, repository, { userId, call }, async (tx) => {
-    const ended = await removeSession(tx, repository.id, userId, id);
+    const ended = await removeSession(tx, repository, userId, id);
     return { answer: undefined, ...(ended ? { deed: { verb: 'session-ended' } } : {}) };
   });
 }
@@ -126,7 +129,7 @@ export class UserSessions {
     authorize(actor, 'users:write');
     await carryOut(this.#database, actor, async (tx) => {
       const repository = await enterWithUser(tx, slug, userId);
-      if (!(await removeSession(tx, repository.id, userId, id))) throw new Problem('not-found', 'The user has no such session.');
+      if (!(await removeSession(tx, repository, userId, id))) throw new Problem('not-found', 'The user has no such session.');
       const target = { repositoryId: repository.id, targetKind: 'user', targetId: String(userId) };
       await audit(tx, actor, { action: 'user.session-ended', ...target });
     });
