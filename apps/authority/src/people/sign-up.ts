@@ -1,7 +1,6 @@
 import { createTenantBody, createUserBody, Problem } from '@latchkey/contracts';
 import { randomText, type SignedIn } from '@latchkey/credentials';
 import { consoleSlug, PasswordRefused, type OpenSignUp, type SignUps } from '@latchkey/tenancy';
-import { formTarget, pageHeaders } from '../pages/headers.js';
 import { newCustomerPage, signUpPage, type NewCustomerForm } from '../pages/sign-up.js';
 import { rememberDevice } from './device.js';
 import { takeArrival, writeArrival } from './sign-in-step.js';
@@ -42,12 +41,7 @@ export async function serveNewCustomer(visit: Visit, token: string): Promise<voi
   if (open.account !== null) return sayKnown(visit, open);
   const { address } = open;
   const action = visit.path(`/sign-up/${token}`);
-  const show = (status: number, form: NewCustomerForm) =>
-    visit.send(
-      status,
-      newCustomerPage(visit.look, { action, address, ...form }),
-      pageHeaders(visit.look.brand, { formTargets: formTarget(new URL(authority.portalUrl)) }),
-    );
+  const show = (status: number, form: NewCustomerForm) => visit.send(status, newCustomerPage(visit.look, { action, address, ...form }));
   if (!visit.posted) return show(200, {});
 
   const form = await visit.form();
@@ -67,7 +61,7 @@ export async function serveNewCustomer(visit: Visit, token: string): Promise<voi
     const known = error.type === 'already-exists' ? await signUps.find(issuer.repository, token) : undefined;
     return known ? sayKnown(visit, known) : sayGone();
   }
-  visit.response.writeHead(303, { location: `${authority.portalUrl}/welcome`, 'cache-control': 'no-store' }).end();
+  visit.leave(`${authority.portalUrl}/welcome`);
 }
 
 /** Told to nobody but those who read what is sent to the address. */

@@ -4,8 +4,9 @@ import type { OwnAct } from '@latchkey/tenancy';
 import type { Authority } from '../authority.js';
 import { callOf } from '../call.js';
 import type { Issuer } from '../issuer.js';
-import { pageHeaders } from '../pages/headers.js';
+import { isOnTheWeb, pageHeaders } from '../pages/headers.js';
 import { messagePage, type Message } from '../pages/message.js';
+import { onwardPage } from '../pages/onward.js';
 import type { Look } from '../pages/layout.js';
 import { chooseLanguage } from '../pages/texts/choose.js';
 import { readForm } from '../read-form.js';
@@ -69,6 +70,12 @@ export class Visit {
   /** Sends the browser on to something below the issuer. */
   leadTo(below: string): void {
     this.response.writeHead(303, { location: this.path(below), 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).end();
+  }
+
+  /** Sends the browser away: from a form by a page, where that leads on the web (see onward.tsx). */
+  leave(location: string, target = URL.parse(location)): void {
+    if (this.posted && isOnTheWeb(target)) return this.send(200, onwardPage(this.look, location));
+    this.response.writeHead(303, { location, 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).end();
   }
 
   /** Answers with a page. */

@@ -2,8 +2,7 @@ import type { SignedIn } from '@latchkey/credentials';
 import { recordSignIn } from '@latchkey/tenancy';
 import { errors } from 'oidc-provider';
 import { acrOf } from '../authentication-context.js';
-import { formTarget, isOnTheWeb, pageHeaders } from '../pages/headers.js';
-import { onwardPage } from '../pages/onward.js';
+import { formTarget, pageHeaders } from '../pages/headers.js';
 import { accountClientId } from './account/client.js';
 import { describeDevice } from './account/describe-device.js';
 import { rememberDevice } from './device.js';
@@ -81,6 +80,5 @@ async function leave(visit: Visit, result: object): Promise<void> {
   const { request, response, issuer } = visit;
   const { params } = await issuer.provider.interactionDetails(request, response);
   const resume = await issuer.provider.interactionResult(request, response, result as never);
-  if (visit.posted && isOnTheWeb(URL.parse(String(params['redirect_uri'])))) return visit.send(200, onwardPage(visit.look, resume));
-  return void response.writeHead(303, { location: resume, 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).end();
+  visit.leave(resume, URL.parse(String(params['redirect_uri'])));
 }
