@@ -84,8 +84,11 @@ export async function regenerateSecret(
   { overlapSeconds, end, only }: { overlapSeconds: number; end: Date | null; only?: string },
 ): Promise<{ secret: NewSecretView; cutoff: PendingCutoff }> {
   const { repositoryId, tenantId, clientId } = owner;
-  const secretVersionIds = await endLiveVersions(tx, owner, overlapSeconds, only);
-  const secret = await insertSecret(tx, peppers, owner, end);
+  // One after the other for PostgreSQL, so that the new one is none of those that end, but in one round trip.
+  const [secretVersionIds, secret] = await Promise.all([
+    endLiveVersions(tx, owner, overlapSeconds, only),
+    insertSecret(tx, peppers, owner, end),
+  ]);
   const repository = { id: repositoryId, tenantId };
   const cutoff = await recordCutoff(tx, repository, {
     kind: 'secret.regenerated',

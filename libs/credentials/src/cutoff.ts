@@ -84,14 +84,14 @@ export function announced(cutoff: PendingCutoff): { cutoffId: string; plannedFor
  */
 export async function confirmCutoff(database: Database, scope: Scope & object, cutoff: PendingCutoff): Promise<CutoffView> {
   if (cutoff.plannedFor) return { id: cutoff.id, effectiveAt: cutoff.plannedFor.toISOString() };
-  return database.transaction(scope, async (tx) => {
-    const [[row]] = (await tx.query(
-      `WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
-       UPDATE cutoffs SET effective_at = coalesce(effective_at, clock_timestamp()) FROM quick
-       WHERE id = $1 AND repository_id = current_repository()
-       RETURNING effective_at, pg_notify('${cutoffChannel}', repository_id || ' ' || id)`,
-      [cutoff.id],
-    )) as [[{ effective_at: Date }]];
-    return { id: cutoff.id, effectiveAt: row.effective_at.toISOString() };
-  });
+  const [row] = await database.statement<{ effective_at: Date }>(
+    scope,
+    `WITH quick AS (SELECT set_config('synchronous_commit', 'off', true))
+     UPDATE cutoffs SET effective_at = coalesce(effective_at, clock_timestamp()) FROM quick
+     WHERE id = $1 AND repository_id = current_repository()
+     RETURNING effective_at, pg_notify('${cutoffChannel}', repository_id || ' ' || id)`,
+    [cutoff.id],
+  );
+  if (!row) throw new Error('the cut-off is not of the repository in scope');
+  return { id: cutoff.id, effectiveAt: row.effective_at.toISOString() };
 }

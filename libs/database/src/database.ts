@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { entities } from './entities/index.js';
 import { translated } from './errors.js';
 import { SnakeCaseNaming } from './naming.js';
@@ -54,7 +54,7 @@ export class Database {
         schema: 'latchkey',
         entities,
         namingStrategy: new SnakeCaseNaming(),
-        extra: { ...connectionOptions(options, role), max: options.poolSize ?? 8 },
+        extra: { ...connectionOptions(options, role), max: options.poolSize ?? 8, pipeline: true },
       });
     const database = new Database(source('latchkey_app'), source('latchkey_system'));
     await database.#app.initialize();
@@ -65,34 +65,78 @@ export class Database {
   /**
    * Runs `work` in one transaction that sees only the rows of `scope`. It commits when `work` resolves and rolls back
    * when it throws; what was thrown is thrown on, and as a Problem `quota-exceeded` where the plan's limits would be passed.
+   *
+   * Cost: one round trip besides those of `work`, for the commit.
    */
   async transaction<T>(scope: Scope, work: (tx: EntityManager) => Promise<T>): Promise<T> {
-    return this.#run(`START TRANSACTION; ${enterScope(scope)}`, scope, work);
+    return this.#run('START TRANSACTION', scope, work, async (runner) => {
+      await runner.commitTransaction();
+      await runner.release();
+    });
   }
 
   /**
    * Like `transaction`, for work that changes nothing: the server refuses a write. All of it sees things as they were when it
    * began, so that a count and the page beside it agree, and a permission and what it lets through.
+   *
+   * Cost: no round trip besides those of `work`; nobody waits for the end of a transaction that has nothing to keep.
    */
   async read<T>(scope: Scope, work: (tx: EntityManager) => Promise<T>): Promise<T> {
-    return this.#run(`START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; ${enterScope(scope)}`, scope, work);
+    return this.#run('START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY', scope, work, async (runner) => {
+      // When it cannot even end, its connection is lost, and the pool has noticed.
+      void runner
+        .commitTransaction()
+        .catch(() => undefined)
+        .then(() => runner.release());
+    });
   }
 
   /**
-   * Cost: two round trips besides those of `work`, since the transaction begins, and enters its scope, in one. TypeORM begins
-   * one with a statement of its own, so it is told that it has.
+   * The first statement of `work` is sent with those that begin the transaction and enter its scope, before these are
+   * answered: connections are pipelined, and PostgreSQL takes what it is sent in that order. Should the beginning fail, the
+   * rest finds no scope, so that row-level security shows it nothing, and what `work` came to is thrown away. TypeORM would
+   * wait for a statement of its own, so it is told that it has begun.
    */
-  async #run<T>(begin: string, scope: Scope, work: (tx: EntityManager) => Promise<T>): Promise<T> {
+  async #run<T>(
+    begin: string,
+    scope: Scope,
+    work: (tx: EntityManager) => Promise<T>,
+    end: (runner: QueryRunner) => Promise<void>,
+  ): Promise<T> {
     const runner = (scope === 'system' ? this.#system : this.#app).createQueryRunner();
     try {
-      await runner.query(begin);
+      const connection = (await runner.connect()) as pg.PoolClient;
+      const begun = connection.query(`${begin}; ${enterScope(scope)}`);
+      begun.catch(() => undefined); // It is waited for below, unless `work` fails before.
       Object.assign(runner, { isTransactionActive: true, transactionDepth: 1 });
-      const result = await work(runner.manager);
-      await runner.commitTransaction();
+      const [result] = await Promise.all([work(runner.manager), begun]);
+      await end(runner);
       return result;
     } catch (error) {
       // What went wrong is what is thrown; a rollback that fails too has lost its connection.
       if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
+      await runner.release();
+      throw translated(error);
+    }
+  }
+
+  /**
+   * Runs one statement as a transaction of its own that sees only the rows of `scope`: beginning, statement and commit are
+   * sent together, and it resolves when it has committed. One round trip.
+   */
+  async statement<Row>(scope: Scope, text: string, values: unknown[]): Promise<Row[]> {
+    const runner = (scope === 'system' ? this.#system : this.#app).createQueryRunner();
+    try {
+      const connection = (await runner.connect()) as pg.PoolClient;
+      // After a statement that failed the commit is a rollback; all have been answered before the connection is given back.
+      const [begun, done, ended] = await Promise.allSettled([
+        connection.query(`START TRANSACTION; ${enterScope(scope)}`),
+        connection.query(text, values),
+        connection.query('COMMIT'),
+      ]);
+      for (const part of [begun, done, ended]) if (part.status === 'rejected') throw part.reason;
+      return (done as PromiseFulfilledResult<pg.QueryResult>).value.rows as Row[];
+    } catch (error) {
       throw translated(error);
     } finally {
       await runner.release();

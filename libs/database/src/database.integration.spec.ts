@@ -1,0 +1,76 @@
+import { newId } from './new-id.js';
+import { createTestDatabase, type TestDatabase } from './testing/index.js';
+
+describe('A transaction', () => {
+  let test: TestDatabase;
+  const [own, other] = [newId(), newId()];
+
+  beforeAll(async () => {
+    test = await createTestDatabase();
+    await test.owner.query(`INSERT INTO tenants (id, name) VALUES ($1, 'Own'), ($2, 'Other')`, [own, other]);
+  });
+  afterAll(() => test.drop());
+
+  const names = async (sql = 'SELECT name FROM tenants ORDER BY name') =>
+    (await test.owner.query<{ name: string }>(sql)).rows.map(({ name }) => name);
+
+  it('sees in its first statement, sent with its beginning, only what is of its scope', async () => {
+    for (const run of ['read', 'transaction'] as const) {
+      const seen = await test.database[run]({ tenantId: own }, (tx) => tx.query<{ name: string }[]>('SELECT name FROM tenants'));
+      expect(seen).toEqual([{ name: 'Own' }]);
+    }
+    const seen = await test.database.statement({ tenantId: own }, 'SELECT name FROM tenants', []);
+    expect(seen).toEqual([{ name: 'Own' }]);
+  });
+
+  it('leaves no scope behind on its connection', async () => {
+    await Promise.all(Array.from({ length: 20 }, () => test.database.read({ tenantId: own }, (tx) => tx.query('SELECT 1'))));
+    const seen = await Promise.all(
+      Array.from({ length: 20 }, () => test.database.statement<object>({ tenantId: newId() }, 'SELECT name FROM tenants', [])),
+    );
+    expect(seen.flat()).toEqual([]);
+  });
+
+  it('keeps nothing when its work fails, even before anything was sent, and its connection goes on', async () => {
+    const failing = test.database.transaction({ tenantId: own }, async (tx) => {
+      await tx.query(`UPDATE tenants SET name = 'Changed'`);
+      throw new Error('enough');
+    });
+    await expect(failing).rejects.toThrow('enough');
+    const atOnce = test.database.transaction({ tenantId: own }, () => Promise.reject(new Error('not even begun')));
+    await expect(atOnce).rejects.toThrow('not even begun');
+    await expect(test.database.transaction({ tenantId: own }, (tx) => tx.query('SELECT 1/0'))).rejects.toThrow('division by zero');
+    expect(await names()).toEqual(['Other', 'Own']);
+    for (let i = 0; i < 10; i++) await test.database.read({ tenantId: own }, (tx) => tx.query('SELECT 1'));
+  });
+
+  it('that only reads is refused a write, as its first statement too', async () => {
+    const writing = test.database.read({ tenantId: own }, (tx) => tx.query(`UPDATE tenants SET name = 'Changed'`));
+    await expect(writing).rejects.toThrow('read-only');
+    expect(await names()).toEqual(['Other', 'Own']);
+  });
+
+  it('of one statement has committed when it resolves, and keeps nothing of one that fails', async () => {
+    const scope = { tenantId: own };
+    const change = (text: string) => test.database.statement(scope, text, []);
+    await change(`UPDATE tenants SET name = 'Renamed'`);
+    expect(await names()).toEqual(['Other', 'Renamed']);
+    await expect(
+      change(`UPDATE tenants SET name = 'Again', created_at = (1 / (length(name) - length(name)))::text::timestamptz`),
+    ).rejects.toThrow('division by zero');
+    await expect(change('SELECT pg_terminate_backend(pg_backend_pid())')).rejects.toThrow();
+    expect(await names()).toEqual(['Other', 'Renamed']);
+    await change(`UPDATE tenants SET name = 'Own'`);
+    expect(await names()).toEqual(['Other', 'Own']);
+  });
+
+  it('whose connection is lost while it works says so, and the next one finds another', async () => {
+    const lost = test.database.transaction({ tenantId: own }, async (tx) => {
+      await tx.query(`UPDATE tenants SET name = 'Changed'`);
+      await tx.query('SELECT pg_terminate_backend(pg_backend_pid())');
+    });
+    await expect(lost).rejects.toThrow();
+    expect(await names()).toEqual(['Other', 'Own']);
+    expect(await test.database.read({ tenantId: own }, (tx) => tx.query('SELECT name FROM tenants'))).toEqual([{ name: 'Own' }]);
+  });
+});
