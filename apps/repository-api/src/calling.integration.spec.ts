@@ -31,6 +31,8 @@ const create = async (name: string) => {
   return dataOf(response);
 };
 
+const until = (time: number) => new Promise((resolve) => setTimeout(resolve, time - Date.now()));
+
 describe('who is calling', () => {
   const refusal = async (response: Response) => {
     expect(response.status).toBe(401);
@@ -76,6 +78,24 @@ describe('who is calling', () => {
     const [header = '', , signature = ''] = tool.split('.');
     await refusal(await get('/Root', `${header}.${Buffer.from('{"sub":"1"}').toString('base64url')}.${signature}`));
     await refusal(await get('/Root', `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.${tool.split('.')[1] ?? ''}.`));
+  });
+
+  it('is refused with a token that was right before, once its time is over or its key is taken away', async () => {
+    const soon = Math.ceil(Date.now() / 1000) + 2;
+    const short = await app.token(acme, { claims: { exp: soon } });
+    expect((await get('/Root', short)).status).toBe(200);
+    expect((await get('/Root', `${short.slice(0, -2)}AA`)).status).toBe(401);
+    expect((await app.call(other, '/Root', { token: short })).status).toBe(401);
+    await until(soon * 1_000);
+    expect(await refusal(await get('/Root', short))).toContain('expired');
+    expect(await refusal(await get('/Root', short))).toContain('expired');
+
+    const gone = await app.provision('gone');
+    const token = await app.token(gone);
+    expect((await app.call(gone, '/Root', { token })).status).toBe(200);
+    await app.test.owner.query('DELETE FROM signing_keys WHERE repository_id = $1', [gone.id]);
+    await app.test.owner.query('UPDATE repositories SET settings_version = settings_version + 1 WHERE id = $1', [gone.id]);
+    expect((await app.call(gone, '/Root', { token })).status).toBe(401);
   });
 
   it('is refused once the secret, the user or the repository has ended', async () => {

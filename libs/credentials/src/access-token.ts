@@ -1,4 +1,5 @@
 import { errors, jwtVerify, type JWTPayload } from 'jose';
+import { LRUCache } from 'lru-cache';
 import { everythingScope } from '@latchkey/contracts';
 import type { StoredClientKind } from '@latchkey/database';
 import type { Answer, CredentialCheck } from './check.js';
@@ -69,10 +70,18 @@ export interface TokenVerifierOptions {
 /** Why a token is refused that has come to its end by itself. */
 export const tokenExpired = 'the token has expired';
 
+/** Tokens that a process remembers at most to have seen rightly signed: about 20 MB. */
+const remembered = 10_000;
+
 /** Tells live access tokens of a repository from everything else. */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
   readonly #proofs = new DpopProofs();
+  /**
+   * By repository and token, what it says. That it was signed so stays true whatever happens, and takes longer to find out
+   * than all the rest; whether it is alive, its time and its issuer are asked each time.
+   */
+  readonly #signed = new LRUCache<string, SignedToken>({ max: remembered });
 
   constructor(options: TokenVerifierOptions) {
     this.#options = options;
@@ -107,7 +116,7 @@ export class TokenVerifier {
    * @throws the driver's error when the primary cannot be asked.
    */
   async inspect(repository: KnownRepository, token: string): Promise<VerifiedToken> {
-    const { claims, kid } = await this.#verifyJwt(repository, token);
+    const { claims, kid } = await this.#readSigned(repository, token);
     const binding = readBinding(claims);
     const userId = Number(claims.sub);
     const answer = await this.#options.check.ask({
@@ -141,8 +150,24 @@ export class TokenVerifier {
     };
   }
 
-  async #verifyJwt(repository: KnownRepository, token: string): Promise<{ claims: AccessTokenClaims; kid: string }> {
-    const { keys, issuerOf, isIssuerOf, audienceOf } = this.#options;
+  /** What a token of the repository says that is rightly signed, meant for its API and not expired. */
+  async #readSigned(repository: KnownRepository, token: string): Promise<SignedToken> {
+    const { issuerOf, isIssuerOf } = this.#options;
+    const name = `${repository.id} ${token}`;
+    let signed = this.#signed.get(name);
+    if (!signed) this.#signed.set(name, (signed = await this.#verifySignature(repository, token)));
+    const { exp, iss = '' } = signed.claims;
+    if (exp * 1_000 <= Date.now()) {
+      this.#signed.delete(name);
+      throw new CredentialRefused(tokenExpired);
+    }
+    const isIssuer = iss === issuerOf(repository.slug) || (await isIssuerOf?.(repository.slug, iss)) === true;
+    if (!isIssuer) throw new CredentialRefused('the token is not valid');
+    return signed;
+  }
+
+  async #verifySignature(repository: KnownRepository, token: string): Promise<SignedToken> {
+    const { keys, audienceOf } = this.#options;
     try {
       const { payload, protectedHeader } = await jwtVerify<AccessTokenClaims>(
         token,
@@ -158,9 +183,6 @@ export class TokenVerifier {
           requiredClaims: ['iss', 'sub', 'exp', 'iat', 'jti', 'client_id', 'lk'],
         },
       );
-      const { iss = '' } = payload;
-      const isIssuer = iss === issuerOf(repository.slug) || (await isIssuerOf?.(repository.slug, iss)) === true;
-      if (!isIssuer) throw new CredentialRefused('the token is not valid');
       return { claims: payload, kid: protectedHeader.kid ?? '' };
     } catch (error) {
       if (error instanceof errors.JOSEError)
@@ -168,6 +190,12 @@ export class TokenVerifier {
       throw error;
     }
   }
+}
+
+interface SignedToken {
+  claims: AccessTokenClaims;
+  /** The key that signed it. */
+  kid: string;
 }
 
 interface AccessTokenClaims extends JWTPayload {
