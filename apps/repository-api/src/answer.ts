@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { InsufficientScope, VersionMismatch } from '@latchkey/content';
+import { InsufficientScope, StoreUnavailable, VersionMismatch } from '@latchkey/content';
 import { Problem, type ProblemType } from '@latchkey/contracts';
 import { CredentialRefused, dpopAlgorithms } from '@latchkey/credentials';
 import { isUnavailable } from '@latchkey/database';
@@ -116,6 +116,8 @@ export function faultOf(error: unknown, authorityUrl?: string): ODataFault | und
       'The database cannot be reached, and nothing is accepted unchecked. Try again in a moment.',
       { 'retry-after': '1' },
     );
+  if (error instanceof StoreUnavailable)
+    return new ODataFault(503, 'ServiceUnavailable', 'The files cannot be reached. Try again in a moment.', { 'retry-after': '1' });
   return undefined;
 }
 

@@ -4,6 +4,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { Blobs, ObjectStore } from '@latchkey/content';
 import { CredentialCheck, issuersAtDomains, RepositoryDirectory, SigningKeys, TokenVerifier, UseRecorder } from '@latchkey/credentials';
 import { connectForChecks, Database, type Pool } from '@latchkey/database';
 import type { Logger } from '@latchkey/runtime';
@@ -47,6 +48,12 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
     controllers: [HealthController, ODataController],
     providers: [
       { provide: Database, useFactory: () => Database.connect(connection) },
+      {
+        provide: Blobs,
+        inject: [Database],
+        useFactory: async (database: Database) =>
+          new Blobs(database, config.FILES_URL && (await ObjectStore.open(config.FILES_URL, 'FILES_URL'))),
+      },
       { provide: checksPool, useFactory: () => connectForChecks(connection) },
       { provide: CredentialCheck, inject: [checksPool], useFactory: (pool: Pool) => new CredentialCheck(pool) },
       {
@@ -75,9 +82,10 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
       },
       {
         provide: ContentService,
-        inject: [Database, RepositoryDirectory, CredentialCheck, TokenVerifier, UseRecorder, CallRecorder],
+        inject: [Database, Blobs, RepositoryDirectory, CredentialCheck, TokenVerifier, UseRecorder, CallRecorder],
         useFactory: (
           database: Database,
+          blobs: Blobs,
           directory: RepositoryDirectory,
           check: CredentialCheck,
           verifier: TokenVerifier,
@@ -86,6 +94,7 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
         ) =>
           new ContentService({
             database,
+            blobs,
             directory,
             authentication: new Authentication(check, verifier, config.SECRET_PEPPERS, uses),
             crossOrigin: new CrossOrigin(database),

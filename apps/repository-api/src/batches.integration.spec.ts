@@ -71,3 +71,16 @@ describe('a deleted user', () => {
     expect((await send('DELETE', `/content(${wellKnown.admin})`)).status).toBe(403);
   });
 });
+
+describe('the trash', () => {
+  it('is listed, and what was deleted is given back', async () => {
+    await create('/Root/Content', 'lost');
+    await batch('DeleteBatch', { paths: ['/Root/Content/lost'] });
+    const list = async (top: number) =>
+      ((await (await send('GET', `/('Root')/GetTrash?$top=${top}`)).json()) as { d: { __count: number; results: { Id: number }[] } }).d;
+    const { results } = await list(1);
+    expect(results).toMatchObject([{ OriginalPath: '/Root/Content/lost' }]);
+    expect(await list(0)).toMatchObject({ __count: 0 });
+    expect((await send('POST', `/content(${results[0]?.Id})/Restore`, {})).status).toBe(200);
+  });
+});

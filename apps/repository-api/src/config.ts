@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { bucketAddress } from '@latchkey/content';
 import { keyRingConfig } from '@latchkey/credentials';
 import { addressTemplate, appConfig, baseUrl, domainTemplate, flag, port } from '@latchkey/runtime';
 
@@ -12,6 +13,8 @@ export const configSchema = z.object({
   /** Where this process and no other is reached from within the installation; by default the address that it listens on. */
   NODE_URL: baseUrl.optional(),
   DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
+  /** The bucket of an S3-compatible store that new files go to: https://KEY:SECRET@host/bucket?region=…. PostgreSQL if absent. */
+  FILES_URL: bucketAddress.optional(),
   /** Under which API keys are hashed. */
   SECRET_PEPPERS: keyRingConfig,
   /** Addresses or networks (CIDR) of the proxies in front, comma-separated: whose X-Forwarded-For is believed. */

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { InsufficientScope, readablePart, readNode } from '@latchkey/content';
+import { InsufficientScope, readablePart, readNode, type Blobs } from '@latchkey/content';
 import { Problem } from '@latchkey/contracts';
 import type { KeyRing, KnownRepository, RepositoryDirectory } from '@latchkey/credentials';
 import type { Database } from '@latchkey/database';
@@ -31,6 +31,7 @@ declare module 'fastify' {
 
 export interface ContentServiceOptions {
   database: Database;
+  blobs: Blobs;
   directory: RepositoryDirectory;
   authentication: Authentication;
   crossOrigin: CrossOrigin;
@@ -88,6 +89,7 @@ export class ContentService {
     const address = parseAddress(path);
     if (!address) throw new ODataFault(404, 'ResourceNotFound', 'Content is found below odata.svc.');
     const content = new ContentRequest(this.#options.database, {
+      blobs: this.#options.blobs,
       repository,
       caller,
       call: { requestId: request.id, address: request.ip },

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { readBinaries, readBlob, readNode, type Address, type Binary } from '@latchkey/content';
+import { readBinaries, readNode, type Address, type Binary } from '@latchkey/content';
 import type { Answer } from './answer.js';
 import { ODataFault } from './odata/fault.js';
 import type { ContentRequest } from './request.js';
@@ -40,8 +40,20 @@ export async function getBinary(request: ContentRequest, address: Address, field
     contentType: binary.contentType === 'text/plain' ? 'text/plain;charset=utf-8' : binary.contentType,
     headers: { ...headers, ...partial, 'content-length': String(end - start) },
     // Whoever asks for the headers alone gets no bytes.
-    ...(request.isHead ? {} : { stream: Readable.from(readBlob(request.database, request.caller, binary.blobId, start, end)) }),
+    ...(request.isHead ? {} : { stream: await streamOf(request.blobs.read(request.caller, binary.blobId, start, end)) }),
   };
+}
+
+/** The bytes, once the first of them are there: what cannot be read is refused before anything was answered. */
+async function streamOf(bytes: AsyncGenerator<Buffer>): Promise<Readable> {
+  const first = await bytes.next();
+  return Readable.from(
+    (async function* all() {
+      if (first.done) return;
+      yield first.value;
+      yield* bytes;
+    })(),
+  );
 }
 
 /** RFC 6266 §4: a name in ASCII for old clients, and the real one. */

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { Caller } from '@latchkey/content';
+import type { Blobs, Caller } from '@latchkey/content';
 import { userActor, type Actor, type Call } from '@latchkey/access';
 import { confirmCutoff, type KnownRepository, type PendingCutoff } from '@latchkey/credentials';
 import type { Database, EntityManager } from '@latchkey/database';
@@ -32,13 +32,26 @@ export class ContentRequest {
   readonly isHead: boolean;
   /** The body, when it is a file. */
   readonly incoming: Incoming | undefined;
+  /** The bytes of files. */
+  readonly blobs: Blobs;
   readonly #database: Database;
 
   constructor(
     database: Database,
     parts: Pick<
       ContentRequest,
-      'repository' | 'caller' | 'call' | 'method' | 'query' | 'body' | 'ifVersion' | 'basePath' | 'headers' | 'isHead' | 'incoming'
+      | 'repository'
+      | 'caller'
+      | 'call'
+      | 'method'
+      | 'query'
+      | 'body'
+      | 'ifVersion'
+      | 'basePath'
+      | 'headers'
+      | 'isHead'
+      | 'incoming'
+      | 'blobs'
     >,
   ) {
     this.#database = database;
@@ -53,11 +66,7 @@ export class ContentRequest {
     this.headers = parts.headers;
     this.isHead = parts.isHead;
     this.incoming = parts.incoming;
-  }
-
-  /** For work that takes several transactions, such as a file. */
-  get database(): Database {
-    return this.#database;
+    this.blobs = parts.blobs;
   }
 
   /** The caller as whoever did something, for the audit trail. */

@@ -2,7 +2,6 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Busboy, type BusboyHeaders } from '@fastify/busboy';
 import {
-  appendToBlob,
   attachBlob,
   beginBlob,
   findUploadTarget,
@@ -52,7 +51,7 @@ export async function upload(request: ContentRequest, address: Address): Promise
     blobId = token === undefined || token === noToken || token === '' ? undefined : token;
     const isNew = blobId === undefined;
     blobId ??= await request.write((tx) => beginBlob(tx, request.caller));
-    length = await appendToBlob(request.database, request.caller, blobId, isNew ? 0 : (range?.start ?? 0), file);
+    length = await request.blobs.append(request.caller, blobId, isNew ? 0 : (range?.start ?? 0), file);
   });
   const wish = wishOf(request, form);
   const total = range?.total ?? Number(form.get('filelength') ?? Number.NaN);
@@ -79,7 +78,7 @@ export async function putValue(request: ContentRequest, address: Address, field:
   const { node } = await request.read((tx) => findUploadTarget(tx, request.caller, address, { ...wish, fileName: 'x' }));
   if (!node) throw badRequest(`${field} is no field of this content for a file.`);
   const blobId = await request.write((tx) => beginBlob(tx, request.caller));
-  await appendToBlob(request.database, request.caller, blobId, 0, incoming.stream);
+  await request.blobs.append(request.caller, blobId, 0, incoming.stream);
   return attach(request, { id: node.id }, { ...wish, fileName: node.name }, blobId);
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { bucketAddress } from '@latchkey/content';
 import { keyRingConfig } from '@latchkey/credentials';
 import { addressTemplate, appConfig, baseUrl, dnsServers, flag } from '@latchkey/runtime';
 
@@ -6,6 +7,8 @@ export const configSchema = z
   .object({
     ...appConfig,
     DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
+    /** The bucket that the repository API puts files into, so that those which nothing has can be removed. */
+    FILES_URL: bucketAddress.optional(),
     /** Where the queue is: Redis or PostgreSQL. The PostgreSQL of DATABASE_URL if absent. */
     QUEUE_URL: z.url({ protocol: /^(?:rediss?|postgres(?:ql)?)$/ }).optional(),
     /** What the queue's keys begin with on Redis, for installations that share one. */

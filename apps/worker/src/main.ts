@@ -1,3 +1,4 @@
+import { Blobs, ObjectStore } from '@latchkey/content';
 import { Database } from '@latchkey/database';
 import { startWorker } from '@latchkey/jobs/worker';
 import { ConfigError, createLogger, loadConfig, measureProcess, stopGracefully } from '@latchkey/runtime';
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
     poolSize: 4,
     applicationName: config.NODE_NAME ?? 'latchkey-worker',
   });
+  const blobs = new Blobs(database, config.FILES_URL && (await ObjectStore.open(config.FILES_URL, 'FILES_URL')));
   const mailer = await makeMailer(config);
   if (!mailer) log.warn('no mail is sent: neither SMTP_URL nor MAIL_DIR is set');
   const worker = await startWorker({
@@ -56,7 +58,7 @@ async function main(): Promise<void> {
       'client-keys.fetch': fetchKeys({ database, allowPrivateAddresses: config.CLIENT_ALLOW_PRIVATE_ADDRESSES, log }),
       'domains.look': lookAfter({ database, dnsServers: config.DNS_SERVERS, log }),
       'signing-keys.tend': tendKeys({ database, config, log }),
-      'records.sweep': sweepRecords({ database, queue, log }),
+      'records.sweep': sweepRecords({ database, blobs, queue, log }),
     }),
     log,
     ...(config.NODE_NAME && { name: config.NODE_NAME }),

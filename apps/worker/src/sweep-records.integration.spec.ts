@@ -1,3 +1,4 @@
+import { Blobs } from '@latchkey/content';
 import { newId } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { createLogger } from '@latchkey/runtime';
@@ -12,10 +13,12 @@ afterAll(() => test.drop());
 
 const sweep = () => {
   const queue = { forgetFailed: async () => 0 };
-  return sweepRecords({ database: test.database, queue, log: createLogger('sweep-test', 'silent') })(
-    {},
-    { lastAttempt: false, signal: new AbortController().signal },
-  );
+  return sweepRecords({
+    database: test.database,
+    blobs: new Blobs(test.database, undefined),
+    queue,
+    log: createLogger('sweep-test', 'silent'),
+  })({}, { lastAttempt: false, signal: new AbortController().signal });
 };
 
 async function count(table: string): Promise<number> {

@@ -1,4 +1,4 @@
-import { purgeTrash, sweepBlobs } from '@latchkey/content';
+import { purgeTrash, type Blobs } from '@latchkey/content';
 import type { Database } from '@latchkey/database';
 import type { Handlers, JobQueue } from '@latchkey/jobs/worker';
 import type { Logger } from '@latchkey/runtime';
@@ -44,19 +44,22 @@ const failedJobsSeconds = 7 * 86_400;
 
 export interface SweepOptions {
   database: Database;
+  blobs: Blobs;
   queue: Pick<JobQueue, 'forgetFailed'>;
   log: Logger;
 }
 
 /** Removes what has expired. Nothing depends on it: every check looks at the dates itself. */
-export function sweepRecords({ database, queue, log }: SweepOptions): Handlers['records.sweep'] {
+export function sweepRecords({ database, blobs, queue, log }: SweepOptions): Handlers['records.sweep'] {
   return async (_, { signal }) => {
     const removed: Record<string, number> = {};
     for (const sweep of sweeps) removed[sweep.table] = await sweepTable(database, sweep, signal);
     await database.transaction('system', (tx) => tx.query('SELECT sweep_proofs()'));
     await database.transaction('system', (tx) => tx.query('SELECT roll_up_calls()'));
     removed['trash'] = await sweepTrash(database, signal);
-    removed['blobs'] = await database.transaction('system', (tx) => sweepBlobs(tx, batchSize));
+    const swept = await blobs.sweep(batchSize);
+    removed['blobs'] = swept.removed;
+    if (swept.outOfReach) log.warn('files that nothing has stay in an object store: FILES_URL is not set');
     removed['failed jobs'] = await queue.forgetFailed(failedJobsSeconds, batchSize);
     log.info({ removed }, 'swept');
   };

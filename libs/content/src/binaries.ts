@@ -1,5 +1,5 @@
 import { Problem } from '@latchkey/contracts';
-import { newId, prepared, type Database, type EntityManager } from '@latchkey/database';
+import { newId, prepared, type EntityManager } from '@latchkey/database';
 import { requireWritable, type Caller } from './caller.js';
 import { contentTypesOf } from './custom-types.js';
 import type { Address, ContentEntity, PermittedEntity } from './node.js';
@@ -7,18 +7,6 @@ import { requireNodeName } from './node-name.js';
 import { findNode, readNode } from './read.js';
 import { lockShape, requireNotInTrash, requirePermission, requireVersion, touch } from './shape.js';
 import { createContent } from './write.js';
-
-/*
- * A file's bytes are a blob: chunks in rows, each written in a transaction of its own, so that memory stays flat and no
- * transaction lasts as long as its sender is slow. Only when the blob is whole a node gets it, in one transaction. What was
- * given up half-way is swept.
- */
-
-/** Bytes of one row at most. */
-const chunkBytes = 1024 * 1024;
-
-/** The largest file. */
-export const maxBlobBytes = 10 * 1024 ** 3;
 
 /** The field in which a File has its bytes. */
 export const defaultBinaryField = 'Binary';
@@ -45,40 +33,11 @@ export async function beginBlob(tx: EntityManager, caller: Caller): Promise<stri
   return id;
 }
 
-const scopeOf = ({ tenantId, repositoryId }: Caller) => ({ tenantId, repositoryId });
-
-/**
- * Adds bytes at the end of a blob, in transactions of at most 1 MiB each; what came before a failure stays. Holds 1 MiB in
- * memory, however much there is.
- *
- * @param start where the sender believes the end to be.
- * @returns the blob's length now.
- * @throws Problem `not-found` for a blob that is not the caller's or is whole; `conflict` when it does not end at `start`;
- * `quota-exceeded` as soon as the plan's storage cannot hold it; `body-too-large`.
- */
-export async function appendToBlob(
-  database: Database,
-  caller: Caller,
-  blobId: string,
-  start: number,
-  source: AsyncIterable<Buffer>,
-): Promise<number> {
-  let length = await database.read(scopeOf(caller), (tx) => blobLength(tx, caller, blobId));
-  if (length !== start) throw new Problem('conflict', `The upload goes on at byte ${length}, not at ${start}.`);
-  const room = await database.read(scopeOf(caller), (tx) => roomFor(tx, caller));
-  for await (const bytes of inChunks(source)) {
-    if (length + bytes.length > maxBlobBytes) throw new Problem('body-too-large', `A file has at most ${maxBlobBytes} bytes.`);
-    if (length + bytes.length > room) throw new Problem('quota-exceeded', 'The plan of this repository allows no more bytes of files.');
-    await database.transaction(scopeOf(caller), (tx) => appendChunk(tx, caller, blobId, length, bytes));
-    length += bytes.length;
-  }
-  return length;
-}
-
 /** An upload's token is a UUID that whoever goes on with it sends back. */
 const isUuid = (text: string) => /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text);
 
-async function blobLength(tx: EntityManager, caller: Caller, blobId: string): Promise<number> {
+/** How long an upload of the caller's is by now. @throws Problem `not-found` for one that is not the caller's or is whole. */
+export async function blobLength(tx: EntityManager, caller: Caller, blobId: string): Promise<number> {
   const rows = isUuid(blobId)
     ? await prepared<{ length: string }>(
         tx,
@@ -88,44 +47,6 @@ async function blobLength(tx: EntityManager, caller: Caller, blobId: string): Pr
     : [];
   if (!rows[0]) throw new Problem('not-found', 'There is no such upload.');
   return Number(rows[0].length);
-}
-
-/** Bytes that the plan allows still; infinitely many without a limit. */
-async function roomFor(tx: EntityManager, caller: Caller): Promise<number> {
-  const rows = await prepared<{ room: string | null }>(
-    tx,
-    `SELECT (repository_limits(r.settings) ->> 'storageBytes')::bigint - c.storage_bytes AS room
-     FROM content_counters c JOIN repositories r ON r.tenant_id = c.tenant_id AND r.id = c.repository_id WHERE c.repository_id = $1`,
-    [caller.repositoryId],
-  );
-  return rows[0]?.room == null ? Infinity : Number(rows[0].room);
-}
-
-async function appendChunk(tx: EntityManager, caller: Caller, blobId: string, start: number, bytes: Buffer): Promise<void> {
-  const rows = await prepared<unknown>(
-    tx,
-    `WITH blob AS (
-       UPDATE content_blobs SET length = length + $5, used_at = now()
-       WHERE repository_id = $1 AND id = $2 AND length = $4 AND NOT whole RETURNING id)
-     INSERT INTO content_blob_chunks (repository_id, tenant_id, blob_id, start, bytes) SELECT $1, $3, id, $4, $6 FROM blob RETURNING start`,
-    [caller.repositoryId, blobId, caller.tenantId, start, bytes.length, bytes],
-  );
-  if (rows.length === 0) throw new Problem('conflict', 'Another call goes on with this upload.');
-}
-
-async function* inChunks(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let pieces: Buffer[] = [];
-  let held = 0;
-  for await (const piece of source) {
-    pieces.push(piece);
-    held += piece.length;
-    if (held < chunkBytes) continue;
-    let all = Buffer.concat(pieces, held);
-    for (; all.length >= chunkBytes; all = all.subarray(chunkBytes)) yield all.subarray(0, chunkBytes);
-    pieces = all.length > 0 ? [Buffer.from(all)] : [];
-    held = all.length;
-  }
-  if (held > 0) yield Buffer.concat(pieces, held);
 }
 
 export interface BinaryWish {
@@ -235,47 +156,4 @@ export async function readBinaries(tx: EntityManager, repositoryId: string, node
     contentType: row.content_type,
     length: Number(row.length),
   }));
-}
-
-/**
- * Reads bytes of a blob from `start` up to, not including, `end`. One short statement for each chunk, so that a slow reader
- * holds no connection.
- *
- * @throws Error when the blob is gone, which takes an hour after nothing has it any more.
- */
-export async function* readBlob(database: Database, caller: Caller, blobId: string, start: number, end: number): AsyncGenerator<Buffer> {
-  for (let at = start; at < end;) {
-    const from = at;
-    const rows = await database.read(scopeOf(caller), (tx) =>
-      prepared<{ start: string; bytes: Buffer }>(
-        tx,
-        `SELECT start, bytes FROM content_blob_chunks WHERE repository_id = $1 AND blob_id = $2 AND start <= $3 ORDER BY start DESC LIMIT 1`,
-        [caller.repositoryId, blobId, from],
-      ),
-    );
-    const [chunk] = rows;
-    const within = chunk ? from - Number(chunk.start) : 0;
-    const bytes = chunk?.bytes.subarray(within, within + end - from);
-    if (!bytes?.length) throw new Error(`Blob ${blobId} ends before byte ${from}`);
-    yield bytes;
-    at += bytes.length;
-  }
-}
-
-/**
- * Removes blobs that nothing has: uploads given up a day ago, and what nodes had until an hour ago. For the worker's sweep, in
- * the scope `system`.
- *
- * @returns how many; fewer than `limit` when that was all.
- */
-export async function sweepBlobs(tx: EntityManager, limit: number): Promise<number> {
-  const [, count] = await tx.query<[unknown[], number]>(
-    `DELETE FROM content_blobs WHERE (repository_id, id) IN (
-       SELECT b.repository_id, b.id FROM content_blobs b
-       WHERE b.used_at < now() - CASE WHEN b.whole THEN interval '1 hour' ELSE interval '1 day' END
-         AND NOT EXISTS (SELECT FROM content_binaries c WHERE c.repository_id = b.repository_id AND c.blob_id = b.id)
-       ORDER BY b.used_at LIMIT $1 FOR UPDATE SKIP LOCKED)`,
-    [limit],
-  );
-  return count;
 }

@@ -1,16 +1,5 @@
-export {
-  appendToBlob,
-  attachBlob,
-  beginBlob,
-  defaultBinaryField,
-  findUploadTarget,
-  maxBlobBytes,
-  readBinaries,
-  readBlob,
-  sweepBlobs,
-  type Binary,
-  type BinaryWish,
-} from './binaries.js';
+export { attachBlob, beginBlob, defaultBinaryField, findUploadTarget, readBinaries, type Binary, type BinaryWish } from './binaries.js';
+export { Blobs, maxBlobBytes } from './blobs.js';
 export { builtInTypes } from './built-in-types.js';
 export { InsufficientScope, readablePart, requireWritable, visitor, type Caller } from './caller.js';
 export { ContentTypes, type ContentTypeDefinition, type FieldDefinition, type FieldKind, type FieldValue } from './content-types.js';
@@ -30,6 +19,7 @@ export {
 export { addMembers, groupsOf, isAdministrator, membersOf, removeMembers, requireAdministratorFor, rolesOf } from './groups.js';
 export { copyContent, moveContent } from './move.js';
 export { type Address, type ContentEntity, type PermittedEntity } from './node.js';
+export { bucketAddress, ObjectStore, StoreUnavailable, type BucketAddress } from './object-store.js';
 export { changePermissions, readPermissions, type Grant, type NodePermissions, type PermissionChange } from './node-permissions.js';
 export { permissionNames, type ContentPermissionName } from './permissions.js';
 export { countCollection, findNode, maxPageSize, permissionsOf, readCollection, readNode, readNodes, type Query } from './read.js';

@@ -25,6 +25,7 @@ import { LimitPlansAndCountCalls1763721000500 } from './migrations/1763721000500
 import { AddDailyUses1763730000000 } from './migrations/1763730000000-add-daily-uses.js';
 import { LetAllThatIsSealedBeSealedAnew1763740000000 } from './migrations/1763740000000-let-all-that-is-sealed-be-sealed-anew.js';
 import { LetPeopleSignUp1763752000000 } from './migrations/1763752000000-let-people-sign-up.js';
+import { LetFilesBeInAnObjectStore1763751000000 } from './migrations/1763751000000-let-files-be-in-an-object-store.js';
 
 const migrations = [
   CreateFirstTables1763690000000,
@@ -52,6 +53,7 @@ const migrations = [
   AddDailyUses1763730000000,
   LetAllThatIsSealedBeSealedAnew1763740000000,
   LetPeopleSignUp1763752000000,
+  LetFilesBeInAnObjectStore1763751000000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

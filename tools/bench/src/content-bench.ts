@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import {
-  appendToBlob,
   attachBlob,
   beginBlob,
+  Blobs,
   createContent,
   createContentRoot,
   createUser,
   moveContent,
-  readBlob,
   readCollection,
   wellKnown,
   type Caller,
@@ -183,6 +182,7 @@ const megabyte = 1024 * 1024;
 
 /** Sends a file through the engine in pieces as they come from the network, and reads it back. */
 export async function measureFile({ database, admin }: Bench, megabytes: number): Promise<FileBench> {
+  const blobs = new Blobs(database, undefined);
   const piece = randomBytes(65_536);
   // eslint-disable-next-line @typescript-eslint/require-await -- a source of bytes
   async function* source(): AsyncGenerator<Buffer> {
@@ -193,12 +193,12 @@ export async function measureFile({ database, admin }: Bench, megabytes: number)
   let most = before;
   const watch = setInterval(() => (most = Math.max(most, process.memoryUsage().rss)), 100);
   const blobId = await database.transaction(admin, (tx) => beginBlob(tx, admin));
-  const up = await timed(() => appendToBlob(database, admin, blobId, 0, source()));
+  const up = await timed(() => blobs.append(admin, blobId, 0, source()));
   const wish = { fileName: 'large.bin', contentType: 'application/octet-stream' };
   const { binary } = await database.transaction(admin, (tx) => attachBlob(tx, admin, { id: wellKnown.content }, wish, blobId));
   let got = 0;
   const down = await timed(async () => {
-    for await (const bytes of readBlob(database, admin, blobId, 0, binary.length)) got += bytes.length;
+    for await (const bytes of blobs.read(admin, blobId, 0, binary.length)) got += bytes.length;
   });
   clearInterval(watch);
   if (got !== megabytes * megabyte) throw new Error(`${got} bytes came back`);

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { importJWK, SignJWT } from 'jose';
 import { userActor } from '@latchkey/access';
-import { createUser, wellKnown } from '@latchkey/content';
+import { createUser, wellKnown, type BucketAddress } from '@latchkey/content';
 import { repositoryPermissions, type RepositoryPermission } from '@latchkey/contracts';
 import { boundClaims, CredentialCheck, insertApiKey, KeyRing, SigningKeys, type KnownRepository } from '@latchkey/credentials';
 import { connectForChecks, newId, type Database, type Pool } from '@latchkey/database';
@@ -45,8 +45,8 @@ export class RunningApp {
     this.#keys = keys;
   }
 
-  /** @param options another way to the database, or a database that others use too. */
-  static async start(options: { databaseUrl?: string; test?: TestDatabase } = {}): Promise<RunningApp> {
+  /** @param options another way to the database, or a database that others use too; a bucket for files. */
+  static async start(options: { databaseUrl?: string; test?: TestDatabase; files?: BucketAddress | undefined } = {}): Promise<RunningApp> {
     const test = options.test ?? (await createTestDatabase());
     const keys = KeyRing.parse(`test:${randomBytes(32).toString('base64')}`);
     const app = await createApp(
@@ -58,6 +58,7 @@ export class RunningApp {
         REUSE_PORT: false,
         NODE_PORT: 0,
         DATABASE_URL: options.databaseUrl ?? test.url,
+        FILES_URL: options.files,
         SECRET_PEPPERS: keys,
         REPOSITORY_URL_TEMPLATE: new AddressTemplate('http://localhost:4200/{repository}'),
         CUSTOM_DOMAIN_URL_TEMPLATE: new DomainTemplate('https://{domain}'),

@@ -1,0 +1,1 @@
+export { startObjectStore, type TestObjectStore } from './object-store.js';
