@@ -25,6 +25,8 @@ describe('the licence check', () => {
     plant('fine', { name: 'fine', version: '1.0.0', license: 'MIT' });
     plant('fine/node_modules/@scope/planted', { name: '@scope/planted', version: '1.0.0', license: 'LGPL-3.0-only' });
     plant('silent', { name: 'silent', version: '2.0.0' });
+    plant('in-its-read-me', { name: 'in-its-read-me', version: '0.0.2' });
+    writeFileSync(join(folder, 'in-its-read-me', 'Readme.md'), '# Says\n\nNot GPL.\n\n## License\n\n  MIT\n');
     expect(findLicenceFaults(folder).sort()).toEqual([
       '@scope/planted 1.0.0 (fine/node_modules/@scope/planted): licence LGPL-3.0-only is not allowed',
       'silent 2.0.0 (silent): licence not named is not allowed',

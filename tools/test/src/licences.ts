@@ -33,12 +33,14 @@ function licenceText(license: unknown): string | undefined {
   return typeof type === 'string' ? type : undefined;
 }
 
-/** Old packages name none and carry the text. */
+/** Old packages name none and carry the text, or name it in their read-me. */
 function licenceOfFile(folder: string): string | undefined {
   const [file] = globSync('{LICENSE,LICENCE,License,license}*', { cwd: folder });
   const text = file ? readFileSync(join(folder, file), 'utf8') : '';
   if (/Permission is hereby granted, free of charge/.test(text)) return 'MIT';
-  return /Redistribution and use in source and binary forms/.test(text) ? 'BSD-3-Clause' : undefined;
+  if (/Redistribution and use in source and binary forms/.test(text)) return 'BSD-3-Clause';
+  const [readMe] = globSync('{README,Readme,readme}.*', { cwd: folder });
+  return readMe && /^#+ licen[cs]e\s+MIT\s*$/im.test(readFileSync(join(folder, readMe), 'utf8')) ? 'MIT' : undefined;
 }
 
 /** An SPDX expression is allowed if one of its alternatives is, and an alternative if all its parts are. */
