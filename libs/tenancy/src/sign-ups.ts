@@ -1,10 +1,11 @@
 import { createUserBody, Problem } from '@latchkey/contracts';
-import { audit } from '@latchkey/access';
+import { audit, type Call } from '@latchkey/access';
 import { createUser, wellKnown, type KnownUser } from '@latchkey/content';
 import { findLink, hashPassword, nameKey, orderLink, randomText, useLink, type KeyRing, type KnownRepository } from '@latchkey/credentials';
 import { enterTenant, Member, newId, RepositoryUser, Tenant, type Database, type EntityManager } from '@latchkey/database';
 import { sendMail } from '@latchkey/jobs';
 import type { OwnAct } from './own-act.js';
+import { membershipsIn } from './own-deeds.js';
 import { refusePasswordAt } from './password-policy.js';
 
 /** Mails that one address gets within an hour. */
@@ -21,8 +22,8 @@ export interface NewCustomer {
 /** Whom a link was sent to. */
 export interface OpenSignUp {
   address: string;
-  /** There is an account with the address already, or one was made since: its login name. */
-  account: string | null;
+  /** There is an account with the address already, or one was made since. */
+  account: { loginName: string; hasTenant: boolean } | null;
 }
 
 /**
@@ -65,7 +66,26 @@ export class SignUps {
   async find(console: KnownRepository, token: string): Promise<OpenSignUp | undefined> {
     return this.#database.read({ repositoryId: console.id }, async (tx) => {
       const link = await findLink(tx, this.#peppers, console.id, 'sign-up', token);
-      return link && { address: link.address, account: (await accountOf(tx, console, link.address))?.loginName ?? null };
+      const known = link && (await accountOf(tx, console, link.address));
+      if (!link || !known) return link && { address: link.address, account: null };
+      const { loginName, id } = known;
+      return { address: link.address, account: { loginName, hasTenant: (await membershipsIn(tx, console.id, id)).length > 0 } };
+    });
+  }
+
+  /**
+   * Makes a tenant for somebody who has an account and is a member of none: who left theirs, or deleted it.
+   *
+   * @throws Problem `not-found` when the link opens nothing (any more), `already-exists` when they are a member of one.
+   */
+  async comeBack(console: KnownRepository, token: string, company: string, { call }: OwnAct): Promise<void> {
+    await this.#database.transaction({ repositoryId: console.id }, async (tx) => {
+      const link = await findLink(tx, this.#peppers, console.id, 'sign-up', token, { lock: true });
+      const known = link && (await accountOf(tx, console, link.address));
+      if (!link || !known?.enabled) throw gone();
+      if ((await membershipsIn(tx, console.id, known.id)).length > 0) throw new Problem('already-exists', 'They are a member of a tenant.');
+      await useLink(tx, link);
+      await makeTenant(tx, console, known.id, company, call);
     });
   }
 
@@ -90,16 +110,20 @@ export class SignUps {
       const owner = { tenantId: console.tenantId, repositoryId: console.id };
       const user = await createUser(tx, wellKnown.admin, { ...owner, loginName, name, email, emailVerified: true, passwordHash });
       await useLink(tx, link);
-      const [tenantId, id] = [newId(), newId()];
-      // From here on the transaction sees only what is the new tenant's.
-      await enterTenant(tx, tenantId);
-      await tx.insert(Tenant, { id: tenantId, name: company });
-      await tx.insert(Member, { tenantId, id, repositoryId: console.id, userId: user.id, role: 'owner' });
-      const deed = { action: 'tenant.created', targetKind: 'tenant', targetId: tenantId, details: { by: 'sign-up' } };
-      await audit(tx, { kind: 'member', tenantId, id, call }, deed);
+      await makeTenant(tx, console, user.id, company, call);
       return user;
     });
   }
+}
+
+/** The last thing of its transaction, which sees only what is the new tenant's from then on. */
+async function makeTenant(tx: EntityManager, console: KnownRepository, userId: number, name: string, call: Call): Promise<void> {
+  const [tenantId, id] = [newId(), newId()];
+  await enterTenant(tx, tenantId);
+  await tx.insert(Tenant, { id: tenantId, name });
+  await tx.insert(Member, { tenantId, id, repositoryId: console.id, userId, role: 'owner' });
+  const deed = { action: 'tenant.created', targetKind: 'tenant', targetId: tenantId, details: { by: 'sign-up' } };
+  await audit(tx, { kind: 'member', tenantId, id, call }, deed);
 }
 
 async function accountOf(tx: EntityManager, console: KnownRepository, address: string): Promise<RepositoryUser | null> {

@@ -34,20 +34,28 @@ export interface NewCustomerForm {
 }
 
 /** Asks whoever opened the link for everything else. */
-export function newCustomerPage(look: Look, { action, address, ...form }: NewCustomerForm & { action: string; address: string }): string {
+export function newCustomerPage(
+  look: Look,
+  { action, address, knownAs, ...form }: NewCustomerForm & { action: string; address: string; knownAs?: string | undefined },
+): string {
   const { newCustomer: texts } = look.language.texts;
+  const title = knownAs === undefined ? texts.title : texts.back.title;
   return page(look, {
-    title: texts.title,
+    title,
     children: (
       <>
-        <h1>{texts.title}</h1>
+        <h1>{title}</h1>
         <p class="lead">
-          <Sentence parts={texts.lead(address)} />
+          <Sentence parts={knownAs === undefined ? texts.lead(address) : texts.back.lead(knownAs)} />
         </p>
         <form method="post" action={action}>
           <Fault>{form.fault}</Fault>
-          <input type="hidden" name="login" value={address} autocomplete="username" />
-          <Field label={texts.name} name="name" value={form.name} autocomplete="name" faulty={form.faulty === 'name'} autofocus />
+          {knownAs === undefined ? (
+            <>
+              <input type="hidden" name="login" value={address} autocomplete="username" />
+              <Field label={texts.name} name="name" value={form.name} autocomplete="name" faulty={form.faulty === 'name'} autofocus />
+            </>
+          ) : null}
           <Field
             label={texts.company}
             name="company"
@@ -56,8 +64,8 @@ export function newCustomerPage(look: Look, { action, address, ...form }: NewCus
             hint={texts.companyHint}
             faulty={form.faulty === 'company'}
           />
-          <NewPassword look={look} faulty={form.faulty} />
-          <button type="submit">{texts.submit}</button>
+          {knownAs === undefined ? <NewPassword look={look} faulty={form.faulty} /> : null}
+          <button type="submit">{knownAs === undefined ? texts.submit : texts.back.submit}</button>
         </form>
       </>
     ),

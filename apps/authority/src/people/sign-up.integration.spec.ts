@@ -107,6 +107,22 @@ describe('signing up', () => {
     expect(await tenantsOf(known)).toHaveLength(1);
   });
 
+  it('gives whoever has an account and belongs to no tenant any more a new one, and asks for no other password', async () => {
+    const email = someone();
+    await ask(email);
+    await browser().go(await mailed(email), form, same);
+    await running.test.owner.query(`DELETE FROM members m USING repository_users u WHERE u.id = m.user_id AND u.email = $1`, [email]);
+    await ask(email);
+    const link = await mailed(email, 2);
+    expect(await (await browser().go(link)).text()).toMatch(/^((?!password).)*Your new company((?!type="password").)*$/s);
+    const who = browser();
+    expect((await who.go(link, { company: 'Second try' }, same)).status).toBe(303);
+    expect(who.cookies.has('arrival')).toBe(false);
+    expect(await tenantsOf(email)).toEqual([{ name: 'Second try', role: 'owner', verified: true }]);
+    expect((await browser().go(link, { company: 'Third' }, same)).status).toBe(404);
+    expect(await browser().signIn(email, password)).toContain('code=');
+  });
+
   it('mails an address three times an hour at most, from wherever it is asked and however it is spelled; and a network 20 times in a quarter of one', async () => {
     const email = someone();
     await Promise.all(Array.from({ length: 12 }, (_, index) => ask(index % 2 ? email : email.toUpperCase())));

@@ -1,6 +1,7 @@
 import { createTenantBody, createUserBody, Problem } from '@latchkey/contracts';
 import { randomText, type SignedIn } from '@latchkey/credentials';
-import { consoleSlug, PasswordRefused, type OpenSignUp, type SignUps } from '@latchkey/tenancy';
+import { consoleSlug, PasswordRefused, type SignUps } from '@latchkey/tenancy';
+import { onwardPage } from '../pages/onward.js';
 import { newCustomerPage, signUpPage, type NewCustomerForm } from '../pages/sign-up.js';
 import { rememberDevice } from './device.js';
 import { takeArrival, writeArrival } from './sign-in-step.js';
@@ -38,36 +39,42 @@ export async function serveNewCustomer(visit: Visit, token: string): Promise<voi
   const sayGone = () => visit.say(404, { ...gone, link: { href: visit.path('/sign-up'), label: gone.again } });
   const open = await signUps.find(issuer.repository, token);
   if (!open) return sayGone();
-  if (open.account !== null) return sayKnown(visit, open);
-  const { address } = open;
+  const { address, account } = open;
+  if (account?.hasTenant) return sayKnown(visit, account.loginName);
   const action = visit.path(`/sign-up/${token}`);
-  const show = (status: number, form: NewCustomerForm) => visit.send(status, newCustomerPage(visit.look, { action, address, ...form }));
+  const show = (status: number, form: NewCustomerForm) =>
+    visit.send(status, newCustomerPage(visit.look, { action, address, knownAs: account?.loginName, ...form }));
   if (!visit.posted) return show(200, {});
 
   const form = await visit.form();
   const typed = { name: form.get('name')?.trim() ?? '', company: form.get('company')?.trim() ?? '' };
   const refuse = (faulty: string, fault: string) => show(422, { ...typed, faulty, fault });
-  if (!createTenantBody.safeParse({ name: typed.name }).success) return refuse('name', texts.faults.name);
+  if (!account && !createTenantBody.safeParse({ name: typed.name }).success) return refuse('name', texts.faults.name);
   if (!createTenantBody.safeParse({ name: typed.company }).success) return refuse('company', texts.newCustomer.companyFault);
   const password = form.get('password') ?? '';
-  if (password !== form.get('again')) return refuse('again', texts.newPassword.different);
+  if (!account && password !== form.get('again')) return refuse('again', texts.newPassword.different);
   try {
-    const user = await signUps.complete(issuer.repository, token, { ...typed, password }, visit.act);
-    rememberDevice(visit, user.id);
-    await announceArrival(visit, { userId: user.id, generation: 1 });
+    if (account) await signUps.comeBack(issuer.repository, token, typed.company, visit.act);
+    else await arrive(visit, await signUps.complete(issuer.repository, token, { ...typed, password }, visit.act));
   } catch (error) {
     if (error instanceof PasswordRefused) return refuse('password', texts.newPassword.faults[error.fault](error.shortest));
     if (!(error instanceof Problem)) throw error;
-    const known = error.type === 'already-exists' ? await signUps.find(issuer.repository, token) : undefined;
-    return known ? sayKnown(visit, known) : sayGone();
+    const now = error.type === 'already-exists' ? await signUps.find(issuer.repository, token) : undefined;
+    return now?.account ? sayKnown(visit, now.account.loginName) : sayGone();
   }
-  visit.leave(`${authority.portalUrl}/welcome`);
+  // By a page, for the form may not lead to the portal's origin.
+  visit.send(200, onwardPage(visit.look, `${authority.portalUrl}/welcome`));
+}
+
+async function arrive(visit: Visit, { id: userId }: { id: number }): Promise<void> {
+  rememberDevice(visit, userId);
+  await announceArrival(visit, { userId, generation: 1 });
 }
 
 /** Told to nobody but those who read what is sent to the address. */
-function sayKnown(visit: Visit, { account, address }: OpenSignUp): void {
+function sayKnown(visit: Visit, loginName: string): void {
   const { known, portal } = visit.texts.newCustomer;
-  visit.say(200, { title: known.title, text: known.text(account ?? address), link: { href: visit.authority.portalUrl, label: portal } });
+  visit.say(200, { title: known.title, text: known.text(loginName), link: { href: visit.authority.portalUrl, label: portal } });
 }
 
 function signUpsAt({ authority, issuer }: Visit): SignUps | undefined {

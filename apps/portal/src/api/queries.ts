@@ -1,8 +1,10 @@
 import { QueryClient, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { TenantPermission } from '@latchkey/contracts';
+import createClient from 'openapi-fetch';
 import type { Api } from './api.ts';
 import { answerOf, useApi } from './api.ts';
-import { toProblem } from './problem.ts';
+import { toProblem, unreachable } from './problem.ts';
+import type { paths } from './schema.ts';
 
 /*
  * What the portal reads. Changes do not go through the query client: their answers may hold a secret, and what it has
@@ -160,6 +162,20 @@ export function usePages<T>(
     getNextPageParam: (page) => page.next,
   });
   return { ...pages, items: pages.data?.pages.flatMap((page) => page.items) };
+}
+
+/** Where members sign in, which the tenant API tells anyone. */
+export function useConsole() {
+  return useQuery({
+    queryKey: ['console'],
+    queryFn: () =>
+      answerOf(
+        createClient<paths>({ baseUrl: window.location.origin })
+          .GET('/v1/console')
+          .catch((error: unknown) => Promise.reject(unreachable(error))),
+      ),
+    staleTime: Infinity,
+  });
 }
 
 /** Who is signed in and what they may do; the API decides, this only shows less. */

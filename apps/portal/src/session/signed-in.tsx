@@ -1,29 +1,19 @@
 import { lazy, Suspense, useEffect, useMemo, useState, type ReactNode } from 'react';
 import { Button, Center, Group, Loader, Stack, Text, Title } from '@mantine/core';
-import { useQuery } from '@tanstack/react-query';
 import type { User, UserManager } from 'oidc-client-ts';
-import createClient from 'openapi-fetch';
 import { AuthProvider, useAuth } from 'react-oidc-context';
 import { useLocation } from 'wouter';
-import { answerOf, ApiContext, createApi, type Tokens } from '../api/api.ts';
-import { toProblem, unreachable } from '../api/problem.ts';
-import type { paths } from '../api/schema.ts';
+import { ApiContext, createApi, type Tokens } from '../api/api.ts';
+import { toProblem } from '../api/problem.ts';
+import { useConsole } from '../api/queries.ts';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { createUserManager, signedInHere, tokensOf } from './user-manager.ts';
 
 const SessionEnded = lazy(async () => ({ default: (await import('./session-ended.tsx')).SessionEnded }));
 
-/** Asks the tenant API where members sign in, which it tells anyone. */
-const findConsole = () =>
-  answerOf(
-    createClient<paths>({ baseUrl: window.location.origin })
-      .GET('/v1/console')
-      .catch((error: unknown) => Promise.reject(unreachable(error))),
-  );
-
 /** Shows its children to a member who is signed in, with a client of the API; to anyone else, the way in. */
 export function SignedIn({ children }: { children: ReactNode }) {
-  const found = useQuery({ queryKey: ['console'], queryFn: findConsole, staleTime: Infinity });
+  const found = useConsole();
   const manager = useMemo(() => found.data && createUserManager(found.data), [found.data]);
   const [, navigate] = useLocation();
   if (found.error) {

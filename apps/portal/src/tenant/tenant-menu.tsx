@@ -1,8 +1,8 @@
 import { useState } from 'react';
-import { Button, Group, Menu, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Menu, Modal, Stack, Text, TextInput, Title } from '@mantine/core';
 import { CheckIcon, PlusIcon } from '@radix-ui/react-icons';
 import { answerOf, useApi } from '../api/api.ts';
-import { useAnswer, useMe } from '../api/queries.ts';
+import { useAnswer, useConsole, useMe } from '../api/queries.ts';
 import { useChange } from '../api/use-change.ts';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { chosenTenant } from '../session/chosen-tenant.ts';
@@ -85,9 +85,30 @@ export function MakeTenant({ onClose }: { onClose: () => void }) {
 
 /** Stands where the pages are when the tenant that was chosen is none of the person's any more. */
 export function NoTenant() {
+  const console = useConsole();
+  const hadChosen = chosenTenant.get() !== null;
+  if (!hadChosen)
+    return (
+      <Stack align="flex-start" maw={520} mx="auto">
+        <Title order={1} size="h2">
+          You belong to no tenant
+        </Title>
+        <Text role="alert">
+          You have left yours, or it was deleted. Ask the owner of another to invite you
+          {console.data?.signUpUrl
+            ? ', or make one of your own: enter the address of your account, and open the link that we mail you.'
+            : '.'}
+        </Text>
+        {console.data?.signUpUrl && (
+          <Button component="a" href={console.data.signUpUrl}>
+            Make a tenant
+          </Button>
+        )}
+      </Stack>
+    );
   return (
     <Stack align="flex-start" maw={520} mx="auto">
-      <Text role="alert">You are not a member of this tenant any more, or of any. Ask its owner to invite you.</Text>
+      <Text role="alert">You are not a member of this tenant any more. Ask its owner to invite you.</Text>
       <Button
         onClick={() => {
           chosenTenant.forget();

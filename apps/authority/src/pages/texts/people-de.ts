@@ -58,6 +58,11 @@ export const peopleDe: typeof peopleEn = {
     companyHint: 'Unter diesem Namen stehen ihre Repositorys und Mitglieder. Sie sind der Eigentümer und können ihn später ändern.',
     companyFault: 'Geben Sie den Namen Ihrer Firma ein, höchstens 200 Zeichen.',
     submit: 'Konto anlegen',
+    back: {
+      title: 'Ihre neue Firma',
+      lead: (login) => ['Sie haben schon ein Konto, ', login, ', gehören aber zu keiner Firma. Legen Sie eine eigene an.'],
+      submit: 'Weiter',
+    },
     known: {
       title: 'Sie haben schon ein Konto',
       text: (login) => `Melden Sie sich als ${login} an. Einen weiteren Mandanten legen Sie dort an, im Menü hinter Ihrem Namen.`,

@@ -53,6 +53,11 @@ export const peopleEn = {
     companyHint: 'Its repositories and members will be under this name. You are the owner, and can change it later.',
     companyFault: 'Enter the name of your company, of at most 200 characters.',
     submit: 'Create account',
+    back: {
+      title: 'Your new company',
+      lead: (login: string) => ['You have an account already, ', login, ', but belong to no company. Make one of your own.'],
+      submit: 'Go on',
+    },
     known: {
       title: 'You have an account already',
       text: (login: string) => `Sign in as ${login}. If you want another tenant, make it there, in the menu behind your name.`,
