@@ -196,6 +196,23 @@ describe('the portal', () => {
     expect(stored).not.toMatch(/eyJ|access_token|refresh_token/);
   });
 
+  it('deletes the tenant by its typed name, with the proof of everything that ended, and leads on', async () => {
+    await page.getByRole('link', { name: 'Tenant', exact: true }).click();
+    await page.getByRole('button', { name: 'Hand over' }).click();
+    await page.getByText('Invite them first').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Delete the tenant' }).click();
+    expect(await page.getByRole('button', { name: 'Delete it now' }).isDisabled()).toBe(true);
+    await page.getByLabel('Type Olga & Co').fill('Olga & Co');
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Delete it now' }).click();
+    await page.getByText('1 repository and 0 credentials ended with it').waitFor();
+    expect(await page.getByTestId('proofs').innerText()).toMatch(/^3 of 3 nodes refuse the repository/);
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByRole('link', { name: 'Make a tenant' }).waitFor();
+    expect(await takeMail(product, 'olga@example.com', 'Your tenant Olga & Co')).toContain('kept for 30 days');
+  });
+
   it('signs out at the authority too', async () => {
     await page.getByRole('banner').getByRole('button', { name: /Olga/ }).click();
     await page.getByRole('menuitem', { name: 'Sign out' }).click();
@@ -206,7 +223,8 @@ describe('the portal', () => {
   it('gave the browser nothing to complain about but the answers that it was meant to show', () => {
     // The taken slug, and the look at the repository that has just been deleted.
     // And the connection that the test broke, and the icon that an authority has none of.
-    const expected = new RegExp(`status of 409|status of 404 .*/v1/repositories/${slug}$|ERR_CONNECTION_RESET|favicon.ico$`);
+    // And what nobody is told who belongs to no tenant any more.
+    const expected = new RegExp(`status of 40[39]|status of 404 .*/v1/repositories/${slug}$|ERR_CONNECTION_RESET|favicon.ico$`);
     expect(complaints.filter((text) => !expected.test(text))).toEqual([]);
   });
 });

@@ -38,6 +38,7 @@ import {
   OwnTenants,
   Slugs,
   TenantCredentials,
+  TenantDeletion,
   TenantExport,
   Tenants,
   UserFactors,
@@ -106,6 +107,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
   const directory = new RepositoryDirectory(checks);
   const refusals = new Refusals(database, (error) => log.error({ err: error }, 'refusals could not be written to the audit trail'));
   const webhooks = new Webhooks(database, encryption);
+  const cutoffs = new Cutoffs(database);
   return {
     database,
     authentication: new Authentication(database, directory, verifier, config.TENANT_API_URL, refusals),
@@ -119,7 +121,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: Database, useValue: database },
       { provide: CredentialCheck, useValue: check },
       { provide: Canary, useValue: new Canary(database) },
-      { provide: Cutoffs, useValue: new Cutoffs(database) },
+      { provide: Cutoffs, useValue: cutoffs },
       {
         provide: Console,
         useValue: new Console({ database, directory, authorityUrls: urls.authorityUrls, signUp: config.NEW_TENANTS === 'open' }),
@@ -152,6 +154,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: TenantCredentials, useValue: new TenantCredentials(database, peppers, directory) },
       { provide: Tenants, useValue: new Tenants(database, webhooks) },
       { provide: OwnTenants, useValue: new OwnTenants({ database, directory, open: config.NEW_TENANTS !== 'operator' }) },
+      { provide: TenantDeletion, useValue: new TenantDeletion(database, directory, cutoffs) },
       { provide: TenantExport, useValue: new TenantExport(database) },
       { provide: Slugs, useValue: new Slugs(database) },
       { provide: Usage, useValue: new Usage(database) },

@@ -19,16 +19,14 @@ interface Made {
 /** Calls as somebody, and remembers which route it was and what the trail should say. */
 class Changes {
   readonly made: { route: string; requestId: string | null }[] = [];
+  /** A tenant that one of the changes makes. */
+  another = '';
 
   /** @param route with the parameters in braces, followed by what they are. */
-  async make(caller: TestTenant['call'], route: string, things: string[] = [], body?: unknown): Promise<Made> {
+  async make(caller: TestTenant['call'], route: string, things: string[] = [], body?: unknown, query = ''): Promise<Made> {
     const [method = '', template = ''] = route.split(' ');
     const rest = [...things];
-    const response = await caller(
-      method,
-      template.replace(/\{\w+\}/g, () => rest.shift() ?? ''),
-      body,
-    );
+    const response = await caller(method, template.replace(/\{\w+\}/g, () => rest.shift() ?? '') + query, body);
     const text = await response.text();
     if (!response.ok) throw new Error(`${route} answered ${response.status}: ${text}`);
     this.made.push({ route, requestId: response.headers.get('x-request-id') });
@@ -132,9 +130,15 @@ async function addTotp(userId: string): Promise<void> {
 
 async function changeTenant(changes: Changes): Promise<void> {
   const { call } = api.tenant;
-  const [member, other] = [await api.addMember('super-admin'), await api.addMember('super-admin')];
+  const [member, other, heir] = [await api.addMember('super-admin'), await api.addMember('super-admin'), await api.addMember('viewer')];
   await changes.make(call, 'PATCH /v1/tenant', [], { memberCredentials: { revocation: 'members-write' } });
-  await changes.make(member.inPerson, 'POST /v1/me/tenants', [], { name: 'Another' });
+  const another = await changes.make(member.inPerson, 'POST /v1/me/tenants', [], { name: 'Another' });
+  changes.another = another.id;
+  const there: TestTenant['call'] = (method, path, body) => member.inPerson(method, path, body, { 'latchkey-tenant': another.id });
+  await api.test.owner.query(`UPDATE members SET tenant_id = $1 WHERE id = $2`, [another.id, heir.id]);
+  await changes.make(there, 'POST /v1/tenant/transfer', [], { memberId: heir.id });
+  await api.test.owner.query(`UPDATE members SET role = 'owner' WHERE tenant_id = $1`, [another.id]);
+  await changes.make(there, 'DELETE /v1/tenant', [], undefined, '?confirm=Another');
   await changes.make(member.inPerson, 'DELETE /v1/me/credential');
   await changes.make(member.inPerson, 'POST /v1/me/credential');
   await changes.make(call, 'DELETE /v1/members/{memberId}/credential', [other.id]);
@@ -160,8 +164,9 @@ describe('every change through the API', () => {
     expect([...new Set(changes.made.map(({ route }) => route))].toSorted()).toEqual(changingRoutes());
     for (const { route, requestId } of changes.made) {
       const { rows } = await api.test.owner.query<{ actor_id: string | null; address: string | null }>(
-        'SELECT actor_id, address FROM audit_events WHERE tenant_id = $1 AND request_id = $2',
-        [api.tenant.tenantId, requestId],
+        // The tenant that a member made and deleted has a trail of its own.
+        'SELECT actor_id, address FROM audit_events WHERE tenant_id = ANY($1) AND request_id = $2',
+        [[api.tenant.tenantId, changes.another], requestId],
       );
       expect([route, rows.length > 0]).toEqual([route, true]);
       for (const row of rows) expect(row).toEqual({ actor_id: expect.any(String) as string, address: '127.0.0.1' });

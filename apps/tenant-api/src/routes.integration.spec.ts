@@ -120,6 +120,7 @@ const goodBodies: Record<string, unknown> = {
   'PATCH /v1/repositories/{slug}/webhooks/{webhookId}': { url: 'https://evil.example.com/' },
   'POST /v1/repositories/{slug}/webhooks/{webhookId}/rotate': {},
   'PATCH /v1/tenant': { name: 'Mine' },
+  'POST /v1/tenant/transfer': { memberId: '01a1fc9c-1b07-71c2-b765-617512bba927' },
   'POST /v1/me/tenants': { name: 'Mine' },
   'PATCH /v1/members/{memberId}': { role: 'admin' },
   'POST /v1/invitations': { role: 'viewer' },

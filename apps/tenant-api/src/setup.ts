@@ -2,17 +2,24 @@ import { parseArgs } from 'node:util';
 import { ConfigError, createLogger, loadConfig } from '@latchkey/runtime';
 import { Database, migrate } from '@latchkey/database';
 import { migrateQueue } from '@latchkey/jobs/migrate';
-import { addTenant, consoleSlug, install, type NewTenant } from '@latchkey/tenancy';
+import { addTenant, consoleSlug, install, restoreTenant, type NewTenant } from '@latchkey/tenancy';
 import { setupConfigSchema, type SetupConfig } from './config.js';
 
 /*
  * Run once before the apps start, at every start: brings the database to the present schema and makes the console, the
  * first tenant and its credential if they are not there. Safe to repeat. With --tenant NAME it adds a tenant to an
- * installation instead. What it shows of a new tenant it never shows again: with --json as one JSON line on standard
+ * installation instead, and with --restore-tenant ID it brings a deleted one back. What it shows of a new tenant it never shows again: with --json as one JSON line on standard
  * output, else in words.
  */
 
-async function setUp(config: SetupConfig, tenantName: string | undefined): Promise<NewTenant | undefined> {
+interface Wish {
+  /** The name of a tenant to add. */
+  tenant: string | undefined;
+  /** The id of a deleted tenant to bring back. */
+  restore: string | undefined;
+}
+
+async function setUp(config: SetupConfig, { tenant, restore }: Wish): Promise<NewTenant | undefined> {
   const ownerUrl = config.DATABASE_OWNER_URL ?? config.DATABASE_URL;
   await migrate(ownerUrl, config.DATABASE_URL);
   await migrateQueue(ownerUrl, config.DATABASE_URL);
@@ -26,7 +33,8 @@ async function setUp(config: SetupConfig, tenantName: string | undefined): Promi
     secondFactor: config.CONSOLE_SECOND_FACTOR,
   };
   try {
-    return await (tenantName === undefined ? install(options) : addTenant(options, tenantName));
+    if (restore !== undefined) return await restoreTenant(options, restore);
+    return await (tenant === undefined ? install(options) : addTenant(options, tenant));
   } finally {
     await database.close();
   }
@@ -45,9 +53,10 @@ function describe(config: SetupConfig, made: NewTenant) {
 }
 
 try {
-  const { values } = parseArgs({ options: { json: { type: 'boolean', default: false }, tenant: { type: 'string' } } });
+  const options = { json: { type: 'boolean', default: false }, tenant: { type: 'string' }, 'restore-tenant': { type: 'string' } } as const;
+  const { values } = parseArgs({ options });
   const config = loadConfig(setupConfigSchema);
-  const first = await setUp(config, values.tenant);
+  const first = await setUp(config, { tenant: values.tenant, restore: values['restore-tenant'] });
   const shown = first ? describe(config, first) : null;
   if (values.json) process.stdout.write(`${JSON.stringify({ first: shown })}\n`);
   else if (shown) process.stdout.write(`Shown this once:\n${JSON.stringify(shown, null, 2)}\n`);

@@ -11,6 +11,8 @@ const data = {
   at: '2026-01-02T03:04:05.000Z',
   address: '192.0.2.1',
   device: 'Firefox on Linux',
+  tenant: 'Acme Inc.',
+  by: 'olga',
   what: 'recovery-code-used',
   codesLeft: 9,
 };

@@ -142,6 +142,13 @@ const en: Words = {
       `If it was not you, set a new password now, look at your account, and tell whoever runs ${repository}: ${issuer}/forgotten-password`,
     ],
   }),
+  'person.tenant-deleted': ({ loginName, at, address, tenant, by }, { repository }) => ({
+    subject: `Your tenant ${tenant} at ${repository} was deleted`,
+    paragraphs: [
+      `The owner ${by} deleted the tenant ${tenant} at ${repository} on ${moment(at)}${from(address)}. Its repositories, and every credential of it and of its members, ended at that moment. Your account ${loginName} stays.`,
+      `Its content is kept for 30 days. If it was not meant to be deleted, tell whoever runs ${repository} before then.`,
+    ],
+  }),
   'person.new-device': ({ loginName, at, address, device }, { repository, issuer }) => ({
     subject: `New sign-in to ${repository}`,
     paragraphs: [
@@ -206,6 +213,13 @@ const de: Words = {
       `${factorsDe[what].text(loginName ?? '', repository)} Das war am ${moment(at)}${address === null ? '' : `, von der Adresse ${address}`}.`,
       ...(what === 'recovery-code-used' ? [`Es sind noch ${codesLeft} Wiederherstellungscodes übrig.`] : []),
       `Wenn Sie es nicht waren, legen Sie sofort ein neues Passwort fest, sehen Sie Ihr Konto durch und sagen Sie den Betreibern von ${repository} Bescheid: ${issuer}/forgotten-password`,
+    ],
+  }),
+  'person.tenant-deleted': ({ loginName, at, address, tenant, by }, { repository }) => ({
+    subject: `Ihr Mandant ${tenant} bei ${repository} wurde gelöscht`,
+    paragraphs: [
+      `Der Eigentümer ${by} hat den Mandanten ${tenant} bei ${repository} am ${moment(at)}${von(address)} gelöscht. Seine Repositorys und alle Zugangsdaten des Mandanten und seiner Mitglieder sind seitdem ungültig. Ihr Konto ${loginName} bleibt bestehen.`,
+      `Die Inhalte werden noch 30 Tage aufbewahrt. Wenn das ein Irrtum war, sagen Sie vorher den Betreibern von ${repository} Bescheid.`,
     ],
   }),
   'person.new-device': ({ loginName, at, address, device }, { repository, issuer }) => ({

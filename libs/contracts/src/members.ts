@@ -24,6 +24,9 @@ export const updatedMemberView = memberView.extend({
   cutoff: cutoffView.optional().describe("The end of the member's credential, if the new role may have none"),
 });
 
+export const transferOwnershipBody = z.strictObject({ memberId: z.uuid().describe('Who is the owner from then on') });
+export type TransferOwnershipBody = z.infer<typeof transferOwnershipBody>;
+
 export const createInvitationBody = z.strictObject({
   role: z.enum(roles),
   email: z.email().max(254).optional().describe('Whom it is for, as a reminder to those who look at the list'),

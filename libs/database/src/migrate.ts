@@ -26,6 +26,7 @@ import { AddDailyUses1763730000000 } from './migrations/1763730000000-add-daily-
 import { LetAllThatIsSealedBeSealedAnew1763740000000 } from './migrations/1763740000000-let-all-that-is-sealed-be-sealed-anew.js';
 import { LetPeopleSignUp1763752000000 } from './migrations/1763752000000-let-people-sign-up.js';
 import { LetFilesBeInAnObjectStore1763751000000 } from './migrations/1763751000000-let-files-be-in-an-object-store.js';
+import { LetTenantsBeDeleted1763752000500 } from './migrations/1763752000500-let-tenants-be-deleted.js';
 
 const migrations = [
   CreateFirstTables1763690000000,
@@ -54,6 +55,7 @@ const migrations = [
   LetAllThatIsSealedBeSealedAnew1763740000000,
   LetPeopleSignUp1763752000000,
   LetFilesBeInAnObjectStore1763751000000,
+  LetTenantsBeDeleted1763752000500,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

@@ -66,6 +66,8 @@ export const mailTemplates = {
   'person.email-changed': z.strictObject({ ...person, ...when }),
   /** The second factors of an account changed, or one of its recovery codes was used. */
   'person.factors': z.strictObject({ ...person, ...when, what: z.enum(factorDeeds), codesLeft: z.int().min(0) }),
+  /** A tenant that they were in charge of was deleted. */
+  'person.tenant-deleted': z.strictObject({ ...person, ...when, tenant: name, by: name }),
   'person.new-device': z.strictObject({ ...person, ...when, device: name }),
 } as const satisfies Record<string, z.ZodObject>;
 

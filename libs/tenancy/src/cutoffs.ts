@@ -64,6 +64,19 @@ export class Cutoffs {
     });
   }
 
+  /** Those proofs of the tenant, once every node has reported to each, or the time is over. */
+  async settle(actor: Actor, ids: string[], millis: number): Promise<CutoffProofView[]> {
+    const began = performance.now();
+    for (;;) {
+      const views = await this.#read(actor, {}, async (tx) =>
+        present(tx, await tx.query<CutoffRow[]>(`${proof} WHERE c.tenant_id = $1 AND c.id = ANY($2) ORDER BY c.id`, [actor.tenantId, ids])),
+      );
+      const done = views.every(({ nodes }) => nodes.every(({ refusedAfterMillis }) => refusedAfterMillis !== null));
+      if (done || performance.now() - began > millis) return views;
+      await wait(pauseMillis.eager);
+    }
+  }
+
   /**
    * A proof as it fills up: its whole state, again whenever it has changed, until every node has reported and every target
    * has its answer, or half a minute is over. Whoever comes again loses nothing.

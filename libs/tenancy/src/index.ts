@@ -14,6 +14,7 @@ export {
   findConsole,
   install,
   makeTenant,
+  restoreTenant,
   type NewTenant,
   type InstallationOptions,
 } from './installation.js';
@@ -37,6 +38,7 @@ export {
   type ProvedPasskey,
 } from './second-factors.js';
 export { OwnTenants } from './own-tenants.js';
+export { TenantDeletion } from './tenant-deletion.js';
 export { TenantExport, type ExportedThing } from './tenant-export.js';
 export { SignUps, type NewCustomer, type OpenSignUp } from './sign-ups.js';
 export { Slugs } from './slugs.js';

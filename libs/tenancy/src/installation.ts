@@ -9,7 +9,7 @@ import {
 import { audit, systemActor } from '@latchkey/access';
 import { wellKnown } from '@latchkey/content';
 import { insertClient, insertSecret, type KeyRing, type KnownRepository, type RepositoryDirectory } from '@latchkey/credentials';
-import { Client, newId, Repository, Tenant, type Database, type EntityManager } from '@latchkey/database';
+import { Client, isId, newId, Repository, Tenant, type Database, type EntityManager } from '@latchkey/database';
 import type { AddressTemplate } from '@latchkey/runtime';
 import { installCanary } from './canary.js';
 import { createInvitation } from './invitations.js';
@@ -88,6 +88,22 @@ export async function addTenant(options: InstallationOptions, name: string): Pro
   });
 }
 
+/**
+ * Brings a deleted tenant back, as its operator does, with a link for an owner and a first credential. Nothing else of it comes back
+ * by itself: the owner restores its repositories, as long as each is kept.
+ *
+ * @throws Error when there is no such tenant that was deleted.
+ */
+export async function restoreTenant(options: InstallationOptions, tenantId: string): Promise<NewTenant> {
+  return options.database.transaction('system', async (tx) => {
+    const consoleRepository = await tx.findOneByOrFail(Repository, { slug: consoleSlug });
+    const again = 'UPDATE tenants SET deleted_at = NULL WHERE id = $1 AND deleted_at IS NOT NULL';
+    const [, restored] = isId(tenantId) ? await tx.query<[unknown[], number]>(again, [tenantId]) : [[], 0];
+    if (restored === 0) throw new Error('there is no such tenant that was deleted: its id is in the audit trail');
+    return giveWaysIn(tx, options, consoleRepository, tenantId, 'tenant.restored');
+  });
+}
+
 /** Makes a tenant in the transaction at hand, which is `system`. */
 export async function makeTenant(
   tx: EntityManager,
@@ -96,8 +112,18 @@ export async function makeTenant(
   name: string,
 ): Promise<NewTenant> {
   const tenantId = newId();
-  const owner = { repositoryId: consoleRepository.id, tenantId };
   await tx.insert(Tenant, { id: tenantId, name });
+  return giveWaysIn(tx, options, consoleRepository, tenantId, 'tenant.created');
+}
+
+async function giveWaysIn(
+  tx: EntityManager,
+  options: Pick<InstallationOptions, 'peppers' | 'authorityUrls'>,
+  consoleRepository: Pick<Repository, 'id' | 'environment'>,
+  tenantId: string,
+  action: 'tenant.created' | 'tenant.restored',
+): Promise<NewTenant> {
+  const owner = { repositoryId: consoleRepository.id, tenantId };
   const client = await insertClient(tx, {
     ...owner,
     kind: 'tenant',
@@ -107,7 +133,7 @@ export async function makeTenant(
   });
   const secret = await insertSecret(tx, options.peppers, { ...owner, clientId: client.id, environment: consoleRepository.environment });
   const operator = systemActor(tenantId, 'setup');
-  await audit(tx, operator, { action: 'tenant.created', targetKind: 'tenant', targetId: tenantId });
+  await audit(tx, operator, { action, targetKind: 'tenant', targetId: tenantId });
   const made = { action: 'client.created', repositoryId: owner.repositoryId, targetKind: 'client', targetId: client.id };
   await audit(tx, operator, { ...made, details: { kind: client.kind } });
   const token = await createInvitation(tx, options.peppers, { ...owner, userId: null, role: 'owner' });

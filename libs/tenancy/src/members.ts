@@ -7,6 +7,7 @@ import {
   type Page,
   type PageQuery,
   type Role,
+  type TransferOwnershipBody,
   type UpdateMemberBody,
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, type Actor } from '@latchkey/access';
@@ -83,6 +84,31 @@ export class Members {
   }
 
   /**
+   * Hands the tenant over: the member is an owner from then on, and whoever was becomes a super admin. The answer has the end of
+   * their credential, if a super admin may have none.
+   *
+   * @throws Problem `forbidden` for everybody but an owner in person; `conflict` for oneself, or for somebody who cannot sign in.
+   */
+  async transferOwnership(actor: Actor, { memberId }: TransferOwnershipBody): Promise<MemberView & { cutoff?: CutoffView }> {
+    authorize(actor, 'members:write');
+    if (actor.credentialId !== undefined) throw new Problem('forbidden', 'An owner does this in person; no credential can.');
+    const { view, cutoff } = await this.#change(actor, memberId, async (tx, member, consoleId) => {
+      await refuseAllButOwners(tx, actor, 'Only an owner hands the tenant over.');
+      if (isSelf(actor, memberId)) throw new Problem('conflict', 'You are the owner already.');
+      if (!member.enabled) throw new Problem('conflict', 'This member cannot sign in, and an owner must be able to.');
+      const own = await find(tx, actor.id);
+      await tx.update(Member, { tenantId: actor.tenantId, id: memberId }, { role: 'owner' });
+      await tx.update(Member, { tenantId: actor.tenantId, id: own.id }, { role: 'super-admin' });
+      const keeps = await mayHaveCredential(tx, actor.tenantId, 'super-admin');
+      const cutoff = keeps ? undefined : await endMemberCredential(tx, actor, consoleId, own);
+      const details = { from: own.id, previousRole: member.role, ...(cutoff ? { cutoffId: cutoff.id } : {}) };
+      await audit(tx, actor, { action: 'tenant.ownership-transferred', targetKind: 'member', targetId: memberId, details });
+      return { view: present(await find(tx, memberId)), cutoff };
+    });
+    return cutoff ? { ...view, cutoff } : view;
+  }
+
+  /**
    * Ends the credential of another member, where the tenant's policy lets others than the member do that.
    *
    * @throws Problem `forbidden` where it does not, as by default; `not-found` when there is none.
@@ -138,6 +164,11 @@ export async function refuseRole(tx: EntityManager, actor: Actor, role: Role): P
   const isWithin = actor.kind === 'member' ? isAtMost(role, await roleOf(tx, actor)) : role !== 'owner' || !(await hasOwner(tx));
   if (holdsAll && isWithin) return;
   throw new Problem('forbidden', `The role ${role} is above your own. Ask someone who has it.`);
+}
+
+/** @throws Problem `forbidden` for everybody but an owner, as their role is now. */
+export async function refuseAllButOwners(tx: EntityManager, actor: Actor, detail: string): Promise<void> {
+  if (actor.kind !== 'member' || (await roleOf(tx, actor)) !== 'owner') throw new Problem('forbidden', detail);
 }
 
 const isSelf = (actor: Actor, memberId: string) => actor.kind === 'member' && actor.id === memberId;

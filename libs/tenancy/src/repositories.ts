@@ -21,6 +21,7 @@ import {
   recordCutoff,
   replaceSigningKey,
   type KeyRing,
+  type PendingCutoff,
 } from '@latchkey/credentials';
 import {
   Client,
@@ -267,11 +268,8 @@ export class Repositories {
     const { database } = this.#options;
     const { view, cutoff } = await carryOut(database, actor, async (tx) => {
       const repository = await enter(tx, slug, { lock: true });
-      const changed = { ...change(repository), generation: repository.generation + 1 };
-      const cutoff = await recordCutoff(tx, repository, { kind: event, ended: { belowGeneration: changed.generation } });
-      await write(tx, actor, repository, event, changed, { cutoffId: cutoff.id });
-      await announce(tx, actor.tenantId, event, { repositoryId: repository.id, slug, ...announced(cutoff) });
-      return { view: await this.#view(tx, { ...repository, ...changed }), cutoff };
+      const { changed, cutoff } = await endTokens(tx, actor, repository, event, change(repository));
+      return { view: await this.#view(tx, changed), cutoff };
     });
     return { ...view, cutoff: await confirmCutoff(database, { tenantId: actor.tenantId, repositoryId: view.id }, cutoff) };
   }
@@ -300,6 +298,29 @@ export class Repositories {
       deletedAt: row.deletedAt?.toISOString() ?? null,
     };
   }
+}
+
+/**
+ * Deletes a repository whose row the transaction holds, with cut-off, audit and event. The caller has authorised the act, and
+ * confirms the cut-off after the commit.
+ */
+export async function deleteRepository(tx: EntityManager, actor: Actor, repository: Repository): Promise<{ cutoff: PendingCutoff }> {
+  return endTokens(tx, actor, repository, 'repository.deleted', { deletedAt: new Date() });
+}
+
+async function endTokens(
+  tx: EntityManager,
+  actor: Actor,
+  repository: Repository,
+  event: 'repository.suspended' | 'repository.deleted',
+  change: Partial<Repository>,
+): Promise<{ changed: Repository; cutoff: PendingCutoff }> {
+  const { id: repositoryId, slug } = repository;
+  const changes = { ...change, generation: repository.generation + 1 };
+  const cutoff = await recordCutoff(tx, repository, { kind: event, ended: { belowGeneration: changes.generation } });
+  await write(tx, actor, repository, event, changes, { cutoffId: cutoff.id });
+  await announce(tx, actor.tenantId, event, { repositoryId, slug, ...announced(cutoff) });
+  return { changed: { ...repository, ...changes }, cutoff };
 }
 
 async function write(

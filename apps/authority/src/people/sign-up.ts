@@ -1,7 +1,6 @@
 import { createTenantBody, createUserBody, Problem } from '@latchkey/contracts';
 import { randomText, type SignedIn } from '@latchkey/credentials';
 import { consoleSlug, PasswordRefused, type SignUps } from '@latchkey/tenancy';
-import { onwardPage } from '../pages/onward.js';
 import { newCustomerPage, signUpPage, type NewCustomerForm } from '../pages/sign-up.js';
 import { rememberDevice } from './device.js';
 import { takeArrival, writeArrival } from './sign-in-step.js';
@@ -62,8 +61,7 @@ export async function serveNewCustomer(visit: Visit, token: string): Promise<voi
     const now = error.type === 'already-exists' ? await signUps.find(issuer.repository, token) : undefined;
     return now?.account ? sayKnown(visit, now.account.loginName) : sayGone();
   }
-  // By a page, for the form may not lead to the portal's origin.
-  visit.send(200, onwardPage(visit.look, `${authority.portalUrl}/welcome`));
+  visit.leave(`${authority.portalUrl}/welcome`);
 }
 
 async function arrive(visit: Visit, { id: userId }: { id: number }): Promise<void> {

@@ -13,6 +13,7 @@ import { Page, Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { ShownOnce } from '../controls/shown-once.tsx';
 import { When } from '../controls/when.tsx';
+import { chosenTenant } from '../session/chosen-tenant.ts';
 import { roleWords } from './role-words.ts';
 
 interface Member {
@@ -239,7 +240,10 @@ function Remove({ member, isSelf, onClose }: { member: Member; isSelf: boolean; 
   const queries = useQueryClient();
   const change = useChange(async (headers) => {
     await answerOf(api.DELETE('/v1/members/{memberId}', { params: { path: { memberId: member.id } }, headers }));
-    if (isSelf) return window.location.assign('/');
+    if (isSelf) {
+      chosenTenant.forget();
+      return window.location.assign('/');
+    }
     await queries.invalidateQueries({ queryKey: ['members'] });
     onClose();
   });

@@ -11,6 +11,7 @@ import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { Page, Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { saveFile } from '../controls/save-file.ts';
+import { Ending } from './ending.tsx';
 import { roleWords } from './role-words.ts';
 
 const readTenant = (api: Api, signal: AbortSignal) => api.GET('/v1/tenant', { signal });
@@ -26,6 +27,7 @@ export function TenantPage() {
       {!tenant.data && !tenant.error && <Skeleton height={240} role="status" aria-label="Loading the tenant…" />}
       {tenant.data && <Settings tenant={tenant.data} />}
       {tenant.data && mayChange && <Export />}
+      {tenant.data && <Ending name={tenant.data.name} />}
     </Page>
   );
 }

@@ -9,7 +9,7 @@ import { boundClaims, CredentialCheck, RepositoryDirectory, SigningKeys } from '
 import { connectForChecks, Member, newId } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { createLogger } from '@latchkey/runtime';
-import { addTenant, consoleSlug, install, MemberCredentials, type NewTenant } from '@latchkey/tenancy';
+import { addTenant, consoleSlug, install, MemberCredentials, type InstallationOptions, type NewTenant } from '@latchkey/tenancy';
 import { TestDns } from './dns.js';
 import { createApp } from '../app.js';
 import { configSchema, type Config } from '../config.js';
@@ -36,6 +36,8 @@ export interface RunningApi {
   config: Config;
   url: string;
   test: TestDatabase;
+  /** As the setup program has them. */
+  options: InstallationOptions;
   /** What is asked for the records that prove domains. */
   dns: TestDns;
   tenant: TestTenant;
@@ -92,6 +94,7 @@ export async function startApi(): Promise<RunningApi> {
     config,
     url,
     test,
+    options,
     dns,
     tenant,
     stranger,

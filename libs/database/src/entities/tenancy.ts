@@ -19,6 +19,7 @@ export class Tenant {
   @Column('text') name!: string;
   @Column('jsonb', { default: {} }) settings!: TenantSettings;
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
+  @Column('timestamptz', { nullable: true }) deletedAt!: Date | null;
 }
 
 /** A slug that is or was in use. Rows are never deleted, so that a slug is never used twice. */
