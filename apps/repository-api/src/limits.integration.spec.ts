@@ -117,7 +117,7 @@ describe('counts of calls', () => {
       acme.id,
     );
     for (const turn of [1, 2]) {
-      await app.database.transaction('system', (tx) => tx.query('SELECT roll_up_calls()'));
+      await app.database.transaction('system', (tx) => tx.query('SELECT roll_up_calls(1000)'));
       const kept = await rows(
         `SELECT period, calls::integer, refused::integer FROM call_counts WHERE repository_id = $1 AND credential_id = 'c' ORDER BY starts_at`,
         acme.id,

@@ -38,6 +38,12 @@ export const configSchema = z
     CLIENT_ALLOW_PRIVATE_ADDRESSES: flag.default(false),
     /** Lets webhooks reach loopback and private addresses: for trying on one machine, never where tenants are strangers. */
     WEBHOOK_ALLOW_PRIVATE_ADDRESSES: flag.default(false),
+    /** After how many days the audit trail ends; 0 keeps it for good. */
+    AUDIT_DAYS: z.coerce
+      .number()
+      .int()
+      .refine((days) => days === 0 || (days >= 90 && days <= 36_500), 'must be 0, or 90 to 36500')
+      .default(0),
     /** After how many days of nothing but failures a webhook is disabled. */
     WEBHOOK_DISABLE_AFTER_DAYS: z.coerce.number().positive().max(365).default(5),
     /** Where mail is handed on: smtp:// or smtps://, with user and password if it takes them. */

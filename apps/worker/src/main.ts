@@ -58,7 +58,7 @@ async function main(): Promise<void> {
       'client-keys.fetch': fetchKeys({ database, allowPrivateAddresses: config.CLIENT_ALLOW_PRIVATE_ADDRESSES, log }),
       'domains.look': lookAfter({ database, dnsServers: config.DNS_SERVERS, log }),
       'signing-keys.tend': tendKeys({ database, config, log }),
-      'records.sweep': sweepRecords({ database, blobs, queue, log }),
+      'records.sweep': sweepRecords({ database, blobs, queue, log, auditDays: config.AUDIT_DAYS }),
     }),
     log,
     ...(config.NODE_NAME && { name: config.NODE_NAME }),

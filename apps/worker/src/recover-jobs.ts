@@ -18,37 +18,49 @@ export interface RecoveryOptions {
  */
 export function recoverJobs({ database, queue, log }: RecoveryOptions): Handlers['webhook.recover'] {
   return async (_, { signal }) => {
-    let after = '00000000-0000-0000-0000-000000000000';
-    while (!signal.aborted) {
-      const open = await openJobs(database, after);
-      const lost = await queue.missing(open);
-      if (lost.length > 0) {
-        await database.transaction('system', (tx) => tx.query('UPDATE outbox SET relayed_at = NULL WHERE id = ANY($1)', [lost]));
-        log.warn({ jobs: lost.length }, 'the queue had lost jobs; they were put back');
+    for (const source of sources) {
+      let after: Place | undefined = firstPlace;
+      while (after && !signal.aborted) {
+        const open: OpenJob[] = await openJobs(database, source, after);
+        const lost = await queue.missing(open.map(({ id }) => id));
+        if (lost.length > 0) {
+          await database.transaction('system', (tx) => tx.query('UPDATE outbox SET relayed_at = NULL WHERE id = ANY($1)', [lost]));
+          log.warn({ jobs: lost.length }, 'the queue had lost jobs; they were put back');
+        }
+        after = open.length < batchSize ? undefined : open.at(-1);
       }
-      const last = open.at(-1);
-      if (!last || open.length < batchSize) return;
-      after = last;
     }
   };
 }
 
-/** The jobs whose event or mail has neither reached its receiver nor been given up, in the order of their ids. */
-async function openJobs(database: Database, after: string): Promise<string[]> {
-  const rows = await database.read('system', (tx) =>
-    tx.query<{ id: string }[]>(
-      `SELECT o.id FROM outbox o
-       WHERE o.id > $1 AND o.relayed_at IS NOT NULL AND (
-         o.name = 'webhook.deliver' AND EXISTS (
-           SELECT FROM webhook_deliveries d
-           WHERE d.tenant_id = o.tenant_id AND d.webhook_id = (o.data->>'webhookId')::uuid AND d.id = (o.data->>'deliveryId')::uuid
-             AND d.round = (o.data->>'round')::integer AND d.status = 'pending')
-         OR o.name = 'mail.send' AND EXISTS (
-           SELECT FROM mails m
-           WHERE m.tenant_id = o.tenant_id AND m.id = (o.data->>'mailId')::uuid AND m.sent_at IS NULL AND m.failed_at IS NULL))
-       ORDER BY o.id LIMIT ${batchSize}`,
-      [after],
-    ),
-  );
-  return rows.map((row) => row.id);
+/** What a job is for: an event at a webhook, or a mail. */
+interface Place {
+  what: string;
+  where: string;
+}
+
+interface OpenJob extends Place {
+  id: string;
+}
+
+const nothing = '00000000-0000-0000-0000-000000000000';
+const firstPlace: Place = { what: nothing, where: nothing };
+
+/** Each begins with what has neither reached its receiver nor been given up, which is little, and finds its job by an index. */
+const sources = [
+  `SELECT o.id, d.id AS what, d.webhook_id AS "where"
+   FROM webhook_deliveries d
+   JOIN outbox o ON o.name = 'webhook.deliver' AND o.data->>'deliveryId' = d.id::text AND o.tenant_id = d.tenant_id
+     AND o.data->>'webhookId' = d.webhook_id::text AND (o.data->>'round')::integer = d.round AND o.relayed_at IS NOT NULL
+   WHERE d.status = 'pending' AND (d.id, d.webhook_id) > ($1, $2)
+   ORDER BY d.id, d.webhook_id LIMIT ${batchSize}`,
+  `SELECT o.id, m.id AS what, $2::uuid AS "where"
+   FROM mails m
+   JOIN outbox o ON o.name = 'mail.send' AND o.data->>'mailId' = m.id::text AND o.tenant_id = m.tenant_id AND o.relayed_at IS NOT NULL
+   WHERE m.sent_at IS NULL AND m.failed_at IS NULL AND m.id > $1
+   ORDER BY m.id LIMIT ${batchSize}`,
+];
+
+async function openJobs(database: Database, source: string, { what, where }: Place): Promise<OpenJob[]> {
+  return database.read('system', (tx) => tx.query<OpenJob[]>(source, [what, where]));
 }

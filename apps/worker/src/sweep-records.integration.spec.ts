@@ -11,13 +11,14 @@ beforeAll(async () => {
 });
 afterAll(() => test.drop());
 
-const sweep = () => {
+const sweep = (auditDays = 0) => {
   const queue = { forgetFailed: async () => 0 };
   return sweepRecords({
     database: test.database,
     blobs: new Blobs(test.database, undefined),
     queue,
     log: createLogger('sweep-test', 'silent'),
+    auditDays,
   })({}, { lastAttempt: false, signal: new AbortController().signal });
 };
 
@@ -105,6 +106,54 @@ describe('the sweep', () => {
     await test.owner.query('ANALYZE credential_uses');
     const plan = await test.owner.query(`EXPLAIN SELECT FROM credential_uses WHERE last_used_at < now() - interval '400 days' LIMIT 1000`);
     expect(JSON.stringify(plan.rows)).toContain('credential_uses_age');
+  });
+
+  it('makes days of the hours of days that are over, in batches that come to the same', async () => {
+    const id = newId();
+    await test.owner.query(`INSERT INTO tenants (id, name) VALUES ($1, 'Calls')`, [id]);
+    const hour = (credential: string, hours: number, calls: number) =>
+      test.owner.query(
+        `INSERT INTO call_counts (repository_id, period, starts_at, credential_id, user_id, tenant_id, calls, refused)
+         SELECT $1, 'hour', date_trunc('day', now(), 'UTC') - interval '3 days' + make_interval(hours => n % $3), $2 || n / $3, 1, $1, $4, 1
+         FROM generate_series(0, $3 * 100 - 1) n`,
+        [id, credential, hours, calls],
+      );
+    await hour('old ', 24, 2);
+    await test.owner.query(
+      `INSERT INTO call_counts (repository_id, period, starts_at, credential_id, user_id, tenant_id, calls, refused)
+       VALUES ($1, 'hour', date_trunc('hour', now(), 'UTC'), 'now', 1, $1, 1, 0),
+         ($1, 'day', date_trunc('day', now(), 'UTC') - interval '401 days', 'gone', 1, $1, 1, 0)`,
+      [id],
+    );
+    await sweep();
+    const { rows } = await test.owner.query(
+      `SELECT period, count(*)::int, sum(calls)::int AS calls, sum(refused)::int AS refused FROM call_counts GROUP BY 1 ORDER BY 1`,
+    );
+    expect(rows).toEqual([
+      { period: 'day', count: 100, calls: 4_800, refused: 2_400 },
+      { period: 'hour', count: 1, calls: 1, refused: 0 },
+    ]);
+  });
+
+  it('ends the audit trail where the operator says so, and never what is younger than 90 days', async () => {
+    const tenantId = newId();
+    await test.owner.query(`INSERT INTO tenants (id, name) VALUES ($1, 'Trail')`, [tenantId]);
+    await test.owner.query(
+      `INSERT INTO audit_events (tenant_id, id, at, actor_kind, action, target_kind, target_id)
+       SELECT $1, gen_random_uuid(), now() - make_interval(days => CASE WHEN n <= 2500 THEN 121 ELSE 119 END), 'system', 'x', 'x', 'x'
+       FROM generate_series(1, 2503) n`,
+      [tenantId],
+    );
+    await sweep();
+    expect(await count('audit_events')).toBe(2_503);
+    await sweep(120);
+    expect(await count('audit_events')).toBe(3);
+    const prune = (days: number | null) =>
+      test.database.transaction('system', (tx) => tx.query('SELECT prune_audit_events($1, 1000)', [days]));
+    for (const days of [89, 0, -1, null]) await expect(prune(days)).rejects.toThrow('the audit trail of the last 90 days is kept');
+    await expect(test.database.transaction('system', (tx) => tx.query('DELETE FROM audit_events'))).rejects.toThrow('permission denied');
+    const asApp = test.database.transaction({ tenantId }, (tx) => tx.query('SELECT prune_audit_events(90, 1)'));
+    await expect(asApp).rejects.toThrow('permission denied');
   });
 
   it('passes over what somebody has in hand', async () => {

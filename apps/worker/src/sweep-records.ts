@@ -5,32 +5,26 @@ import type { Logger } from '@latchkey/runtime';
 
 interface Sweep {
   table: string;
-  /** Its primary key. */
-  key: string;
-  /** Which rows have expired or served their purpose. */
+  /** Which rows have expired or served their purpose; found by an index. */
   gone: string;
 }
 
 const sweeps: Sweep[] = [
-  { table: 'oidc_records', key: 'repository_id, kind, id', gone: 'expires_at < now()' },
-  { table: 'revoked_tokens', key: 'repository_id, id', gone: 'expires_at < now()' },
-  { table: 'idempotency_keys', key: 'tenant_id, actor_id, key', gone: `created_at < now() - interval '24 hours'` },
-  {
-    table: 'credential_uses',
-    key: 'repository_id, credential_id, version_id, outcome, consumer, address',
-    gone: `last_used_at < now() - interval '400 days'`,
-  },
-  { table: 'daily_uses', key: 'repository_id, credential_id, day, outcome', gone: `day < current_date - 400` },
-  { table: 'outbox', key: 'id', gone: `relayed_at < now() - interval '1 day'` },
-  { table: 'webhook_deliveries', key: 'tenant_id, webhook_id, id', gone: `created_at < now() - interval '90 days'` },
+  { table: 'oidc_records', gone: 'expires_at < now()' },
+  { table: 'revoked_tokens', gone: 'expires_at < now()' },
+  { table: 'idempotency_keys', gone: `created_at < now() - interval '24 hours'` },
+  { table: 'credential_uses', gone: `last_used_at < now() - interval '400 days'` },
+  { table: 'daily_uses', gone: `day < current_date - 400` },
+  { table: 'call_counts', gone: `period = 'day' AND starts_at < now() - interval '400 days'` },
+  { table: 'outbox', gone: `relayed_at < now() - interval '1 day'` },
+  { table: 'webhook_deliveries', gone: `created_at < now() - interval '90 days'` },
   {
     table: 'webhooks',
-    key: 'tenant_id, id',
     gone: `deleted_at < now() - interval '90 days' AND NOT EXISTS (
       SELECT FROM webhook_deliveries d WHERE d.tenant_id = webhooks.tenant_id AND d.webhook_id = webhooks.id)`,
   },
-  { table: 'mailed_links', key: 'repository_id, id', gone: `expires_at < now() - interval '1 day'` },
-  { table: 'mails', key: 'tenant_id, id', gone: `created_at < now() - interval '90 days'` },
+  { table: 'mailed_links', gone: `expires_at < now() - interval '1 day'` },
+  { table: 'mails', gone: `created_at < now() - interval '90 days'` },
 ];
 
 /** Rows that one transaction removes, so that none holds locks for long. */
@@ -47,16 +41,20 @@ export interface SweepOptions {
   blobs: Blobs;
   queue: Pick<JobQueue, 'forgetFailed'>;
   log: Logger;
+  /** Days after which the audit trail ends; 0 keeps it for good. */
+  auditDays: number;
 }
 
 /** Removes what has expired. Nothing depends on it: every check looks at the dates itself. */
-export function sweepRecords({ database, blobs, queue, log }: SweepOptions): Handlers['records.sweep'] {
+export function sweepRecords({ database, blobs, queue, log, auditDays }: SweepOptions): Handlers['records.sweep'] {
   return async (_, { signal }) => {
     const removed: Record<string, number> = {};
-    for (const sweep of sweeps) removed[sweep.table] = await sweepTable(database, sweep, signal);
+    for (const sweep of sweeps) removed[sweep.table] = await inBatches(() => removeBatch(database, sweep), batchSize, signal);
     await database.transaction('system', (tx) => tx.query('SELECT sweep_proofs()'));
-    await database.transaction('system', (tx) => tx.query('SELECT roll_up_calls()'));
-    removed['trash'] = await sweepTrash(database, signal);
+    const call = (text: string, ...values: number[]) => inBatches(() => callBatch(database, text, values), batchSize, signal);
+    removed['calls by the hour'] = await call('SELECT roll_up_calls($1) AS count', batchSize);
+    if (auditDays > 0) removed['audit_events'] = await call('SELECT prune_audit_events($1, $2) AS count', auditDays, batchSize);
+    removed['trash'] = await inBatches(() => purgeTrash(database, { olderThanDays: trashDays, limit: trashBatch }), trashBatch, signal);
     const swept = await blobs.sweep(batchSize);
     removed['blobs'] = swept.removed;
     if (swept.outOfReach) log.warn('files that nothing has stay in an object store: FILES_URL is not set');
@@ -65,38 +63,35 @@ export function sweepRecords({ database, blobs, queue, log }: SweepOptions): Han
   };
 }
 
-async function sweepTable(database: Database, sweep: Sweep, signal: AbortSignal): Promise<number> {
-  let removed = 0;
-  for (let batch = 0; batch < maxBatches && !signal.aborted; batch += 1) {
-    const count = await removeBatch(database, sweep);
-    removed += count;
-    if (count < batchSize) break;
-  }
-  return removed;
-}
-
 /** How long deleted content can be restored. */
 const trashDays = 30;
 
 /** Deletions that are looked up together. */
 const trashBatch = 20;
 
-async function sweepTrash(database: Database, signal: AbortSignal): Promise<number> {
+/** Until a batch is not full: the rest is for the next run. */
+async function inBatches(step: () => Promise<number>, size: number, signal: AbortSignal): Promise<number> {
   let removed = 0;
   for (let batch = 0; batch < maxBatches && !signal.aborted; batch += 1) {
-    const count = await purgeTrash(database, { olderThanDays: trashDays, limit: trashBatch });
+    const count = await step();
     removed += count;
-    if (count < trashBatch) break;
+    if (count < size) break;
   }
   return removed;
 }
 
-/** Rows that somebody has in hand are left for the next run. */
-async function removeBatch(database: Database, { table, key, gone }: Sweep): Promise<number> {
+/** Rows that somebody has in hand, or changes meanwhile, are left for the next run. */
+async function removeBatch(database: Database, { table, gone }: Sweep): Promise<number> {
   const [, count] = await database.transaction('system', (tx) =>
     tx.query<[unknown[], number]>(
-      `DELETE FROM ${table} WHERE (${key}) IN (SELECT ${key} FROM ${table} WHERE ${gone} LIMIT ${batchSize} FOR UPDATE SKIP LOCKED)`,
+      `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(SELECT ctid FROM ${table} WHERE ${gone} LIMIT ${batchSize} FOR UPDATE SKIP LOCKED))`,
     ),
   );
   return count;
+}
+
+/** By a function of the database that does one batch. */
+async function callBatch(database: Database, text: string, values: number[]): Promise<number> {
+  const rows = await database.transaction('system', (tx) => tx.query<{ count: number }[]>(text, values));
+  return rows[0]?.count ?? 0;
 }

@@ -20,7 +20,7 @@ export interface Doer {
   call: Call;
 }
 
-/** Writes down who did what, in the transaction in which it was done. Nobody can change or remove it afterwards. */
+/** Writes down who did what, in the transaction in which it was done. Nobody can change it afterwards, and only its age removes it. */
 export async function audit(tx: EntityManager, actor: Doer, deed: Deed): Promise<void> {
   await tx.insert(AuditEvent, {
     tenantId: actor.tenantId,

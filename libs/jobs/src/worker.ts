@@ -156,4 +156,5 @@ async function call<N extends JobName>(handlers: Handlers, name: N, data: unknow
   await handlers[name](parsed, run);
 }
 
+export { relayBatch } from './relay.js';
 export type { JobQueue, QueueAddress } from './queue.js';

@@ -15,6 +15,9 @@ const canaryClientId = 'tool_canary';
 /** One turn of many workers at a time. */
 const turnLock = 7_160_522_704;
 
+/** Slugs of the repositories that have a client of the canary. */
+const canaryPlaces = [canarySlug, 'console'];
+
 /** Runs that a report shows. */
 const runsShown = 20;
 
@@ -92,8 +95,9 @@ export class Canary {
     return this.#database.read('system', (tx) =>
       tx.query<CanaryClient[]>(
         `SELECT c.tenant_id AS "tenantId", c.repository_id AS "repositoryId", r.slug, c.id AS "clientId"
-         FROM clients c JOIN repositories r ON r.id = c.repository_id WHERE c.id = $1 ORDER BY r.slug`,
-        [canaryClientId],
+         FROM repositories r JOIN clients c ON c.repository_id = r.id AND c.id = $1
+         WHERE r.slug = ANY ($2) ORDER BY r.slug`,
+        [canaryClientId, canaryPlaces],
       ),
     );
   }

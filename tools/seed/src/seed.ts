@@ -6,6 +6,8 @@ import type { AddressTemplate } from '@latchkey/runtime';
 import { consoleSlug, makeTenant, provision } from '@latchkey/tenancy';
 import { makeFresh, openCopier, type Copier, type Fresh } from './copy.js';
 
+export { writeHistory } from './history.js';
+
 /** The installation that is filled. */
 export interface SeedTarget {
   database: Database;

@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import { KeyRing } from '@latchkey/credentials';
+import { Database } from '@latchkey/database';
+import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
+import { AddressTemplate } from '@latchkey/runtime';
+import { seed, writeHistory, type SeededRepository } from '@latchkey/seed';
+import { install } from '@latchkey/tenancy';
+import { carryOutAlone, everydayWork, type Surroundings } from './testing/everyday-work.js';
+import { readsBetween, readsSoFar } from './testing/reads.js';
+
+/** So many that an index is cheaper than a scan of anything, and so few that they are made in seconds. */
+const repositories = 1_500;
+
+/** Of a table with fewer rows than this a scan is the right plan. */
+const smallest = 1_000;
+
+/** Tenants without repositories are made faster. */
+const fillers = [
+  `INSERT INTO tenants (id, name) SELECT gen_random_uuid(), 'Tenant ' || n FROM generate_series(1, ${repositories}) n`,
+  `INSERT INTO clients (repository_id, id, tenant_id, kind, name, user_id)
+   SELECT r.id, 'tenant_' || t.id, t.id, 'tenant', t.name, 12 FROM tenants t JOIN repositories r ON r.slug = 'console'`,
+  `INSERT INTO members (tenant_id, id, repository_id, user_id, role)
+   SELECT t.id, gen_random_uuid(), r.id, 12, 'owner' FROM tenants t JOIN repositories r ON r.slug = 'console'`,
+  `INSERT INTO webhooks (tenant_id, id, url, signing_secret, encryption_key_id)
+   SELECT id, gen_random_uuid(), 'https://example.com', '', 'k1' FROM tenants WHERE id NOT IN (SELECT tenant_id FROM webhooks)`,
+  // Nothing is due.
+  'UPDATE outbox SET relayed_at = now()',
+  'VACUUM ANALYZE',
+  'SELECT pg_stat_force_next_flush()',
+];
+
+const applicationName = 'growth';
+const ring = (...ids: string[]) => KeyRing.parse(ids.map((id) => `${id}:${randomBytes(32).toString('base64')}`).join());
+const [authorityUrls, repositoryUrls] = ['http://localhost:4100/{repository}', 'http://localhost:4200/{repository}'].map(
+  (url) => new AddressTemplate(url),
+) as [AddressTemplate, AddressTemplate];
+
+let test: TestDatabase;
+let around: Surroundings;
+let rows: Map<string, number>;
+
+beforeAll(async () => {
+  test = await createTestDatabase();
+  const [peppers, encryption] = [ring('k1'), ring('k1', 'earlier')];
+  const target = { database: await connect(), peppers, encryption, authorityUrls };
+  await install({ ...target, portalUrl: 'http://localhost:4000' });
+  const made: SeededRepository[] = [];
+  await seed(target, { repositories, perTenant: 50, people: 1 }, (repository) => void made.push(repository));
+  await writeHistory(test.ownerUrl, encryption, 2, () => undefined);
+  // What is counted belongs to connections that have ended.
+  await target.database.close();
+  for (const statement of fillers) await test.owner.query(statement);
+  const counted = await test.owner.query<{ table: string; rows: number }>(
+    `SELECT relname AS "table", reltuples AS rows FROM pg_class WHERE relnamespace = 'latchkey'::regnamespace AND relkind = 'r'`,
+  );
+  rows = new Map(counted.rows.map((each) => [each.table, each.rows]));
+  const { slug, toolClientId, tenant } = made[repositories / 2]!;
+  const keys = { peppers, encryption, authorityUrls, repositoryUrls };
+  around = { ...keys, url: test.url, tenantId: tenant.id, slug, toolClientId, applicationName };
+});
+afterAll(() => test.drop());
+
+const connect = () => Database.connect({ url: test.url, poolSize: 2, applicationName });
+
+async function readsOf(name: string): Promise<Record<string, number>> {
+  const before = await readsSoFar(test.owner, applicationName);
+  await carryOutAlone(around, connect, everydayWork(around)[name]!);
+  return readsBetween(before, await readsSoFar(test.owner, applicationName));
+}
+
+const large = () => [...rows].flatMap(([table, count]) => (count >= smallest ? [table] : []));
+
+describe('in an installation with many repositories', () => {
+  it('there is enough to tell a scan from a look-up', () => {
+    const product = 'repositories clients secret_versions signing_keys repository_users content_nodes members tenants';
+    const past = 'audit_events daily_uses call_counts credential_uses outbox webhooks webhook_deliveries';
+    expect(large()).toEqual(expect.arrayContaining(`${product} ${past}`.split(' ')));
+  });
+
+  // The names alone do not need the installation.
+  it.each(Object.keys(everydayWork({} as Surroundings)))('to %s reads no whole table', async (name) => {
+    const reads = await readsOf(name);
+    const scanned = large().filter((table) => (reads[table] ?? 0) > rows.get(table)! / 2);
+    // The trail of each tenant is looked at by itself.
+    const allowed = name === 'sweep records' ? ['tenants'] : [];
+    expect(Object.fromEntries(scanned.filter((table) => !allowed.includes(table)).map((table) => [table, reads[table]]))).toEqual({});
+  });
+});
