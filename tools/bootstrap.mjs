@@ -20,6 +20,8 @@ const programs = {
   test: { build: false, entry: 'tools/test/src/main.ts' },
   build: { build: true, entry: undefined },
   seed: { build: true, entry: 'tools/seed/dist/main.js' },
+  docs: { build: true, entry: 'node_modules/vitepress/bin/vitepress.js', args: ['build', 'docs'] },
+  'docs:dev': { build: true, entry: 'node_modules/vitepress/bin/vitepress.js', args: ['dev', 'docs'] },
   chaos: { build: true, entry: 'tools/chaos/dist/main.js' },
   'bench:cutoff': { build: true, entry: 'tools/bench/dist/cutoff.js' },
   'bench:authority': { build: true, entry: 'tools/bench/dist/authority.js' },
@@ -43,7 +45,10 @@ async function main([name, ...args]) {
   if (program.entry === undefined) return 0;
   if (stopping) throw new Fault('Stopped.');
   // By the channel it notices when we are killed.
-  return await run(node, [join(root, program.entry), ...args], { cwd: process.cwd(), stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  return await run(node, [join(root, program.entry), ...(program.args ?? []), ...args], {
+    cwd: program.args ? root : process.cwd(),
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
 }
 
 /** What was installed last; npm ci removes it with everything else. */

@@ -1,0 +1,3 @@
+import { examplePages } from '../../tools/docs/dist/config.js';
+
+export default { paths: examplePages };

@@ -1,0 +1,3 @@
+import { referencePages } from '../../tools/docs/dist/api-reference.js';
+
+export default { paths: referencePages };

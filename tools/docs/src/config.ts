@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import type { UserConfig } from 'vitepress';
+import { groups, sidebar, sourceOf } from './sidebar.js';
+
+/** Where the site has what a link of a page, or of a README of an example, leads to. */
+export function siteAddress(href: string): string {
+  if (/^[a-z]+:/.test(href)) return href;
+  const example = /(?:^|\/)examples\/([\w-]+)\/README\.md(#.*)?$/.exec(href);
+  if (example) return `/examples/${example[1]}${example[2] ?? ''}`;
+  const docs = /^(?:\.\.\/)+docs\/(.*)$/.exec(href);
+  if (docs) return `/${docs[1]}`;
+  return /^(\.\.\/)*README\.md/.test(href) ? '/quickstart' : href;
+}
+
+/** The site that `npm run docs` makes of docs/: the pages as they are, the READMEs of the examples, the API as it describes itself. */
+export const config = {
+  title: 'Latchkey',
+  description: 'Content repositories, each with its own identity',
+  lang: 'en',
+  outDir: '../dist/docs',
+  cacheDir: '../node_modules/.cache/vitepress',
+  ignoreDeadLinks: 'localhostLinks',
+  themeConfig: {
+    nav: [
+      { text: 'Quickstart', link: '/quickstart' },
+      { text: 'Guides', link: '/guides/portal' },
+      { text: 'API reference', link: '/reference/repositories' },
+      { text: 'Architecture', link: '/architecture' },
+    ],
+    sidebar: sidebar(),
+    outline: { level: [2, 3] },
+    search: { provider: 'local' },
+  },
+  markdown: {
+    languageAlias: { caddyfile: 'nginx' },
+    config(md) {
+      md.core.ruler.push('addresses', ({ tokens }) => {
+        for (const token of tokens.flatMap(({ children }) => children ?? [])) {
+          const href = token.type === 'link_open' ? token.attrGet('href') : null;
+          if (href !== null) token.attrSet('href', siteAddress(href));
+        }
+      });
+    },
+  },
+} satisfies UserConfig;
+
+/** The pages of the examples, as VitePress takes them for a dynamic route. */
+export function examplePages(): { params: { name: string }; content: string }[] {
+  const pages = groups.flatMap((group) => group.pages).filter((page) => page.startsWith('examples/'));
+  return pages.map((page) => ({
+    params: { name: basename(dirname(sourceOf(page))) },
+    content: readFileSync(sourceOf(page), 'utf8'),
+  }));
+}
