@@ -1,32 +1,26 @@
 import { createHash } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import * as client from 'openid-client';
-import { Customer, type Tokens } from '../testing/customer.js';
-import { startAuthority, type RunningAuthority } from '../testing/running-authority.js';
+import { subject, type Tokens } from './subject.js';
 
 /* Tokens and the endpoints that give, tell and take them back, clause by clause. */
 
-let running: RunningAuthority;
-let customer: Customer;
 let app: client.Configuration;
 let tool: client.Configuration;
 let tokens: Tokens;
 
 beforeAll(async () => {
-  running = await startAuthority();
-  customer = await Customer.open(running);
-  app = await customer.discover();
-  tool = await customer.discoverTool();
-  tokens = await customer.signIn(app);
+  app = await subject.discover();
+  tool = await subject.discoverTool();
+  tokens = await subject.signIn(app);
 });
-afterAll(() => running.close());
 
 const basic = () => {
-  const { clientId, secret } = customer.repository.toolClient;
+  const { clientId, secret } = subject.repository.toolClient;
   return { authorization: `Basic ${btoa(`${clientId}:${secret.value}`)}` };
 };
 async function post(path: string, form: Record<string, string>, headers: Record<string, string> = {}) {
-  const response = await fetch(`${customer.issuer}${path}`, { method: 'POST', body: new URLSearchParams(form), headers });
+  const response = await fetch(`${subject.issuer}${path}`, { method: 'POST', body: new URLSearchParams(form), headers });
   const text = await response.text();
   return { status: response.status, headers: response.headers, text, body: (text ? JSON.parse(text) : {}) as Record<string, unknown> };
 }
@@ -35,9 +29,9 @@ describe('OpenID Connect Core 1.0', () => {
   it('§2: an ID token names its issuer, person, app, times and nonce, and the app is its one audience', () => {
     const claims = decodeJwt(tokens.id_token ?? '');
     expect(claims).toMatchObject({
-      iss: customer.issuer,
-      sub: String(customer.anna.id),
-      aud: customer.repository.appClient.clientId,
+      iss: subject.issuer,
+      sub: String(subject.anna.id),
+      aud: subject.appId,
       exp: expect.any(Number) as number,
       iat: expect.any(Number) as number,
       nonce: expect.any(String) as string,
@@ -58,7 +52,7 @@ describe('OpenID Connect Core 1.0', () => {
   });
 
   it('§5.3: userinfo answers GET, and POST with the token in its form', async () => {
-    const byGet = await fetch(`${customer.issuer}/connect/userinfo`, { headers: { authorization: `Bearer ${tokens.access_token}` } });
+    const byGet = await fetch(`${subject.issuer}/connect/userinfo`, { headers: { authorization: `Bearer ${tokens.access_token}` } });
     const byPost = await post('/connect/userinfo', { access_token: tokens.access_token });
     expect([byGet.status, byPost.status]).toEqual([200, 200]);
     expect(await byGet.json()).toEqual(byPost.body);
@@ -70,14 +64,14 @@ describe('OpenID Connect Core 1.0', () => {
   });
 
   it('§5.4: claims are those of the scopes that were granted', async () => {
-    const narrow = await customer.signIn(app, { scope: 'openid' });
+    const narrow = await subject.signIn(app, { scope: 'openid' });
     expect(await client.fetchUserInfo(app, narrow.access_token, narrow.claims()?.sub ?? '')).toEqual({ sub: narrow.claims()?.sub });
     const wide = await client.fetchUserInfo(app, tokens.access_token, tokens.claims()?.sub ?? '');
     expect(wide).toMatchObject({ name: 'anna', preferred_username: 'anna', email: 'anna@example.com' });
   });
 
   it('§12.2: after a refresh the ID token is about the same person, app and sign-in', async () => {
-    const first = await customer.signIn(app, { max_age: '600' });
+    const first = await subject.signIn(app, { max_age: '600' });
     const renewed = await client.refreshTokenGrant(app, first.refresh_token ?? '');
     const [before, after] = [first.claims(), renewed.claims()];
     expect([after?.iss, after?.sub, after?.aud, after?.auth_time]).toEqual([before?.iss, before?.sub, before?.aud, before?.auth_time]);
@@ -109,7 +103,7 @@ describe('RFC 6749', () => {
   });
 
   it('§2.3: two ways to authenticate at once are refused', async () => {
-    const { clientId, secret } = customer.repository.toolClient;
+    const { clientId, secret } = subject.repository.toolClient;
     const answer = await post(
       '/connect/token',
       { grant_type: 'client_credentials', client_id: clientId, client_secret: secret.value },
@@ -120,18 +114,18 @@ describe('RFC 6749', () => {
 
   it('§3.2: a parameter that comes twice is refused; the token endpoint takes no GET', async () => {
     const body = 'grant_type=client_credentials&scope=content:read&scope=content:write';
-    const twice = await fetch(`${customer.issuer}/connect/token`, {
+    const twice = await fetch(`${subject.issuer}/connect/token`, {
       method: 'POST',
       headers: { ...basic(), 'content-type': 'application/x-www-form-urlencoded' },
       body,
     });
     expect([twice.status, ((await twice.json()) as { error: string }).error]).toEqual([400, 'invalid_request']);
-    expect((await fetch(`${customer.issuer}/connect/token?grant_type=client_credentials`, { headers: basic() })).status).toBe(404);
+    expect((await fetch(`${subject.issuer}/connect/token?grant_type=client_credentials`, { headers: basic() })).status).toBe(404);
   });
 
   it('§6: a refresh may narrow the scope and never widens it', async () => {
-    const narrow = await customer.signIn(app, { scope: 'openid offline_access content:read' }).catch(() => undefined);
-    const first = narrow ?? (await customer.signIn(app, { scope: 'openid offline_access' }));
+    const narrow = await subject.signIn(app, { scope: 'openid offline_access content:read' }).catch(() => undefined);
+    const first = narrow ?? (await subject.signIn(app, { scope: 'openid offline_access' }));
     await expect(client.refreshTokenGrant(app, first.refresh_token ?? '', { scope: 'openid offline_access email' })).rejects.toMatchObject({
       error: 'invalid_scope',
     });
@@ -141,8 +135,8 @@ describe('RFC 6749', () => {
 
 describe('RFC 6750', () => {
   it('§3: without a token there is a challenge and no error; with a bad one invalid_token', async () => {
-    const none = await fetch(`${customer.issuer}/connect/userinfo`);
-    const bad = await fetch(`${customer.issuer}/connect/userinfo`, { headers: { authorization: 'Bearer nonsense' } });
+    const none = await fetch(`${subject.issuer}/connect/userinfo`);
+    const bad = await fetch(`${subject.issuer}/connect/userinfo`, { headers: { authorization: 'Bearer nonsense' } });
     expect([none.status, bad.status]).toEqual([401, 401]);
     expect(none.headers.get('www-authenticate')).toMatch(/^Bearer /);
     expect(none.headers.get('www-authenticate')).not.toContain('error');
@@ -150,15 +144,15 @@ describe('RFC 6750', () => {
   });
 
   it('§2.3 with RFC 9700 §4.3.2: a token in the address is refused', async () => {
-    const response = await fetch(`${customer.issuer}/connect/userinfo?access_token=${tokens.access_token}`);
+    const response = await fetch(`${subject.issuer}/connect/userinfo?access_token=${tokens.access_token}`);
     expect([response.status, await response.text()]).toEqual([400, expect.stringContaining('invalid_request')]);
   });
 
   it('§3.1: a token that lacks openid is told insufficient_scope', async () => {
-    const { access_token: token } = await customer
+    const { access_token: token } = await subject
       .signIn(app, { scope: 'content:read' })
       .catch(async () => client.clientCredentialsGrant(tool));
-    const response = await fetch(`${customer.issuer}/connect/userinfo`, { headers: { authorization: `Bearer ${token}` } });
+    const response = await fetch(`${subject.issuer}/connect/userinfo`, { headers: { authorization: `Bearer ${token}` } });
     expect([401, 403]).toContain(response.status);
   });
 });
@@ -170,11 +164,11 @@ describe('RFC 9068', () => {
 
   it('§2.2: it has every claim that is required; §3: its audience is the repository API', () => {
     expect(decodeJwt(tokens.access_token)).toMatchObject({
-      iss: customer.issuer,
+      iss: subject.issuer,
       exp: expect.any(Number) as number,
-      aud: customer.repository.repositoryUrl,
-      sub: String(customer.anna.id),
-      client_id: customer.repository.appClient.clientId,
+      aud: subject.repository.repositoryUrl,
+      sub: String(subject.anna.id),
+      client_id: subject.appId,
       iat: expect.any(Number) as number,
       jti: expect.any(String) as string,
     });
@@ -185,7 +179,7 @@ describe('RFC 9068', () => {
   });
 
   it('§4: an ID token is no access token', async () => {
-    const response = await fetch(`${customer.issuer}/connect/userinfo`, { headers: { authorization: `Bearer ${tokens.id_token}` } });
+    const response = await fetch(`${subject.issuer}/connect/userinfo`, { headers: { authorization: `Bearer ${tokens.id_token}` } });
     expect(response.status).toBe(401);
   });
 });
@@ -205,14 +199,14 @@ describe('RFC 7009', () => {
   });
 
   it('§2.1: a client that does not authenticate is refused', async () => {
-    const { clientId } = customer.repository.toolClient;
+    const { clientId } = subject.repository.toolClient;
     const answer = await post('/connect/revocation', { token: 'x', client_id: clientId });
     expect([answer.status, answer.body['error']]).toEqual([401, 'invalid_client']);
   });
 
   it('§2.1: nobody gives back the token of another', async () => {
     const { access_token: token } = await client.clientCredentialsGrant(tool);
-    await post('/connect/revocation', { token, client_id: customer.repository.appClient.clientId });
+    await post('/connect/revocation', { token, client_id: subject.appId });
     expect((await client.tokenIntrospection(tool, token)).active).toBe(true);
   });
 
@@ -235,10 +229,10 @@ describe('RFC 7662', () => {
   it('§2.2: a live token is active, with what it is', async () => {
     expect(await client.tokenIntrospection(tool, tokens.access_token)).toMatchObject({
       active: true,
-      client_id: customer.repository.appClient.clientId,
-      sub: String(customer.anna.id),
-      iss: customer.issuer,
-      aud: customer.repository.repositoryUrl,
+      client_id: subject.appId,
+      sub: String(subject.anna.id),
+      iss: subject.issuer,
+      aud: subject.repository.repositoryUrl,
       token_type: 'Bearer',
       exp: expect.any(Number) as number,
       scope: expect.stringContaining('openid') as string,
@@ -246,8 +240,7 @@ describe('RFC 7662', () => {
   });
 
   it('§2.2: of every other token nothing is told but that it is not active', async () => {
-    const other = await Customer.open(running);
-    const { access_token: foreign } = await client.clientCredentialsGrant(await other.discoverTool());
+    const foreign = await subject.foreignToken();
     for (const token of ['nonsense', foreign, `${tokens.access_token.slice(0, -4)}AAAA`, tokens.id_token ?? '']) {
       expect((await post('/connect/introspect', { token }, basic())).body).toEqual({ active: false });
     }

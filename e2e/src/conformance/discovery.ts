@@ -1,23 +1,16 @@
 import * as client from 'openid-client';
-import { Browser } from '../testing/browser.js';
-import { Customer } from '../testing/customer.js';
-import { startAuthority, type RunningAuthority } from '../testing/running-authority.js';
+import { Browser } from './browser.js';
+import { subject } from './subject.js';
 
 /* What discovery promises, clause by clause, and whether it is so. */
 
-let running: RunningAuthority;
-let customer: Customer;
 let metadata: Record<string, unknown>;
 let answer: Response;
 
 beforeAll(async () => {
-  running = await startAuthority();
-  customer = await Customer.open(running);
-  await customer.repositories.update(customer.tenant.machine, customer.slug, { deviceFlow: true });
-  answer = await fetch(`${customer.issuer}/.well-known/openid-configuration`);
+  answer = await fetch(`${subject.issuer}/.well-known/openid-configuration`);
   metadata = (await answer.json()) as Record<string, unknown>;
 });
-afterAll(() => running.close());
 
 const list = (name: string) => metadata[name] as string[];
 const endpoints = () =>
@@ -33,7 +26,7 @@ describe('OpenID Connect Discovery 1.0', () => {
   });
 
   it('§4.3: issuer is exactly the address that it was found below', () => {
-    expect(metadata['issuer']).toBe(customer.issuer);
+    expect(metadata['issuer']).toBe(subject.issuer);
   });
 
   it('§3: what is required is there', () => {
@@ -47,7 +40,7 @@ describe('OpenID Connect Discovery 1.0', () => {
     ];
     for (const name of required) expect(metadata).toHaveProperty(name);
     expect(metadata).toMatchObject({
-      userinfo_endpoint: `${customer.issuer}/connect/userinfo`,
+      userinfo_endpoint: `${subject.issuer}/connect/userinfo`,
       response_types_supported: ['code'],
       subject_types_supported: ['public'],
       claims_parameter_supported: true,
@@ -76,7 +69,7 @@ describe('OpenID Connect Discovery 1.0', () => {
 describe('the discovery policy of .NET clients', () => {
   it('every endpoint has the scheme, host and port of the issuer and lies below it', () => {
     expect(endpoints().length).toBeGreaterThanOrEqual(9);
-    for (const [name, url] of endpoints()) expect([name, url.startsWith(`${customer.issuer}/`)]).toEqual([name, true]);
+    for (const [name, url] of endpoints()) expect([name, url.startsWith(`${subject.issuer}/`)]).toEqual([name, true]);
   });
 
   it('so it stays whatever host, scheme and prefix a request claims', async () => {
@@ -87,19 +80,19 @@ describe('the discovery policy of .NET clients', () => {
       { 'x-original-host': 'evil.example', 'x-forwarded-prefix': '/evil' },
     ];
     for (const headers of claims) {
-      const other = await fetch(`${customer.issuer}/.well-known/openid-configuration`, { headers });
+      const other = await fetch(`${subject.issuer}/.well-known/openid-configuration`, { headers });
       expect(await other.json()).toEqual(metadata);
     }
   });
 
   it('the paths are those that existing clients have built in', () => {
     expect(metadata).toMatchObject({
-      authorization_endpoint: `${customer.issuer}/connect/authorize`,
-      token_endpoint: `${customer.issuer}/connect/token`,
-      end_session_endpoint: `${customer.issuer}/connect/endsession`,
-      introspection_endpoint: `${customer.issuer}/connect/introspect`,
-      revocation_endpoint: `${customer.issuer}/connect/revocation`,
-      device_authorization_endpoint: `${customer.issuer}/connect/deviceauthorization`,
+      authorization_endpoint: `${subject.issuer}/connect/authorize`,
+      token_endpoint: `${subject.issuer}/connect/token`,
+      end_session_endpoint: `${subject.issuer}/connect/endsession`,
+      introspection_endpoint: `${subject.issuer}/connect/introspect`,
+      revocation_endpoint: `${subject.issuer}/connect/revocation`,
+      device_authorization_endpoint: `${subject.issuer}/connect/deviceauthorization`,
     });
   });
 });
@@ -114,7 +107,7 @@ describe('other specifications', () => {
   });
 
   it('RFC 9126 §5: it says where requests are pushed', () => {
-    expect(metadata['pushed_authorization_request_endpoint']).toBe(`${customer.issuer}/connect/par`);
+    expect(metadata['pushed_authorization_request_endpoint']).toBe(`${subject.issuer}/connect/par`);
   });
 
   it('RFC 9449 §5.1: it says with which algorithms proofs may be signed', () => {
@@ -144,21 +137,21 @@ describe('other specifications', () => {
   });
 
   it('Fetch §3.2: any page may read discovery and keys; only those of an app may get tokens', async () => {
-    for (const url of [`${customer.issuer}/.well-known/openid-configuration`, String(metadata['jwks_uri'])]) {
+    for (const url of [`${subject.issuer}/.well-known/openid-configuration`, String(metadata['jwks_uri'])]) {
       const response = await fetch(url, { headers: { origin: 'https://anywhere.example' } });
       expect(response.headers.get('access-control-allow-origin')).toMatch(/^(\*|https:\/\/anywhere\.example)$/);
     }
-    const body = new URLSearchParams({ grant_type: 'authorization_code', code: 'x', client_id: customer.repository.appClient.clientId });
-    const ask = (origin: string) => fetch(`${customer.issuer}/connect/token`, { method: 'POST', body, headers: { origin } });
+    const body = new URLSearchParams({ grant_type: 'authorization_code', code: 'x', client_id: subject.appId });
+    const ask = (origin: string) => fetch(`${subject.issuer}/connect/token`, { method: 'POST', body, headers: { origin } });
     expect((await ask('https://app.example.com')).headers.get('access-control-allow-origin')).toBe('https://app.example.com');
     expect((await ask('https://evil.example')).headers.get('access-control-allow-origin')).toBeNull();
   });
 
   it('a published client takes it', async () => {
-    const app = await customer.discover();
-    expect(app.serverMetadata().issuer).toBe(customer.issuer);
-    const { url } = await customer.request(app);
-    expect((await customer.visit(new Browser(running), url)).url.searchParams.get('iss')).toBe(customer.issuer);
-    expect(client.buildEndSessionUrl(app).href).toContain(`${customer.issuer}/connect/endsession`);
+    const app = await subject.discover();
+    expect(app.serverMetadata().issuer).toBe(subject.issuer);
+    const { url } = await subject.request(app);
+    expect((await subject.visit(new Browser(), url)).url.searchParams.get('iss')).toBe(subject.issuer);
+    expect(client.buildEndSessionUrl(app).href).toContain(`${subject.issuer}/connect/endsession`);
   });
 });

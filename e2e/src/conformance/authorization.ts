@@ -1,26 +1,20 @@
 import * as client from 'openid-client';
-import { Browser, hiddenField } from '../testing/browser.js';
-import { Customer, parameterOf, redirectUri } from '../testing/customer.js';
-import { startAuthority, type RunningAuthority } from '../testing/running-authority.js';
+import { Browser, hiddenField } from './browser.js';
+import { parameterOf, redirectUri, subject } from './subject.js';
 
 /* The authorization endpoint, clause by clause. */
 
-let running: RunningAuthority;
-let customer: Customer;
 let app: client.Configuration;
 
 beforeAll(async () => {
-  running = await startAuthority();
-  customer = await Customer.open(running);
-  app = await customer.discover();
+  app = await subject.discover();
 });
-afterAll(() => running.close());
 
-const stay = (at: URL) => at.href.startsWith(customer.issuer);
+const stay = (at: URL) => at.href.startsWith(subject.issuer);
 
 /** Sends a request that is changed: a member that is undefined is left out. @returns where it leads. */
-async function send(change: Record<string, string | undefined>, browser = new Browser(running)) {
-  const { url, finish } = await customer.request(app);
+async function send(change: Record<string, string | undefined>, browser = new Browser()) {
+  const { url, finish } = await subject.request(app);
   for (const [name, value] of Object.entries(change)) {
     if (value === undefined) url.searchParams.delete(name);
     else url.searchParams.set(name, value);
@@ -32,13 +26,13 @@ async function send(change: Record<string, string | undefined>, browser = new Br
 
 describe('OpenID Connect Core 1.0', () => {
   it('§3.1.2.1: requests come by GET and by POST', async () => {
-    const { url } = await customer.request(app);
-    const browser = new Browser(running);
-    const byPost = await browser.go(`${customer.issuer}/connect/authorize`, Object.fromEntries(url.searchParams));
+    const { url } = await subject.request(app);
+    const browser = new Browser();
+    const byPost = await browser.go(`${subject.issuer}/connect/authorize`, Object.fromEntries(url.searchParams));
     expect(byPost.status).toBe(303);
     const { url: page } = await browser.follow(byPost.headers.get('location') ?? '', stay);
     expect(page.pathname).toContain('/interaction/');
-    const json = await fetch(`${customer.issuer}/connect/authorize`, {
+    const json = await fetch(`${subject.issuer}/connect/authorize`, {
       method: 'POST',
       body: '{}',
       headers: { 'content-type': 'application/json' },
@@ -47,7 +41,7 @@ describe('OpenID Connect Core 1.0', () => {
   });
 
   it('§3.1.2.1: a request without openid is one of OAuth, and gets no ID token', async () => {
-    const tokens = await customer.signIn(app, { scope: 'content:read' }).catch((error: unknown) => error);
+    const tokens = await subject.signIn(app, { scope: 'content:read' }).catch((error: unknown) => error);
     expect(tokens).not.toHaveProperty('id_token', expect.any(String));
   });
 
@@ -71,13 +65,13 @@ describe('OpenID Connect Core 1.0', () => {
   });
 
   it('§3.1.2.5: the answer has code and state, and nothing in the fragment', async () => {
-    const { url: request } = await customer.request(app);
-    const { url } = await customer.visit(new Browser(running), request);
+    const { url: request } = await subject.request(app);
+    const { url } = await subject.visit(new Browser(), request);
     expect([parameterOf(url, 'code') !== null, parameterOf(url, 'state'), url.hash]).toEqual([true, parameterOf(request, 'state'), '']);
   });
 
   it('§15.1: scopes and parameters that nobody knows are passed over', async () => {
-    const tokens = await customer
+    const tokens = await subject
       .signIn(app, { scope: 'openid nonsense:scope', nonsense: 'x' })
       .catch((error: unknown) => error as { error: string });
     // A scope that the repository does not know may be refused (RFC 6749 §3.3), but as that.
@@ -85,8 +79,8 @@ describe('OpenID Connect Core 1.0', () => {
   });
 
   it('§11: offline_access gives a refresh token, and without it there is none', async () => {
-    expect((await customer.signIn(app, { scope: 'openid offline_access' })).refresh_token).toBeDefined();
-    expect((await customer.signIn(app, { scope: 'openid' })).refresh_token).toBeUndefined();
+    expect((await subject.signIn(app, { scope: 'openid offline_access' })).refresh_token).toBeDefined();
+    expect((await subject.signIn(app, { scope: 'openid' })).refresh_token).toBeUndefined();
   });
 });
 
@@ -97,19 +91,19 @@ describe('RFC 6749', () => {
     ['§4.1.2.1: no client', { client_id: undefined }],
   ])('%s is shown to the person and redirected nowhere', async (_, change) => {
     const { url, page } = await send(change);
-    expect([url.href.startsWith(customer.issuer), page?.status, page?.headers.get('location')]).toEqual([true, 400, null]);
+    expect([url.href.startsWith(subject.issuer), page?.status, page?.headers.get('location')]).toEqual([true, 400, null]);
   });
 
   it('§3.1: a parameter that comes twice is refused', async () => {
-    const { url } = await customer.request(app);
+    const { url } = await subject.request(app);
     url.searchParams.append('scope', 'openid');
-    const { url: back } = await new Browser(running).follow(url, stay);
+    const { url: back } = await new Browser().follow(url, stay);
     expect(parameterOf(back, 'error')).toBe('invalid_request');
   });
 
   it('§4.1.2.1: somebody who cancels is told to the app as access_denied', async () => {
-    const browser = new Browser(running);
-    const { url } = await customer.request(app);
+    const browser = new Browser();
+    const { url } = await subject.request(app);
     const { url: page } = await browser.follow(url, stay);
     const answer = await browser.go(page, { cancel: 'yes' });
     const { url: back } = await browser.follow(new URL(answer.headers.get('location') ?? '', page), stay);
@@ -122,8 +116,8 @@ describe('RFC 7636', () => {
   const challenge = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
 
   it('appendix B: its own example works', async () => {
-    const { url } = await customer.request(app, { code_challenge: challenge });
-    const { url: back } = await customer.visit(new Browser(running), url);
+    const { url } = await subject.request(app, { code_challenge: challenge });
+    const { url: back } = await subject.visit(new Browser(), url);
     const tokens = await client.authorizationCodeGrant(app, back, {
       pkceCodeVerifier: verifier,
       expectedState: parameterOf(url, 'state') ?? '',
@@ -146,17 +140,17 @@ describe('RFC 7636', () => {
     ['§4.6: with the challenge as verifier', { code_verifier: challenge }],
     ['§4.5: with no verifier', {}],
   ])('%s the code is worth nothing, and is used up', async (_, more) => {
-    const { url } = await customer.request(app, { code_challenge: challenge });
-    const { url: back } = await customer.visit(new Browser(running), url);
+    const { url } = await subject.request(app, { code_challenge: challenge });
+    const { url: back } = await subject.visit(new Browser(), url);
     const ask = async (form: Record<string, string>) => {
       const body = new URLSearchParams({
         grant_type: 'authorization_code',
-        client_id: customer.repository.appClient.clientId,
+        client_id: subject.appId,
         redirect_uri: redirectUri,
         code: parameterOf(back, 'code') ?? '',
         ...form,
       });
-      return (await fetch(`${customer.issuer}/connect/token`, { method: 'POST', body })).json();
+      return (await fetch(`${subject.issuer}/connect/token`, { method: 'POST', body })).json();
     };
     expect(await ask(more)).toMatchObject({ error: expect.stringMatching(/invalid_(grant|request)/) as string });
   });
@@ -183,25 +177,25 @@ describe('OAuth 2.0 Form Post Response Mode', () => {
 
 describe('RFC 9207', () => {
   it('§2: answers name the issuer, errors too, and so do forms', async () => {
-    const { url: request } = await customer.request(app);
-    const { url } = await customer.visit(new Browser(running), request);
+    const { url: request } = await subject.request(app);
+    const { url } = await subject.visit(new Browser(), request);
     const refused = await send({ prompt: 'none' });
     const { page } = await send({ prompt: 'none', response_mode: 'form_post' });
     expect([parameterOf(url, 'iss'), parameterOf(refused.url, 'iss'), hiddenField((await page?.text()) ?? '', 'iss')]).toEqual(
-      Array(3).fill(customer.issuer),
+      Array(3).fill(subject.issuer),
     );
   });
 });
 
 describe('RFC 9126', () => {
   const push = async (parameters: Record<string, string>) => {
-    const body = new URLSearchParams({ client_id: customer.repository.appClient.clientId, response_type: 'code', ...parameters });
-    const response = await fetch(`${customer.issuer}/connect/par`, { method: 'POST', body });
+    const body = new URLSearchParams({ client_id: subject.appId, response_type: 'code', ...parameters });
+    const response = await fetch(`${subject.issuer}/connect/par`, { method: 'POST', body });
     return { status: response.status, headers: response.headers, body: (await response.json()) as Record<string, unknown> };
   };
 
   it('§2.2: a pushed request gets 201, a URI that nobody guesses and its life', async () => {
-    const { parameters } = await customer.request(app);
+    const { parameters } = await subject.request(app);
     const { status, headers, body } = await push(parameters);
     expect([status, headers.get('cache-control')]).toEqual([201, expect.stringContaining('no-store')]);
     expect(body).toEqual({
@@ -215,7 +209,7 @@ describe('RFC 9126', () => {
   });
 
   it('§2.3: what would be refused later is refused now', async () => {
-    const { parameters } = await customer.request(app);
+    const { parameters } = await subject.request(app);
     expect(await push({ ...parameters, redirect_uri: 'https://evil.example/' })).toMatchObject({
       status: 400,
       body: { error: 'invalid_request' },
@@ -227,16 +221,16 @@ describe('RFC 9126', () => {
   });
 
   it('§2.3: only by POST', async () => {
-    expect((await fetch(`${customer.issuer}/connect/par`)).status).toBe(404);
+    expect((await fetch(`${subject.issuer}/connect/par`)).status).toBe(404);
   });
 
   it('§4: it is used by the client that pushed it, and what is beside it does not count', async () => {
-    const { parameters } = await customer.request(app);
+    const { parameters } = await subject.request(app);
     const { body } = await push(parameters);
-    const beside = { client_id: customer.repository.appClient.clientId, request_uri: String(body['request_uri']), state: 'other' };
-    const { url } = await customer.visit(
-      new Browser(running),
-      new URL(`${customer.issuer}/connect/authorize?${new URLSearchParams(beside).toString()}`),
+    const beside = { client_id: subject.appId, request_uri: String(body['request_uri']), state: 'other' };
+    const { url } = await subject.visit(
+      new Browser(),
+      new URL(`${subject.issuer}/connect/authorize?${new URLSearchParams(beside).toString()}`),
     );
     expect(parameterOf(url, 'state')).toBe(parameters['state']);
   });
