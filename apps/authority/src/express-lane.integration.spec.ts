@@ -175,6 +175,14 @@ describe('the express lane', () => {
     expect([one.status, asked.lane.length, asked.standard.length]).toEqual([200, 1, 2]);
   });
 
+  it('asks once for a refusal too, which oidc-provider answers by what the lane was told', async () => {
+    for (const which of [1, 5]) {
+      asked.lane.length = asked.standard.length = 0;
+      const [one, other] = await both(plain(which));
+      expect([one, one.status, asked.lane.length, asked.standard.length]).toEqual([other, 401, 1, 2]);
+    }
+  });
+
   it('serves members, tenants and tools with fewer permissions, with credentials in the header and in the form', async () => {
     for (const which of [0, 3, 4]) {
       const { id, secret } = credentials[which]!;

@@ -7,6 +7,7 @@ import { contentSecurityPolicy } from './create-issuer.js';
 import type { IssuerPool } from './issuer-pool.js';
 import { signerOf, type IssuerSettings } from './issuer-settings.js';
 import { readPlainTokenRequest, type PlainTokenRequest } from './plain-token-request.js';
+import { stateOfRequest } from './request-state.js';
 import { ageHeaders } from './secret-age.js';
 import { allScopes, toolClaims, toolScopes, toolTokenSeconds } from './tool-token.js';
 
@@ -39,7 +40,10 @@ export class ExpressLane {
     if (!repository) return false;
     const answer = await this.#authority.check.ask({ repositoryId: repository.id, clientId: asked.clientId, withSecrets: true });
     const token = answer && (await this.#mint(repository, answer, asked, request));
-    if (!token) return false;
+    if (!token) {
+      stateOfRequest(request).leftByLane = { repositoryId: repository.id, clientId: asked.clientId, answer };
+      return false;
+    }
     response.writeHead(200, { ...usualHeaders, 'content-length': Buffer.byteLength(token.body), ...token.headers }).end(token.body);
     // Its body has been looked at and not taken.
     request.resume();

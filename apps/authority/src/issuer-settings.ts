@@ -16,13 +16,13 @@ export interface IssuerSettings {
 
 export async function loadSettings({ database, keys, encryption }: Authority, repository: KnownRepository): Promise<IssuerSettings> {
   const [[row, identityProviders], { jwks, forMillis }] = await Promise.all([
-    database.read({ repositoryId: repository.id }, async (tx) => {
+    database.read({ repositoryId: repository.id }, (tx) => {
       const where = { repositoryId: repository.id, enabled: true };
       const order = { createdAt: 'ASC', id: 'ASC' } as const;
-      return [
-        await tx.findOneByOrFail(Repository, { id: repository.id }),
-        await tx.find(IdentityProvider, { select: { repositoryId: true, id: true, name: true }, where, order }),
-      ] as const;
+      return Promise.all([
+        tx.findOneByOrFail(Repository, { id: repository.id }),
+        tx.find(IdentityProvider, { select: { repositoryId: true, id: true, name: true }, where, order }),
+      ]);
     }),
     keys.privateKeys(repository, encryption),
   ]);

@@ -1,8 +1,11 @@
+import type { IncomingMessage } from 'node:http';
 import Provider, { type AdapterPayload, type KoaContextWithOIDC } from 'oidc-provider';
 import type { Answer, VerifiedToken } from '@latchkey/credentials';
 
 /** What one request has learnt from the primary. It lives and dies with the request, so nothing outlives its check. */
 export interface RequestState {
+  /** What the express lane was told of the client when it left the request alone, so that nobody asks again. */
+  leftByLane?: { repositoryId: string; clientId: string; answer: Answer | undefined };
   /** The check of the client that the request names. */
   client?: Answer;
   /** The secret version with which the client has just authenticated. */
@@ -23,8 +26,13 @@ const states = new WeakMap<object, RequestState>();
 
 /** The state of a request of the library's. */
 export function stateOf(ctx: KoaContextWithOIDC): RequestState {
-  const state = states.get(ctx.req) ?? { tokens: new Map(), clients: new Map() };
-  states.set(ctx.req, state);
+  return stateOfRequest(ctx.req);
+}
+
+/** The state of a request. */
+export function stateOfRequest(request: IncomingMessage): RequestState {
+  const state = states.get(request) ?? { tokens: new Map(), clients: new Map() };
+  states.set(request, state);
   return state;
 }
 
