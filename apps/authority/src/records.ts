@@ -62,10 +62,14 @@ export class Records implements Adapter {
       expiresAt: expiresIn ? new Date(Date.now() + expiresIn * 1000) : null,
     };
     if (this.kind === 'ReplayDetection') return this.#insertOnce(record);
-    await this.#write(async (tx) => {
-      if (identityProviderId !== null) await this.#holdProvider(tx, identityProviderId);
-      await tx.upsert(OidcRecord, record as object, ['repositoryId', 'kind', 'id']);
-    });
+    const values = recordColumns.map(([, member]) => record[member] ?? null);
+    // One round trip, unless something must stay as it is meanwhile.
+    if (identityProviderId === null) await this.authority.database.statement({ repositoryId: this.repository.id }, writeRecord, values);
+    else
+      await this.#write(async (tx) => {
+        await this.#holdProvider(tx, identityProviderId);
+        await tx.query(writeRecord, values);
+      });
     return undefined;
   }
 
@@ -206,6 +210,32 @@ export class Records implements Adapter {
     return this.authority.database.transaction({ repositoryId: this.repository.id }, work);
   }
 }
+
+/** What a record is made of; whether it was used is noted elsewhere. */
+const recordColumns = [
+  ['repository_id', 'repositoryId'],
+  ['kind', 'kind'],
+  ['id', 'id'],
+  ['payload', 'payload'],
+  ['grant_id', 'grantId'],
+  ['uid', 'uid'],
+  ['user_code', 'userCode'],
+  ['user_id', 'userId'],
+  ['user_generation', 'userGeneration'],
+  ['identity_provider_id', 'identityProviderId'],
+  ['user_agent', 'userAgent'],
+  ['address', 'address'],
+  ['used_at', 'usedAt'],
+  ['expires_at', 'expiresAt'],
+] as const satisfies (readonly [column: string, member: keyof OidcRecord])[];
+
+const writeRecord = `
+  INSERT INTO oidc_records (${recordColumns.map(([column]) => column).join(', ')})
+  VALUES (${recordColumns.map((_, index) => `$${index + 1}`).join(', ')})
+  ON CONFLICT (repository_id, kind, id) DO UPDATE SET ${recordColumns
+    .slice(3)
+    .map(([column]) => `${column} = excluded.${column}`)
+    .join(', ')}`;
 
 /** From where a session is used, for its owner to recognise. */
 function seenNow(authority: Authority): Pick<OidcRecord, 'userAgent' | 'address' | 'usedAt'> {

@@ -54,3 +54,4 @@ async function once(url: string, statement: string): Promise<void> {
     await client.end();
   }
 }
+export { costOf, documentedCost, type Cost } from './hot-paths.js';

@@ -1,0 +1,37 @@
+import type { ProvisionedRepositoryView } from '@latchkey/contracts';
+import { costOf, documentedCost } from '@latchkey/database/testing';
+import { startApi, type RunningApi } from './testing/running-api.js';
+
+let api: RunningApi;
+let shop: ProvisionedRepositoryView;
+let made = 0;
+
+beforeAll(async () => {
+  api = await startApi();
+  shop = await provision();
+});
+afterAll(() => api.close());
+
+async function provision(): Promise<ProvisionedRepositoryView> {
+  const body = { slug: `shop-${++made}`, name: 'Shop', environment: 'production' };
+  const answer = await api.tenant.call('POST', '/v1/repositories', body);
+  expect(answer.status).toBe(201);
+  return (await answer.json()) as ProvisionedRepositoryView;
+}
+
+async function regenerate(): Promise<void> {
+  const path = `/v1/repositories/${shop.slug}/clients/${shop.toolClient.clientId}/secrets/regenerate`;
+  const answer = await api.tenant.call('POST', path, {});
+  expect(answer.ok).toBe(true);
+  await answer.text();
+}
+
+describe('what a change at the tenant API costs the database is what docs/hot-paths.md says', () => {
+  it.each([
+    ['provision a repository', provision],
+    ['regenerate a secret', regenerate],
+  ])('to %s', async (path, work) => {
+    await work();
+    expect({ path, ...(await costOf(work)) }).toEqual({ path, ...(await documentedCost(path)) });
+  });
+});
