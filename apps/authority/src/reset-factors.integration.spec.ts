@@ -1,6 +1,8 @@
-import { UserFactors } from '@latchkey/tenancy';
+import type { Actor } from '@latchkey/access';
+import { MemberAccounts, UserFactors } from '@latchkey/tenancy';
 import { Authenticator } from './testing/authenticator.js';
-import { startAuthority, type RunningAuthority } from './testing/running-authority.js';
+import { Browser } from './testing/browser.js';
+import { startAuthority, type RunningAuthority, type TestMember } from './testing/running-authority.js';
 import { App, factsOf, Journey, withApp, withPasskey } from './testing/sign-in-journey.js';
 
 /* A tenant takes second factors of its users away, and what that ends. */
@@ -75,6 +77,96 @@ describe('the second factors of a user', () => {
     await expect(factors.get(stranger, customer.slug, customer.anna.id)).rejects.toMatchObject({ type: 'not-found' });
     await expect(factors.reset(stranger, customer.slug, customer.anna.id)).rejects.toMatchObject({ type: 'not-found' });
     expect(await factsOf(customer, 'totp_secrets')).toHaveLength(1);
+  });
+});
+
+describe('the account of a member', () => {
+  const accounts = () => new MemberAccounts(running.database, running.authority.directory);
+  const asked = async ({ loginName, password }: TestMember) => {
+    const browser = new Browser(running);
+    await browser.signIn(loginName, password);
+    const silent = async () => (await browser.authorize({ prompt: 'none' })).headers.get('location') ?? '';
+    return { isSignedIn: async () => (await silent()).includes('code=') };
+  };
+  const addTotp = ({ userId }: TestMember) =>
+    running.test.owner.query(
+      `INSERT INTO totp_secrets (repository_id, user_id, tenant_id, secret, encryption_key_id, last_step) VALUES ($1, $2, $3, '', 'k1', 0)`,
+      [running.console.id, userId, running.console.tenantId],
+    );
+
+  it('is looked after by those whose role is not below: they see and end sessions, and reset factors, by a cut-off', async () => {
+    const tenant = await running.newTenant('Members');
+    const [admin, viewer] = [await tenant.addMember('super-admin'), await tenant.addMember('viewer')];
+    const [one, other] = [await asked(viewer), await asked(viewer)];
+    const { items } = await accounts().sessions(admin.actor, viewer.id);
+    expect(items).toHaveLength(2);
+    await accounts().endSession(admin.actor, viewer.id, items[0]?.id ?? '');
+    expect((await Promise.all([one.isSignedIn(), other.isSignedIn()])).toSorted()).toEqual([false, true]);
+    await expect(accounts().endSession(admin.actor, viewer.id, items[0]?.id ?? '')).rejects.toMatchObject({ type: 'not-found' });
+    const { cutoff } = await accounts().signOut(tenant.machine, viewer.id);
+    expect(Date.parse(cutoff.effectiveAt)).toBeLessThanOrEqual(Date.now() + 5);
+    expect([await one.isSignedIn(), await other.isSignedIn()]).toEqual([false, false]);
+
+    await addTotp(viewer);
+    const third = new Browser(running);
+    const sent = await third.go(await third.openSignIn(), { login: viewer.loginName, password: viewer.password });
+    expect(sent.headers.get('location')).toMatch(/\/factor$/);
+    expect((await accounts().factors(admin.actor, viewer.id)).totp).not.toBeNull();
+    await accounts().resetFactors(admin.actor, viewer.id, 'totp');
+    expect(await (await asked(viewer)).isSignedIn()).toBe(true);
+    for (const factor of [undefined, 'totp', 'nonsense'])
+      await expect(accounts().resetFactors(admin.actor, viewer.id, factor)).rejects.toMatchObject({ type: 'not-found' });
+    const { rows } = await running.test.owner.query<{ action: string; actor_id: string }>(
+      `SELECT action, actor_id FROM audit_events WHERE tenant_id = $1 AND target_id = $2 AND action LIKE 'member.%' ORDER BY id`,
+      [tenant.id, viewer.id],
+    );
+    const deeds = rows.map(({ action }) => action).filter((action) => action !== 'member.signed-in');
+    expect(deeds).toEqual(['member.session-ended', 'member.signed-out', 'member.factors-reset']);
+  });
+
+  it('is nobody’s who is below, of another tenant, or the member’s own with nothing but a token', async () => {
+    const [tenant, stranger] = [await running.newTenant('Guarded'), await running.newTenant('Foreign')];
+    const [owner, admin, viewer] = [
+      await tenant.addMember('owner'),
+      await tenant.addMember('super-admin'),
+      await tenant.addMember('viewer'),
+    ];
+    const [elder, foreign] = [await tenant.addMember('super-admin'), await stranger.addMember('owner')];
+    await addTotp(admin);
+    await addTotp(owner);
+    const refusals: [Actor, string, string][] = [
+      [viewer.actor, admin.id, 'forbidden'],
+      [elder.actor, owner.id, 'forbidden'],
+      [tenant.machine, owner.id, 'forbidden'],
+      [admin.actor, admin.id, 'forbidden'],
+      [foreign.actor, admin.id, 'not-found'],
+      [stranger.machine, admin.id, 'not-found'],
+    ];
+    for (const [actor, id, type] of refusals) {
+      await expect(accounts().resetFactors(actor, id)).rejects.toMatchObject({ type });
+      await expect(accounts().signOut(actor, id)).rejects.toMatchObject({ type });
+      await expect(accounts().endSession(actor, id, 'x')).rejects.toMatchObject({ type });
+    }
+    await expect(accounts().sessions(foreign.actor, admin.id)).rejects.toMatchObject({ type: 'not-found' });
+    await accounts().resetFactors(elder.actor, admin.id);
+  });
+
+  it('of somebody who is in another tenant too is theirs alone: no tenant takes away what protects another', async () => {
+    const [tenant, other] = [await running.newTenant('One'), await running.newTenant('Two')];
+    const [owner, shared] = [await tenant.addMember('owner'), await tenant.addMember('viewer')];
+    await addTotp(shared);
+    await running.test.owner.query(
+      `INSERT INTO members (tenant_id, id, repository_id, user_id, role) VALUES ($1, gen_random_uuid(), $2, $3, 'owner')`,
+      [other.id, running.console.id, shared.userId],
+    );
+    const all = [
+      accounts().factors(owner.actor, shared.id),
+      accounts().sessions(owner.actor, shared.id),
+      accounts().resetFactors(owner.actor, shared.id),
+      accounts().signOut(owner.actor, shared.id),
+      accounts().endSession(owner.actor, shared.id, 'x'),
+    ];
+    for (const each of await Promise.allSettled(all)) expect(each).toMatchObject({ status: 'rejected', reason: { type: 'forbidden' } });
   });
 });
 

@@ -32,6 +32,7 @@ import {
   Logos,
   MemberCredentials,
   MemberInvitations,
+  MemberAccounts,
   Members,
   Refusals,
   Repositories,
@@ -68,6 +69,7 @@ import { ProblemFilter, validationProblem } from './problem-filter.js';
 import { RepositoriesController } from './repositories.controller.js';
 import { SlugsController } from './slugs.controller.js';
 import { TenantController } from './tenant.controller.js';
+import { MemberAccountsController } from './member-accounts.controller.js';
 import { UserFactorsController } from './user-factors.controller.js';
 import { TenantExportController } from './tenant-export.controller.js';
 import { TenantsController } from './tenants.controller.js';
@@ -149,6 +151,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: Refusals, useValue: refusals },
       { provide: AuditTrail, useValue: new AuditTrail(database) },
       { provide: Members, useValue: new Members(database, directory) },
+      { provide: MemberAccounts, useValue: new MemberAccounts(database, directory) },
       { provide: MemberInvitations, useValue: new MemberInvitations(database, peppers, directory, urls.authorityUrls) },
       { provide: MemberCredentials, useValue: new MemberCredentials(database, peppers, directory) },
       { provide: TenantCredentials, useValue: new TenantCredentials(database, peppers, directory) },
@@ -180,6 +183,7 @@ export const controllers = [
   ClientsController,
   UsersController,
   UserFactorsController,
+  MemberAccountsController,
   CutoffsController,
   CanaryController,
   WebhooksController,

@@ -1,4 +1,5 @@
 import type { DomainView } from '@latchkey/contracts';
+import { newId } from '@latchkey/database';
 import { describeApi } from './openapi.js';
 import { startApi, type RunningApi, type TestTenant } from './testing/running-api.js';
 
@@ -128,6 +129,22 @@ async function addTotp(userId: string): Promise<void> {
   );
 }
 
+/** As if a member had signed in at the console with an authenticator app. @returns the session's id. */
+async function addSignIn(memberId: string): Promise<string> {
+  const id = newId();
+  await api.test.owner.query(
+    `WITH person AS (
+       SELECT u.* FROM members m JOIN repository_users u ON u.repository_id = m.repository_id AND u.id = m.user_id WHERE m.id = $1),
+     session AS (
+       INSERT INTO oidc_records (repository_id, kind, id, uid, payload, user_id, user_generation, expires_at)
+       SELECT repository_id, 'Session', 'cookie-' || $2, $2, '{"loginTs": 1700000000}', id, generation, now() + interval '1 day' FROM person)
+     INSERT INTO totp_secrets (repository_id, user_id, tenant_id, secret, encryption_key_id, last_step)
+     SELECT repository_id, id, tenant_id, '', 'k1', 0 FROM person`,
+    [memberId, id],
+  );
+  return id;
+}
+
 async function changeTenant(changes: Changes): Promise<void> {
   const { call } = api.tenant;
   const [member, other, heir] = [await api.addMember('super-admin'), await api.addMember('super-admin'), await api.addMember('viewer')];
@@ -143,6 +160,12 @@ async function changeTenant(changes: Changes): Promise<void> {
   await changes.make(member.inPerson, 'POST /v1/me/credential');
   await changes.make(call, 'DELETE /v1/members/{memberId}/credential', [other.id]);
   await changes.make(call, 'PATCH /v1/members/{memberId}', [other.id], { role: 'viewer' });
+  const session = await addSignIn(other.id);
+  await changes.make(call, 'DELETE /v1/members/{memberId}/sessions/{sessionId}', [other.id, session]);
+  await changes.make(call, 'POST /v1/members/{memberId}/sign-out', [other.id]);
+  await changes.make(call, 'DELETE /v1/members/{memberId}/factors/{factor}', [other.id, 'totp']);
+  await addSignIn(other.id);
+  await changes.make(call, 'DELETE /v1/members/{memberId}/factors', [other.id]);
   await changes.make(call, 'DELETE /v1/members/{memberId}', [other.id]);
   const invitation = await changes.make(call, 'POST /v1/invitations', [], { role: 'viewer' });
   await changes.make(call, 'DELETE /v1/invitations/{invitationId}', [invitation.id]);

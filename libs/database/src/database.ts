@@ -178,6 +178,23 @@ export async function enterTenant(tx: EntityManager, tenantId: string): Promise<
   await tx.query(`SELECT set_config('app.tenant_id', $1, true)`, [tenantId]);
 }
 
+/** Does a part of a transaction of one tenant in the scope of a repository of another: for the account of a member, at the console. */
+export async function elsewhere<T>(
+  tx: EntityManager,
+  { tenantId, repositoryId }: { tenantId: string; repositoryId: string },
+  work: () => Promise<T>,
+): Promise<T> {
+  const go = `SELECT set_config('app.tenant_id', $1, true), set_config('app.repository_id', $2, true)`;
+  const [here] = await tx.query<{ tenant: string; repository: string }[]>(
+    `SELECT current_setting('app.tenant_id') AS tenant, current_setting('app.repository_id') AS repository`,
+  );
+  await tx.query(go, [tenantId, repositoryId]);
+  // Whatever throws ends the transaction, so that there is nowhere to go back to.
+  const done = await work();
+  await tx.query(go, [here?.tenant, here?.repository]);
+  return done;
+}
+
 /** The statement that narrows a transaction to its scope. Ids are written into it, because several statements take no parameters. */
 function enterScope(scope: Scope): string {
   if (scope === 'system') return '';

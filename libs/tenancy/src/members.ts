@@ -39,7 +39,7 @@ export class Members {
 
   async get(actor: Actor, id: string): Promise<MemberView> {
     authorize(actor, 'members:read');
-    return this.#database.read({ tenantId: actor.tenantId }, async (tx) => present(await find(tx, id)));
+    return this.#database.read({ tenantId: actor.tenantId }, async (tx) => present(await findMember(tx, id)));
   }
 
   /**
@@ -59,7 +59,7 @@ export class Members {
         : await endMemberCredential(tx, actor, consoleId, member);
       const details = { from: member.role, to: role, ...(cutoff ? { cutoffId: cutoff.id } : {}) };
       await audit(tx, actor, { action: 'member.role-changed', targetKind: 'member', targetId: id, details });
-      return { view: present(await find(tx, id)), cutoff };
+      return { view: present(await findMember(tx, id)), cutoff };
     });
     return cutoff ? { ...view, cutoff } : view;
   }
@@ -96,14 +96,14 @@ export class Members {
       await refuseAllButOwners(tx, actor, 'Only an owner hands the tenant over.');
       if (isSelf(actor, memberId)) throw new Problem('conflict', 'You are the owner already.');
       if (!member.enabled) throw new Problem('conflict', 'This member cannot sign in, and an owner must be able to.');
-      const own = await find(tx, actor.id);
+      const own = await findMember(tx, actor.id);
       await tx.update(Member, { tenantId: actor.tenantId, id: memberId }, { role: 'owner' });
       await tx.update(Member, { tenantId: actor.tenantId, id: own.id }, { role: 'super-admin' });
       const keeps = await mayHaveCredential(tx, actor.tenantId, 'super-admin');
       const cutoff = keeps ? undefined : await endMemberCredential(tx, actor, consoleId, own);
       const details = { from: own.id, previousRole: member.role, ...(cutoff ? { cutoffId: cutoff.id } : {}) };
       await audit(tx, actor, { action: 'tenant.ownership-transferred', targetKind: 'member', targetId: memberId, details });
-      return { view: present(await find(tx, memberId)), cutoff };
+      return { view: present(await findMember(tx, memberId)), cutoff };
     });
     return cutoff ? { ...view, cutoff } : view;
   }
@@ -136,7 +136,7 @@ export class Members {
     const { id: consoleId } = await findConsole(this.#directory);
     const { cutoff, ...answer } = await carryOut(this.#database, actor, async (tx) => {
       await holdTenant(tx, actor.tenantId);
-      const member = await find(tx, id);
+      const member = await findMember(tx, id);
       if (!isSelf(actor, id)) await refuseRole(tx, actor, member.role);
       return work(tx, member, consoleId);
     });
@@ -171,7 +171,7 @@ export async function refuseAllButOwners(tx: EntityManager, actor: Actor, detail
   if (actor.kind !== 'member' || (await roleOf(tx, actor)) !== 'owner') throw new Problem('forbidden', detail);
 }
 
-const isSelf = (actor: Actor, memberId: string) => actor.kind === 'member' && actor.id === memberId;
+export const isSelf = (actor: Actor, memberId: string) => actor.kind === 'member' && actor.id === memberId;
 
 const isAtMost = (role: Role, limit: Role) => roles.indexOf(role) >= roles.indexOf(limit);
 
@@ -209,7 +209,7 @@ async function mayHaveCredential(tx: EntityManager, tenantId: string, role: Role
   return row?.refusal === null;
 }
 
-type MemberRow = Omit<MemberView, 'createdAt'> & { userId: number; createdAt: Date };
+export type MemberRow = Omit<MemberView, 'createdAt'> & { userId: number; createdAt: Date };
 
 const listed = `SELECT m.id, m.role, m.login_name AS "loginName", m.name, m.email, m.enabled, m.federated, m.user_id AS "userId", m.created_at AS "createdAt",
     EXISTS (SELECT FROM clients c JOIN secret_versions v ON v.repository_id = c.repository_id AND v.client_id = c.id
@@ -217,7 +217,7 @@ const listed = `SELECT m.id, m.role, m.login_name AS "loginName", m.name, m.emai
         AND c.deleted_at IS NULL AND v.ended_at IS NULL AND v.expires_at > now()) AS "hasCredential"
   FROM tenant_members() m`;
 
-async function find(tx: EntityManager, id: string): Promise<MemberRow> {
+export async function findMember(tx: EntityManager, id: string): Promise<MemberRow> {
   const [row] = isId(id) ? await tx.query<MemberRow[]>(`${listed} WHERE m.id = $1`, [id]) : [];
   if (!row) throw new Problem('not-found', 'The tenant has no such member.');
   return row;

@@ -18,7 +18,7 @@ export class UserFactors {
     authorize(actor, 'repositories:read');
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
       const { id: repositoryId } = await enterWithUser(tx, slug, userId);
-      return present(await factorsOf(tx, { repositoryId, userId }));
+      return presentFactors(await factorsOf(tx, { repositoryId, userId }));
     });
   }
 
@@ -36,7 +36,7 @@ export class UserFactors {
       const repository = await enterWithUser(tx, slug, userId);
       const owner = { repositoryId: repository.id, userId };
       const generation = await raiseUserGeneration(tx, { repositoryId: repository.id, id: userId });
-      if (!(await remove(tx, owner, factor))) throw new Problem('not-found', 'The user has no such second factor.');
+      if (!(await removeFactors(tx, owner, factor))) throw new Problem('not-found', 'The user has no such second factor.');
       const cutoff = await recordCutoff(tx, repository, { kind: 'user.factors-reset', userId, ended: { belowGeneration: generation } });
       const details = { factor: factor ?? 'all', cutoffId: cutoff.id };
       const deed = { action: 'user.factors-reset', repositoryId: repository.id, targetKind: 'user', targetId: String(userId), details };
@@ -48,8 +48,12 @@ export class UserFactors {
   }
 }
 
-/** @returns whether there was anything to remove. */
-async function remove(tx: EntityManager, owner: { repositoryId: string; userId: number }, factor: string | undefined): Promise<boolean> {
+/** Removes one factor, or all; with the last one, the recovery codes. @returns whether there was anything to remove. */
+export async function removeFactors(
+  tx: EntityManager,
+  owner: { repositoryId: string; userId: number },
+  factor: string | undefined,
+): Promise<boolean> {
   const results = [
     ...(factor === undefined || factor === 'totp' ? [await tx.delete(TotpSecret, owner)] : []),
     ...(factor === undefined ? [await tx.delete(Passkey, owner)] : []),
@@ -67,7 +71,7 @@ async function enterWithUser(tx: EntityManager, slug: string, userId: number) {
   return repository;
 }
 
-function present({ totp, recoveryCodesLeft, passkeys }: FactorsOfUser): FactorsView {
+export function presentFactors({ totp, recoveryCodesLeft, passkeys }: FactorsOfUser): FactorsView {
   return {
     totp: totp && { createdAt: totp.createdAt.toISOString() },
     recoveryCodesLeft,

@@ -33,7 +33,7 @@ export async function listSessions(database: Database, repository: KnownReposito
   return database.read({ repositoryId: repository.id }, (tx) => findSessions(tx, repository.id, userId));
 }
 
-async function findSessions(tx: EntityManager, repositoryId: string, userId: number): Promise<KnownSession[]> {
+export async function findSessions(tx: EntityManager, repositoryId: string, userId: number): Promise<KnownSession[]> {
   return tx.query<KnownSession[]>(
     `SELECT o.uid AS id, o.user_agent AS "userAgent", o.address, to_timestamp((o.payload->>'loginTs')::bigint) AS "signedInAt", o.used_at AS "usedAt"
      FROM oidc_records o JOIN repository_users u ON u.repository_id = o.repository_id AND u.id = o.user_id
@@ -51,7 +51,7 @@ const endGrants = `
   DELETE FROM oidc_records o USING ended WHERE o.repository_id = $1 AND (o.grant_id = ended.id OR (o.kind = 'Grant' AND o.id = ended.id))`;
 
 /** Ends one session with the grants that apps got in it, and has these told. @returns whether the user had it. */
-async function removeSession(tx: EntityManager, repository: Home, userId: number, id: string): Promise<boolean> {
+export async function removeSession(tx: EntityManager, repository: Home, userId: number, id: string): Promise<boolean> {
   const ended = await tx.query<EndedSession[]>(
     `WITH session AS (
        DELETE FROM oidc_records WHERE repository_id = $1 AND user_id = $2 AND kind = 'Session' AND uid = $3 RETURNING payload),
@@ -120,7 +120,7 @@ export class UserSessions {
     authorize(actor, 'users:write');
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
       const repository = await enterWithUser(tx, slug, userId);
-      return { items: (await findSessions(tx, repository.id, userId)).map(present) };
+      return { items: (await findSessions(tx, repository.id, userId)).map(presentSession) };
     });
   }
 
@@ -156,6 +156,6 @@ async function enterWithUser(tx: EntityManager, slug: string, userId: number) {
   return repository;
 }
 
-function present({ id, userAgent, address, signedInAt, usedAt }: KnownSession): UserSessionView {
+export function presentSession({ id, userAgent, address, signedInAt, usedAt }: KnownSession): UserSessionView {
   return { id, userAgent, address, signedInAt: signedInAt.toISOString(), lastUsedAt: usedAt?.toISOString() ?? null };
 }
