@@ -20,7 +20,7 @@ const secretMembers = [
 
 /** Anything in a text that is shaped like one of our secrets or like a JWT. */
 const secretShapes =
-  /lk_(?:live|test)_[a-z]{2}_[0-9A-Za-z]+|whsec_[\w+/=-]+|eyJ[\w-]+\.[\w-]+\.[\w-]*|((?:apikey|token|code|secret|password)=)[^&\s"]+/gi;
+  /lk_(?:live|test)_[a-z]{2}_\w+|whsec_[\w+/=-]+|eyJ[\w-]+\.[\w-]+\.[\w-]*|((?:apikey|token|code|secret|password)=)[^&\s"]+/gi;
 
 /** The text without anything that is shaped like a secret. */
 export function redact(text: string): string {
