@@ -3,7 +3,7 @@ import { decodeJwt } from 'jose';
 import type { DomainView } from '@latchkey/contracts';
 import { CustomDomains, lookAfterDomains, textRecords, type TextRecords } from '@latchkey/tenancy';
 import { Customer } from './testing/customer.js';
-import { TestDns } from './testing/dns.js';
+import { TestDns } from '@latchkey/tenancy/testing';
 import { fetchToken, startAuthority, type RunningAuthority } from './testing/running-authority.js';
 
 let running: RunningAuthority;

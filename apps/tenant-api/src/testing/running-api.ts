@@ -10,7 +10,7 @@ import { connectForChecks, Member, newId } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { createLogger } from '@latchkey/runtime';
 import { addTenant, consoleSlug, install, MemberCredentials, type InstallationOptions, type NewTenant } from '@latchkey/tenancy';
-import { TestDns } from './dns.js';
+import { TestDns } from '@latchkey/tenancy/testing';
 import { createApp } from '../app.js';
 import { configSchema, type Config } from '../config.js';
 

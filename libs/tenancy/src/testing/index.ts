@@ -1,0 +1,1 @@
+export { TestDns } from './dns.js';
