@@ -136,7 +136,7 @@ export async function attachBlob(
     [caller.repositoryId, caller.tenantId, node.id, field, blobId, binary.fileName, binary.contentType, length],
   );
   if (found) await touch(tx, caller, node.id);
-  return { node: await readNode(tx, caller, { id: node.id }), binary };
+  return { node: (await findNode(tx, caller, { id: node.id })) ?? node, binary };
 }
 
 /** The binaries of some nodes, which the caller has read and may open. One statement. */

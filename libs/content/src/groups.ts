@@ -3,6 +3,7 @@ import { prepared, type EntityManager } from '@latchkey/database';
 import { ownIdentities, requireWritable, type Caller } from './caller.js';
 import type { Address, PermittedEntity } from './node.js';
 import { readNode } from './read.js';
+import { requireNotInTrash } from './shape.js';
 import { identitiesClause } from './statement.js';
 import { wellKnown } from './well-known.js';
 
@@ -67,13 +68,14 @@ export async function membersOf(tx: EntityManager, repositoryId: string, groupId
  *
  * @returns the group, and who was let in.
  * @throws Problem `not-found` when the caller does not see the group or one of the members; `forbidden`; `invalid-request` for
- * something that cannot be a member, and for a group that the group itself belongs to.
+ * something that cannot be a member, and for a group that the group itself belongs to; `conflict` for what is in the trash.
  */
 export async function addMembers(tx: EntityManager, caller: Caller, address: Address, memberIds: number[]) {
   const group = await openGroup(tx, caller, address);
-  const above = await groupsOf(tx, { repositoryId: caller.repositoryId, id: group.id });
+  const above = await groupsAbove(tx, caller.repositoryId, group.id);
   for (const id of memberIds) {
     const member = await readNode(tx, caller, { id });
+    requireNotInTrash(member);
     const refusal =
       member.type !== 'User' && member.type !== 'Group'
         ? 'is neither a user nor a group'
@@ -90,6 +92,17 @@ export async function addMembers(tx: EntityManager, caller: Caller, address: Add
     [caller.repositoryId, caller.tenantId, group.id, [...new Set(memberIds)]],
   );
   return { group, changed: added.map(({ id }) => id) };
+}
+
+/** Ids of the groups that a group belongs to, through groups in the trash too: those may come back. */
+async function groupsAbove(tx: EntityManager, repositoryId: string, id: number): Promise<number[]> {
+  const rows = await tx.query<{ id: number }[]>(
+    `WITH RECURSIVE above (id) AS (
+       SELECT $2::integer UNION SELECT m.group_id FROM content_group_members m JOIN above a ON a.id = m.member_id WHERE m.repository_id = $1)
+     SELECT id FROM above WHERE id <> $2`,
+    [repositoryId, id],
+  );
+  return rows.map((row) => row.id);
 }
 
 /**
@@ -115,6 +128,7 @@ async function openGroup(tx: EntityManager, caller: Caller, address: Address): P
   await tx.query('SELECT FROM content_counters WHERE repository_id = $1 FOR UPDATE', [caller.repositoryId]);
   const group = await readNode(tx, caller, address);
   if (group.type !== 'Group') throw new Problem('invalid-request', `${group.path} is not a group.`);
+  requireNotInTrash(group);
   requireWritable(caller, group.path);
   if (!group.permissions.has('Save')) throw new Problem('forbidden', `This takes the permission Save on ${group.path}.`);
   if (group.id === wellKnown.everyone) throw new Problem('forbidden', 'Everyone who is signed in belongs to it, and nobody else.');

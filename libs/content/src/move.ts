@@ -2,7 +2,7 @@ import { Problem } from '@latchkey/contracts';
 import type { EntityManager } from '@latchkey/database';
 import { requireWritable, type Caller } from './caller.js';
 import type { Address, ContentEntity, PermittedEntity } from './node.js';
-import { readNode } from './read.js';
+import { findNode, readNode } from './read.js';
 import {
   examineSubtree,
   freeName,
@@ -57,7 +57,8 @@ export async function moveContent(
     await relocate(tx, caller, node, { parentId: target.id, name: node.name, path, permissionPath });
     await touch(tx, caller, node.id);
   }
-  return { ...(await readNode(tx, caller, { id: node.id }).catch(() => ({ ...node, path, parentId: target.id }))) };
+  // It may be hidden from the caller where it is now.
+  return (await findNode(tx, caller, { id: node.id })) ?? { ...node, path, parentId: target.id };
 }
 
 /** Both ends of a move or a copy, where the far one is fit for it. */
@@ -133,7 +134,7 @@ export async function copyContent(
   );
   await copyReferences(tx, caller, copies);
   await copyBinaries(tx, caller, copies);
-  return readNode(tx, caller, { id: firstId });
+  return (await findNode(tx, caller, { id: firstId })) ?? { ...node, id: firstId, parentId: target.id, name, path };
 }
 
 /** What becomes of one node that is copied. */

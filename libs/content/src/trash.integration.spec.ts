@@ -1,5 +1,6 @@
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import type { Caller } from './caller.js';
+import { addMembers, removeMembers } from './groups.js';
 import { copyContent, moveContent } from './move.js';
 import { changePermissions, readPermissions } from './node-permissions.js';
 import { VersionMismatch } from './shape.js';
@@ -98,6 +99,16 @@ describe('copying', () => {
     expect(await tree.create('/Root/Content/next')).toMatchObject({ id: made.id + 3 });
     await remove(admin, '/Root/Content/a', true);
     expect(await tree.paths(anna, '/Root/Content/a (1)')).toHaveLength(2);
+  });
+
+  it('into where the copier sees nothing is made all the same', async () => {
+    const anna = await tree.person('anna');
+    for (const path of ['a', 'letterbox']) await tree.create(`/Root/Content/${path}`);
+    await tree.breakInheritance({ path: '/Root/Content/letterbox' });
+    await tree.give({ path: '/Root/Content/letterbox' }, anna.userId, ['See', 'AddNew'], true);
+    expect(await copy(anna, '/Root/Content/a', '/Root/Content/letterbox')).toMatchObject({ path: '/Root/Content/letterbox/a' });
+    expect(await tree.paths(anna, '/Root/Content/letterbox')).toEqual([]);
+    expect(await tree.paths(admin, '/Root/Content/letterbox')).toEqual(['/Root/Content/letterbox/a']);
   });
 
   it('takes Open on all of it, and is not for people, nor into what is copied', async () => {
@@ -216,6 +227,9 @@ describe('the trash', () => {
     expect(await tree.read(anna, { id: folder.id })).toHaveProperty('name', 'folder');
     await remove(admin, group.path);
     await expect(tree.read(anna, { id: folder.id })).rejects.toMatchObject({ type: 'not-found' });
+    const bela = await tree.person('bela');
+    await expect(tree.tx((tx) => addMembers(tx, admin, { id: group.id }, [bela.userId]))).rejects.toMatchObject({ type: 'conflict' });
+    await expect(tree.tx((tx) => removeMembers(tx, admin, { id: group.id }, [anna.userId]))).rejects.toMatchObject({ type: 'conflict' });
     await tree.tx((tx) => restoreContent(tx, admin, { id: group.id }));
     expect(await tree.read(anna, { id: folder.id })).toHaveProperty('name', 'folder');
   });

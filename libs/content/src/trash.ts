@@ -4,7 +4,7 @@ import { ownIdentities, readableCondition, requireWritable, type Caller } from '
 import { checkTypeUnused } from './custom-types.js';
 import { requireAdministratorFor } from './groups.js';
 import { nodeColumns, toEntity, type Address, type ContentEntity, type NodeRow } from './node.js';
-import { grantsClause, opened, readNode, visible } from './read.js';
+import { findNode, grantsClause, opened, readNode, visible } from './read.js';
 import {
   examineSubtree,
   freeName,
@@ -214,7 +214,7 @@ export async function restoreContent(
   await tx.query('DELETE FROM content_trash WHERE repository_id = $1 AND node_id = $2', [caller.repositoryId, node.id]);
   if (facts.unique > 0) await letUsersIn(tx, caller, node.id, path);
   await touch(tx, caller, node.id);
-  return readNode(tx, caller, { id: node.id });
+  return (await findNode(tx, caller, { id: node.id })) ?? { ...node, parentId: parent.id, name, path };
 }
 
 interface TrashRow {
