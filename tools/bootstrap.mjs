@@ -154,6 +154,8 @@ function passOnSignals() {
   };
   // In a terminal Ctrl-C reaches everyone at once, and then again from us: whoever we run must bear that.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop);
+  // The launcher's own signal: it starts the apps anew.
+  process.on('SIGUSR2', () => current?.kill('SIGUSR2'));
   // npm that is killed cannot tell us; then our parent changes.
   const parent = process.ppid;
   if (process.env.npm_lifecycle_event) setInterval(() => process.ppid !== parent && stop('SIGTERM'), 500).unref();

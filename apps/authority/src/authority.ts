@@ -9,7 +9,7 @@ import {
   UseRecorder,
   type KeyRing,
 } from '@latchkey/credentials';
-import { connectForChecks, Database } from '@latchkey/database';
+import { connectForChecks, Database, warnOfConnections } from '@latchkey/database';
 import type { AddressTemplate, DomainTemplate, Logger } from '@latchkey/runtime';
 import { audienceOf, Invitations, OwnAccounts, Refusals, SecondFactors, SignUps } from '@latchkey/tenancy';
 import type { Config } from './config.js';
@@ -57,7 +57,8 @@ export interface Authority {
 export async function openAuthority(config: Config, log: Logger): Promise<Authority> {
   const { DATABASE_URL: url, SECRET_PEPPERS: peppers, KEY_ENCRYPTION_KEYS: encryption, AUTHORITY_URL_TEMPLATE: addresses } = config;
   const applicationName = config.NODE_NAME ?? 'authority';
-  const database = await Database.connect({ url, applicationName });
+  const database = await Database.connect({ url, applicationName, poolSize: config.DATABASE_POOL_SIZE });
+  await warnOfConnections(database, config.DATABASE_POOL_SIZE, log);
   const checks = connectForChecks({ url, applicationName });
   const check = new CredentialCheck(checks);
   const directory = new RepositoryDirectory(checks);

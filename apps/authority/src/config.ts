@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { keyRingConfig } from '@latchkey/credentials';
-import { addressTemplate, appConfig, baseUrl, domainTemplate, flag, newTenants, port } from '@latchkey/runtime';
+import { addressTemplate, appConfig, baseUrl, domainTemplate, drainSeconds, flag, newTenants, poolSize, port } from '@latchkey/runtime';
 
 export const configSchema = z.object({
   ...appConfig,
@@ -10,7 +10,11 @@ export const configSchema = z.object({
   NODE_PORT: port.optional(),
   /** Where this process and no other is reached from within the installation; by default the address that it listens on. */
   NODE_URL: baseUrl.optional(),
+  /** How long it serves on after SIGTERM, while a load balancer notices that it is not ready. */
+  DRAIN_SECONDS: drainSeconds,
   DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
+  /** Connections that transactions may hold at most, of each of the two roles that they take. */
+  DATABASE_POOL_SIZE: poolSize,
   /** Addresses or networks (CIDR) of the proxies in front, comma-separated: whose X-Forwarded-For is believed. */
   TRUSTED_PROXIES: z.string().optional(),
   /** Lets the addresses that clients register be inside: for trying on one machine, never where tenants are strangers. */

@@ -23,11 +23,16 @@ async function main(): Promise<void> {
     url: config.NODE_URL ?? ownUrl(config.HOST, config.NODE_PORT ?? config.PORT),
     log,
   });
-  stopGracefully(log, async () => {
-    await node.leave();
-    await closeAll(servers);
-    await authority.close();
-  });
+  const handover = { servers: () => servers, drainSeconds: config.DRAIN_SECONDS };
+  stopGracefully(
+    log,
+    async () => {
+      await node.leave();
+      await closeAll(servers);
+      await authority.close();
+    },
+    handover,
+  );
   log.info({ port: config.PORT, nodePort: config.NODE_PORT }, 'listening');
 }
 

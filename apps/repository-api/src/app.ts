@@ -6,7 +6,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Blobs, ObjectStore } from '@latchkey/content';
 import { CredentialCheck, issuersAtDomains, RepositoryDirectory, SigningKeys, TokenVerifier, UseRecorder } from '@latchkey/credentials';
-import { connectForChecks, Database, type Pool } from '@latchkey/database';
+import { connectForChecks, Database, warnOfConnections, type Pool } from '@latchkey/database';
 import type { Logger } from '@latchkey/runtime';
 import { answerTo } from './answer.js';
 import { Authentication } from './authentication.js';
@@ -30,6 +30,8 @@ export interface RepositoryApi {
   readonly check: CredentialCheck;
   /** Takes requests on the configured ports. @returns the ports, since 0 means any. */
   listen(): Promise<{ port: number; nodePort: number | undefined }>;
+  /** Those that take requests. */
+  servers(): Server[];
   /** Finishes the requests under way, then closes the connections to the database. */
   close(): Promise<void>;
 }
@@ -40,6 +42,12 @@ class RepositoryApiModule {}
 /** The provider of the pool on which credentials are checked. */
 const checksPool = Symbol('pool for checks');
 
+async function connect(connection: { url: string; applicationName: string }, poolSize: number, log: Logger): Promise<Database> {
+  const database = await Database.connect({ ...connection, poolSize });
+  await warnOfConnections(database, poolSize, log);
+  return database;
+}
+
 function moduleOf(config: Config, log: Logger): DynamicModule {
   const { AUTHORITY_URL_TEMPLATE: authorityUrls, REPOSITORY_URL_TEMPLATE: repositoryUrls } = config;
   const connection = { url: config.DATABASE_URL, applicationName: config.NODE_NAME ?? 'repository-api' };
@@ -47,7 +55,7 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
     module: RepositoryApiModule,
     controllers: [HealthController, ODataController],
     providers: [
-      { provide: Database, useFactory: () => Database.connect(connection) },
+      { provide: Database, useFactory: () => connect(connection, config.DATABASE_POOL_SIZE, log) },
       {
         provide: Blobs,
         inject: [Database],
@@ -137,6 +145,7 @@ export async function createApp(config: Config, log: Logger): Promise<Repository
       if (config.NODE_PORT !== undefined) ownServer = await listenBeside(fastify, config.HOST, config.NODE_PORT);
       return { port: portOf(app.getHttpServer()), nodePort: ownServer && portOf(ownServer) };
     },
+    servers: () => [app.getHttpServer() as Server, ...(ownServer ? [ownServer] : [])],
     async close() {
       await Promise.all([app.close(), ownServer && closeServer(ownServer)]);
       await Promise.all([app.get(UseRecorder).close(), app.get(CallRecorder).close()]);

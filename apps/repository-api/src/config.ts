@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { bucketAddress } from '@latchkey/content';
 import { keyRingConfig } from '@latchkey/credentials';
-import { addressTemplate, appConfig, baseUrl, domainTemplate, flag, port } from '@latchkey/runtime';
+import { addressTemplate, appConfig, baseUrl, domainTemplate, drainSeconds, flag, poolSize, port } from '@latchkey/runtime';
 
 /** What the app reads from the environment. */
 export const configSchema = z.object({
@@ -12,7 +12,11 @@ export const configSchema = z.object({
   NODE_PORT: port.optional(),
   /** Where this process and no other is reached from within the installation; by default the address that it listens on. */
   NODE_URL: baseUrl.optional(),
+  /** How long it serves on after SIGTERM, while a load balancer notices that it is not ready. */
+  DRAIN_SECONDS: drainSeconds,
   DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
+  /** Connections that transactions may hold at most, of each of the two roles that they take. */
+  DATABASE_POOL_SIZE: poolSize,
   /** The bucket of an S3-compatible store that new files go to: https://KEY:SECRET@host/bucket?region=…. PostgreSQL if absent. */
   FILES_URL: bucketAddress.optional(),
   /** Under which API keys are hashed. */

@@ -9,10 +9,15 @@ async function main(): Promise<void> {
   const log = createLogger(config.NODE_NAME ?? 'repository-api', config.LOG_LEVEL);
   const app = await createApp(config, log);
   let node: NodeReporter | undefined;
-  stopGracefully(log, async () => {
-    await node?.leave();
-    await app.close();
-  });
+  const handover = { servers: () => app.servers(), drainSeconds: config.DRAIN_SECONDS };
+  stopGracefully(
+    log,
+    async () => {
+      await node?.leave();
+      await app.close();
+    },
+    handover,
+  );
   const ports = await app.listen();
   log.info(ports, 'listening');
   node = new NodeReporter({

@@ -18,7 +18,7 @@ import {
   TokenVerifier,
 } from '@latchkey/credentials';
 import type { FastifyReply } from 'fastify';
-import { connectForChecks, Database } from '@latchkey/database';
+import { connectForChecks, Database, warnOfConnections } from '@latchkey/database';
 import type { Logger } from '@latchkey/runtime';
 import {
   audienceOf,
@@ -92,7 +92,8 @@ interface Services {
 async function connect(config: Config, log: Logger): Promise<Services> {
   const { DATABASE_URL: url, SECRET_PEPPERS: peppers, KEY_ENCRYPTION_KEYS: encryption } = config;
   const applicationName = config.NODE_NAME ?? 'tenant-api';
-  const database = await Database.connect({ url, applicationName });
+  const database = await Database.connect({ url, applicationName, poolSize: config.DATABASE_POOL_SIZE });
+  await warnOfConnections(database, config.DATABASE_POOL_SIZE, log);
   const checks = connectForChecks({ url, applicationName });
   const urls = {
     authorityUrls: config.AUTHORITY_URL_TEMPLATE,

@@ -1,10 +1,14 @@
 import { z } from 'zod';
 import { keyRingConfig } from '@latchkey/credentials';
-import { addressTemplate, appConfig, baseUrl, dnsServers, domainTemplate, newTenants } from '@latchkey/runtime';
+import { addressTemplate, appConfig, baseUrl, dnsServers, domainTemplate, drainSeconds, newTenants, poolSize } from '@latchkey/runtime';
 
 /** What both the app and the setup program read from the environment. */
 const common = {
+  /** How long it serves on after SIGTERM, while a load balancer notices that it is not ready. */
+  DRAIN_SECONDS: drainSeconds,
   DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
+  /** Connections that transactions may hold at most, of each of the two roles that they take. */
+  DATABASE_POOL_SIZE: poolSize,
   SECRET_PEPPERS: keyRingConfig,
   KEY_ENCRYPTION_KEYS: keyRingConfig,
   AUTHORITY_URL_TEMPLATE: addressTemplate,

@@ -9,10 +9,15 @@ async function main(): Promise<void> {
   const log = createLogger(config.NODE_NAME ?? 'tenant-api', config.LOG_LEVEL);
   const app = await createApp(config, log);
   let node: NodeReporter | undefined;
-  stopGracefully(log, async () => {
-    await node?.leave();
-    await app.close();
-  });
+  const handover = { servers: () => [app.getHttpServer()], drainSeconds: config.DRAIN_SECONDS };
+  stopGracefully(
+    log,
+    async () => {
+      await node?.leave();
+      await app.close();
+    },
+    handover,
+  );
   await app.listen({ host: config.HOST, port: config.PORT });
   log.info({ port: config.PORT }, 'listening');
   node = new NodeReporter({

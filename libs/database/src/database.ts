@@ -25,6 +25,9 @@ export type DatabaseRole = 'latchkey_app' | 'latchkey_system' | 'latchkey_check'
 
 const connectMillis = 5_000;
 
+/** Connections on which a process checks credentials. Each carries a whole batch of questions at a time. */
+export const checksPoolSize = 2;
+
 /** What makes a connection act as one of our roles, in our schema, against the primary only. */
 function connectionOptions(options: DatabaseOptions, role: DatabaseRole) {
   return {
@@ -206,7 +209,11 @@ function enterScope(scope: Scope): string {
  * A pool whose connections can call the check functions and nothing else. The hot paths keep prepared statements on it.
  */
 export function connectForChecks(options: DatabaseOptions): pg.Pool {
-  const pool = new pg.Pool({ connectionString: options.url, max: options.poolSize ?? 2, ...connectionOptions(options, 'latchkey_check') });
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolSize ?? checksPoolSize,
+    ...connectionOptions(options, 'latchkey_check'),
+  });
   // An idle connection that breaks is replaced at the next use; without a listener it would end the process.
   pool.on('error', () => undefined);
   return pool;

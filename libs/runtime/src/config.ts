@@ -36,6 +36,12 @@ export function loadConfig<S extends z.ZodObject>(schema: S, environment: NodeJS
 /** A TCP port. */
 export const port = z.coerce.number().int().min(0).max(65_535);
 
+/** How long a process that is told to stop goes on serving, while whoever is in front of it notices. */
+export const drainSeconds = z.coerce.number().min(0).max(300).default(0);
+
+/** How many connections a process's transactions of one role may hold. */
+export const poolSize = z.coerce.number().int().min(1).max(200).default(8);
+
 /** An address template (`http://localhost:4100/{repository}`), parsed. */
 export const addressTemplate = z.string().transform((text, context) => {
   try {

@@ -6,9 +6,11 @@ export {
   ConfigError,
   dnsServers,
   domainTemplate,
+  drainSeconds,
   flag,
   loadConfig,
   newTenants,
+  poolSize,
   port,
 } from './config.js';
 export { domainOfHost, DomainTemplate } from './domain-template.js';
@@ -17,5 +19,5 @@ export { Counter, exposeMetrics, Gauge, Histogram, measureProcess, metrics } fro
 export { describeFault, fetchOutgoing, post, readDocument, type Outgoing, type Post } from './outgoing.js';
 export { ownUrl } from './own-url.js';
 export { readiness, type Readiness } from './readiness.js';
-export { stopGracefully } from './stop.js';
+export { isLeaving, stopGracefully, type Handover } from './stop.js';
 export { Tally } from './tally.js';

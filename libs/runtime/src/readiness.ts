@@ -1,3 +1,5 @@
+import { isLeaving } from './stop.js';
+
 /** How a node's dependencies are, by name. */
 export interface Readiness {
   ready: boolean;
@@ -7,7 +9,7 @@ export interface Readiness {
 /** A dependency that has not answered by then counts as unreachable. */
 const patienceMillis = 2_000;
 
-/** Asks every dependency at once. Says nothing of why one is unreachable: that is for the log, not for strangers. */
+/** Asks every dependency at once. A process that is about to stop is not ready, whatever they answer. Says nothing of why one is unreachable: that is for the log, not for strangers. */
 export async function readiness(dependencies: Record<string, () => Promise<unknown>>): Promise<Readiness> {
   const states = await Promise.all(
     Object.entries(dependencies).map(async ([name, ask]) => {
@@ -21,5 +23,5 @@ export async function readiness(dependencies: Record<string, () => Promise<unkno
       ] as const;
     }),
   );
-  return { ready: states.every(([, state]) => state === 'ok'), dependencies: Object.fromEntries(states) };
+  return { ready: !isLeaving() && states.every(([, state]) => state === 'ok'), dependencies: Object.fromEntries(states) };
 }

@@ -1,18 +1,35 @@
+import type { Server } from 'node:http';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from './log.js';
 
 /** How long a stop may take before the process ends anyway. Just under the 10 s that operators are promised. */
 const patienceMillis = 9_000;
 
+/** How a process that clients hold connections to hands them over to the others, before it stops. */
+export interface Handover {
+  servers: () => Server[];
+  /** How long it goes on serving while whoever distributes requests notices that it is about to leave. */
+  drainSeconds: number;
+}
+
+let leaving = false;
+
+/** Whether this process is about to stop. It still serves, and wants no new clients. */
+export const isLeaving = () => leaving;
+
 /**
  * Runs `close` once on SIGTERM, SIGINT or when the parent that started us with an IPC channel is gone, then exits 0.
  * If `close` fails or takes too long the process exits 1, because a node that hangs is worse than one that is gone.
+ *
+ * On SIGTERM somebody is there to take over: for the time of the handover the process serves on, says that it is not ready, and
+ * has every client end its connection with the answer that it gets. So none has one left on which a request could be lost.
  */
-export function stopGracefully(log: Logger, close: () => Promise<void>): void {
-  let stopping = false;
-  const stop = (reason: string) => {
-    if (stopping) return;
-    stopping = true;
+export function stopGracefully(log: Logger, close: () => Promise<void>, handover?: Handover): void {
+  const stop = async (reason: string) => {
+    if (leaving) return;
+    leaving = true;
     log.info({ reason }, 'stopping');
+    if (reason === 'SIGTERM' && handover) await drain(handover);
     setTimeout(() => {
       log.error('could not stop in time');
       process.exit(1);
@@ -26,10 +43,16 @@ export function stopGracefully(log: Logger, close: () => Promise<void>): void {
     );
   };
   // Not once: without a listener a second signal would end the process in the middle of stopping.
-  process.on('SIGTERM', () => stop('SIGTERM'));
-  process.on('SIGINT', () => stop('SIGINT'));
-  process.once('disconnect', () => stop('parent gone'));
+  process.on('SIGTERM', () => void stop('SIGTERM'));
+  process.on('SIGINT', () => void stop('SIGINT'));
+  process.once('disconnect', () => void stop('parent gone'));
   // The parent may have ended while this process was starting, before anyone listened. Without a channel it is undefined.
   const { connected } = process as { connected?: boolean };
-  if (connected === false) stop('parent gone');
+  if (connected === false) void stop('parent gone');
+}
+
+async function drain({ servers, drainSeconds }: Handover): Promise<void> {
+  if (drainSeconds === 0) return;
+  for (const server of servers()) server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'));
+  await wait(drainSeconds * 1_000);
 }

@@ -23,6 +23,8 @@ export const usage = `npm start -- [options]
   --authorities N         so many processes of the authority behind its port (1)
   --repository-apis N     so many of the repository API (1)
 
+SIGUSR2 starts every app anew, one process after the other: where there are several of an app, no request is lost.
+
 Environment: DATABASE_URL (no embedded database), QUEUE_URL=redis://… (else the queue is in PostgreSQL), LOG_LEVEL.
 Guide: docs/guides/operate.md
 `;

@@ -21,13 +21,27 @@ describe('the plan', () => {
         name: 'authority-1',
         app: 'authority',
         port: 4101,
-        environment: { HOST: '127.0.0.1', PORT: '4100', REUSE_PORT: 'true', NODE_PORT: '4101', NODE_NAME: 'authority-1' },
+        environment: {
+          HOST: '127.0.0.1',
+          PORT: '4100',
+          REUSE_PORT: 'true',
+          NODE_PORT: '4101',
+          NODE_NAME: 'authority-1',
+          DRAIN_SECONDS: '1',
+        },
       },
       {
         name: 'authority-2',
         app: 'authority',
         port: 4102,
-        environment: { HOST: '127.0.0.1', PORT: '4100', REUSE_PORT: 'true', NODE_PORT: '4102', NODE_NAME: 'authority-2' },
+        environment: {
+          HOST: '127.0.0.1',
+          PORT: '4100',
+          REUSE_PORT: 'true',
+          NODE_PORT: '4102',
+          NODE_NAME: 'authority-2',
+          DRAIN_SECONDS: '1',
+        },
       },
     ]);
     expect(ports.map(({ port }) => port)).toEqual([4000, 4100, 4200, 4300, 4101, 4102, 4201, 4202]);

@@ -64,13 +64,18 @@ export function plan(options: Options, outer: NodeJS.ProcessEnv): Plan {
   };
 }
 
-/** Several processes share a port by SO_REUSEPORT, and each has the next free one for itself. */
+/** Several processes share a port by SO_REUSEPORT, and each has the next free one for itself. One that stops hands its clients over to the others. */
 function processesOf(app: PlannedProcess['app'], port: number, count: number): PlannedProcess[] {
   const common = { HOST: '127.0.0.1', PORT: String(port) };
   if (count === 1) return [{ name: app, app, port, environment: { ...common, NODE_NAME: app } }];
   return Array.from({ length: count }, (_, index) => {
     const [name, ownPort] = [`${app}-${index + 1}`, port + index + 1];
-    return { name, app, port: ownPort, environment: { ...common, REUSE_PORT: 'true', NODE_PORT: String(ownPort), NODE_NAME: name } };
+    return {
+      name,
+      app,
+      port: ownPort,
+      environment: { ...common, REUSE_PORT: 'true', NODE_PORT: String(ownPort), NODE_NAME: name, DRAIN_SECONDS: '1' },
+    };
   });
 }
 

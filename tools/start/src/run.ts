@@ -16,11 +16,12 @@ export async function run(appsFolder: string, args: string[]): Promise<never> {
     process.exit(0);
   }
   const stop = stopOnRequest();
+  const onceServing = renewOnRequest();
   let dataDir = '';
   try {
     const options = parseOptions(args);
     ({ dataDir } = options);
-    await start({ options, outer: process.env, appsFolder, say: (line) => void process.stdout.write(`${line}\n`), stop });
+    await start({ options, outer: process.env, appsFolder, say: (line) => void process.stdout.write(`${line}\n`), stop, onceServing });
     process.exit(0);
   } catch (thrown) {
     const error = aboutFiles(thrown, dataDir);
@@ -30,6 +31,13 @@ export async function run(appsFolder: string, args: string[]): Promise<never> {
     );
     process.exit(1);
   }
+}
+
+/** SIGUSR2 before everything serves is passed over. */
+function renewOnRequest(): (renew: () => void) => void {
+  let renew = () => {};
+  process.on('SIGUSR2', () => renew());
+  return (what) => void (renew = what);
 }
 
 function stopOnRequest(): AbortSignal {

@@ -11,6 +11,7 @@ import type { Options } from './options.js';
 import { commonEnvironment, loginUrl, plan, refuseMakeshiftProduction } from './plan.js';
 import { requireFreePorts } from './ports.js';
 import { ProcessRecords } from './process-records.js';
+import { renewal } from './renewal.js';
 import { runSetup, type SetupResult } from './setup.js';
 import { SupervisedProcess } from './supervised-process.js';
 
@@ -24,6 +25,8 @@ export interface Launch {
   say: (line: string) => void;
   /** Raised when everything is to stop. */
   stop: AbortSignal;
+  /** Gets what starts the apps anew, once they serve. */
+  onceServing: (renew: () => void) => void;
 }
 
 /**
@@ -84,6 +87,7 @@ async function bringUp(launch: Launch, opened: (() => unknown)[]): Promise<void>
 
   say(`\n${banner(planned.urls, { portal, data: options.dataDir, mail: environment['MAIL_DIR'] }, (performance.now() - begun) / 1_000)}`);
   await showFirst(setup, say);
+  launch.onceServing(renewal(processes, say, stop));
 }
 
 async function makeDataDir(folder: string): Promise<string> {

@@ -33,6 +33,7 @@ export class SupervisedProcess {
   #child: ChildProcess | undefined;
   #ended: Promise<void> = Promise.resolve();
   #stopping = false;
+  #renewing = false;
   #failures = 0;
   #served = false;
   #lastWords = 'it said nothing';
@@ -69,16 +70,41 @@ export class SupervisedProcess {
   /** Lets it finish what is under way; kills it when that takes too long. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    this.#child?.kill('SIGTERM');
-    const impatience = setTimeout(() => {
-      this.#surroundings.say(`${this.#planned.name} did not stop in time and was killed`);
-      this.#child?.kill('SIGKILL');
-    }, stopWithinMillis);
-    await this.#ended;
-    clearTimeout(impatience);
+    const child = this.#child;
+    // By the end of the channel it learns that nobody is left to hand its clients over to.
+    if (child?.connected) child.disconnect();
+    setTimeout(() => child?.kill('SIGTERM'), 100).unref();
+    await this.#end();
     clearInterval(this.#reader);
     this.#showErrors();
     this.#log.close();
+  }
+
+  /**
+   * Ends it, having it hand its clients over to the others of its kind, and starts it anew. Resolves when it serves.
+   *
+   * @throws Complaint when it does not come back; it is then tried again and again, as after any other end.
+   */
+  async renew(): Promise<void> {
+    this.#renewing = true;
+    this.#child?.kill('SIGTERM');
+    await this.#end();
+    this.#renewing = false;
+    if (this.#stopping) return;
+    this.#failures = 0;
+    this.#spawn();
+    await this.ready();
+  }
+
+  /** Resolves when it has ended; kills it when that takes too long. */
+  async #end(): Promise<void> {
+    const child = this.#child;
+    const impatience = setTimeout(() => {
+      this.#surroundings.say(`${this.#planned.name} did not stop in time and was killed`);
+      child?.kill('SIGKILL');
+    }, stopWithinMillis);
+    await this.#ended;
+    clearTimeout(impatience);
   }
 
   #spawn(): void {
@@ -98,7 +124,7 @@ export class SupervisedProcess {
       const end = (reason: string) => {
         if (child.pid !== undefined) records.remove(child.pid);
         resolve();
-        if (!this.#stopping) void this.#restart(reason, Date.now() - begun);
+        if (!this.#stopping && !this.#renewing) void this.#restart(reason, Date.now() - begun);
       };
       child.once('error', (error) => child.pid === undefined && end(error.message));
       child.once('exit', (code, signal) => end(signal ?? `exit code ${code}`));

@@ -56,6 +56,8 @@ export class RunningApp {
         LOG_LEVEL: 'silent',
         NODE_NAME: 'test',
         REUSE_PORT: false,
+        DRAIN_SECONDS: 0,
+        DATABASE_POOL_SIZE: 8,
         NODE_PORT: 0,
         DATABASE_URL: options.databaseUrl ?? test.url,
         FILES_URL: options.files,
