@@ -33,6 +33,8 @@ interface Owner {
 
 /** For so long a credential is presented more than others before it ends and after it has. */
 const heatMillis = { before: 80, after: 100 };
+/** No run takes so long: what is to end then ends earlier or not at all. */
+const longOverlapSeconds = 86_400;
 /** Hot until well after the call, however long that takes to answer. */
 const hotMillis = 2_000;
 
@@ -58,6 +60,7 @@ export class Acts {
       await random.weighted([
         [30, () => this.#withTool((tool) => this.#regenerate(tool))],
         [8, () => this.#withTool((tool) => this.#rotate(tool))],
+        [8, () => this.#withTool((tool) => this.#endRotation(tool))],
         [12, () => this.#withTool((tool) => this.#revokeSecret(tool))],
         [8, () => this.#withTool((tool) => this.#revokeToken(tool))],
         [8, () => this.#withTool((tool) => this.#deleteTool(tool))],
@@ -98,6 +101,26 @@ export class Acts {
     this.#heat(ending);
     await wait(Math.max(0, planned.latest - performance.now()));
     await this.#after(holdings.hangingOn(secret.needs[0]!));
+    return undefined;
+  }
+
+  /** A planned rotation that ends before its time: finished, the earlier secret ends; cancelled, the newer one. */
+  async #endRotation(tool: Tool): Promise<void> {
+    if (tool.secrets.length !== 1) return this.#regenerate(tool);
+    const { tenant, random, supplies, holdings } = this.#stage;
+    const [earlier] = tool.secrets as [Credential];
+    const reply = await tenant.call('POST', regenerationPath(tool), { overlapSeconds: longOverlapSeconds });
+    if (reply.outcome === 'unknown') return holdings.lose(tool);
+    if (reply.outcome === 'refused') return undefined;
+    const { cutoff, secret } = reply.body as RegeneratedSecretView;
+    const newer = supplies.takeSecret(tool, secret, reply);
+    await wait(random.between(0, 300));
+    const [how, ending] = random.pick([
+      ['finish', earlier],
+      ['cancel', newer],
+    ] as const);
+    const path = `${clientPath(tool)}/rotations/${cutoff.id}/${how}`;
+    await this.#end(tool, `${how} a rotation`, [ending], () => tenant.call('POST', path));
     return undefined;
   }
 
