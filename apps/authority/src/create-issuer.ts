@@ -62,9 +62,14 @@ export function createIssuer(
   provider.use(async (ctx, next) => {
     ctx.set('content-security-policy', contentSecurityPolicy);
     if (await authorizeByPost(ctx, issuer)) return;
-    await beginWithTheCode(ctx, next);
-    leadOn(ctx, issuer);
     const state = stateOf(ctx as KoaContextWithOIDC);
+    await beginWithTheCode(ctx, next).catch((error: unknown) => {
+      // It stores the session last, when it catches nothing any more.
+      if (!isUnavailable(error)) throw error;
+      authority.log.error({ err: error, repository: repository.slug }, 'the authority failed');
+      state.unavailable = true;
+    });
+    leadOn(ctx, issuer);
     if (state.unavailable) answerUnavailable(ctx);
     else ctx.set(ageHeaders(state));
   });

@@ -77,6 +77,34 @@ describe('a person who is disabled between the request for a code and its answer
   });
 });
 
+describe('a database that goes away between the request for a code and its answer', () => {
+  it('makes nobody an error of ours: 503, and the session is good afterwards', async () => {
+    const { owner } = running.test;
+    const member = await freshMember();
+    const browser = new Browser(running);
+    await browser.signIn(member.loginName, member.password);
+    const limit = async (connections: number) => {
+      const [{ name }] = (await owner.query<{ name: string }>('SELECT current_database() AS name')).rows as [{ name: string }];
+      await owner.query(`ALTER DATABASE ${name} CONNECTION LIMIT ${connections}`);
+    };
+    const goAway = async () => {
+      await limit(0);
+      await owner.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename <> current_user`,
+      );
+    };
+    const when = ({ clientId }: Question) => clientId?.startsWith('app_') === true;
+    try {
+      const response = await whileAsking({ when, after: goAway }, () => browser.authorize({ prompt: 'none' }));
+      expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
+    } finally {
+      await limit(-1);
+    }
+    const again = await browser.authorize({ prompt: 'none' });
+    expect(new URL(again.headers.get('location') ?? '').searchParams.has('code')).toBe(true);
+  });
+});
+
 describe('asking about a token whose client is deleted meanwhile', () => {
   /** A token of a person, the client it is for, and who asks about it. */
   async function prepare() {
