@@ -1,12 +1,14 @@
-import type {
-  CreatedApiKeyView,
-  CreatedInvitationView,
-  CreatedTenantCredentialView,
-  CreatedWebhookView,
-  DeliveryView,
-  ProvisionedRepositoryView,
-  RegeneratedSecretView,
-  UserView,
+import {
+  tenantPermissions,
+  type CreatedApiKeyView,
+  type CreatedInvitationView,
+  type CreatedTenantCredentialView,
+  type CreatedWebhookView,
+  type DeliveryView,
+  type ProvisionedRepositoryView,
+  type RegeneratedSecretView,
+  type TenantPermission,
+  type UserView,
 } from '@latchkey/contracts';
 import { describeApi } from './openapi.js';
 import { startApi, type RunningApi, type TestMember } from './testing/running-api.js';
@@ -128,6 +130,31 @@ const goodBodies: Record<string, unknown> = {
   'POST /v1/credentials/{clientId}/regenerate': {},
 };
 
+/** Which permission opens a route, by the first that fits. */
+const permissionsOf: [RegExp, TenantPermission][] = [
+  [/^GET \/v1\/repositories\/\{slug\}\/users\/\{id\}\/sessions$/, 'users:write'],
+  [/^GET \/v1\/(?:repositories|cutoffs|usage)/, 'repositories:read'],
+  [/api-keys|\/clients/, 'clients:write'],
+  [/\/users/, 'users:write'],
+  [/webhooks/, 'webhooks:write'],
+  [/\/v1\/repositories/, 'repositories:write'],
+  [/^GET \/v1\/(?:members|invitations)/, 'members:read'],
+  [/\/v1\/(?:members|invitations|tenant\/transfer)/, 'members:write'],
+  [/^GET \/v1\/(?:tenant|credentials)$/, 'tenant:read'],
+  [/\/v1\/tenant/, 'tenant:write'],
+  [/\/v1\/credentials/, 'credentials:write'],
+  [/^GET \/v1\/audit$/, 'audit:read'],
+];
+
+/** What everybody may who is somebody, or the caller about themself. */
+const withoutPermission = /^GET \/v1\/(?:console|canary|slug-availability|me$)/;
+
+/** What only a person does, never a credential. */
+const inPerson = /\/v1\/me\/|^POST \/v1\/me|^DELETE \/v1\/tenant$/;
+
+/** What an address needs besides. */
+const queries: Record<string, string> = { 'DELETE /v1/tenant': '?confirm=Acme' };
+
 async function problemOf(response: Response) {
   expect(response.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
   return (await response.json()) as { type: string; status: number; title: string; detail: string; requestId: string };
@@ -151,6 +178,38 @@ describe('every route', () => {
         expect([named(route), authorization.slice(0, 10), response.status]).toEqual([named(route), authorization.slice(0, 10), 401]);
         expect((await problemOf(response)).type).toMatch(/\/unauthenticated$/);
       }
+    }
+  });
+
+  it('takes its permission: a credential that has every other one is refused, and told which it is', async () => {
+    const { items } = (await (await api.tenant.call('GET', '/v1/repositories')).json()) as { items: unknown[] };
+    const lacking = new Map(
+      await Promise.all(
+        tenantPermissions.map(async (permission) => {
+          const body = { name: 'Nearly', permissions: tenantPermissions.filter((each) => each !== permission) };
+          const made = (await (await api.tenant.call('POST', '/v1/credentials', body)).json()) as CreatedTenantCredentialView;
+          return [permission, await api.withCredential({ clientId: made.clientId, secretId: made.secret.id })] as const;
+        }),
+      ),
+    );
+    for (const route of routes.filter((each) => !withoutPermission.test(named(each)) && !inPerson.test(named(each)))) {
+      const permission = permissionsOf.find(([fits]) => fits.test(named(route)))?.[1] ?? 'tenant:read';
+      const response = await lacking.get(permission)!.call(route.method, fill(route), goodBodies[named(route)]);
+      expect([named(route), response.status, (await problemOf(response)).detail]).toEqual([
+        named(route),
+        403,
+        `This takes the permission ${permission}, which your role or credential does not have.`,
+      ]);
+    }
+    expect(await (await api.tenant.call('GET', '/v1/repositories')).json()).toMatchObject({ items });
+  });
+
+  it('that is for a person is refused to a credential that may do everything', async () => {
+    const personal = routes.filter((each) => inPerson.test(named(each)));
+    expect(personal.length).toBeGreaterThan(3);
+    for (const route of personal) {
+      const response = await api.tenant.call(route.method, `${fill(route)}${queries[named(route)] ?? ''}`, goodBodies[named(route)]);
+      expect([named(route), response.status]).toEqual([named(route), 403]);
     }
   });
 
