@@ -1,9 +1,15 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { Installation, type InstallationOptions } from '@latchkey/chaos/installation';
-import { Customer, type BenchRepository } from './customer.js';
+import { KeyRing } from '@latchkey/credentials';
+import { Database } from '@latchkey/database';
+import { AddressTemplate } from '@latchkey/runtime';
+import { seed, type SeededRepository } from '@latchkey/seed';
+import { Customer, redirectUri, type BenchRepository } from './customer.js';
 import { pin, processors } from './machine.js';
 
 /**
@@ -33,6 +39,55 @@ export async function withInstallation<T>(
     await installation.close();
     await rm(dataDir, { recursive: true, force: true });
   }
+}
+
+/**
+ * Runs `work` on an installation of its own with so many seeded repositories, and removes it. Pinned as above. The worker does
+ * what it does all day.
+ */
+export async function withSeeded<T>(
+  options: Omit<InstallationOptions, 'dataDir' | 'linked'>,
+  { repositories, perTenant = 100 }: { repositories: number; perTenant?: number },
+  work: (installation: Installation, seeded: SeededRepository[]) => Promise<T>,
+): Promise<T> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-bench-'));
+  process.stdout.write(`Starting ${options.authorities} authorities and ${options.repositoryApis} repository APIs…\n`);
+  const installation = await Installation.open({ dataDir, linked: false, ...options });
+  try {
+    process.stdout.write(`Making ${repositories} repositories…\n`);
+    const seeded = await seedInto(installation, repositories, perTenant);
+    if (options.processor) await pinPostgres(dataDir);
+    await analyze(installation);
+    return await work(installation, seeded);
+  } finally {
+    await installation.close();
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function seedInto(installation: Installation, repositories: number, perTenant: number): Promise<SeededRepository[]> {
+  const { peppers, encryption, databaseUrl } = installation.secrets;
+  const database = await Database.connect({ url: databaseUrl, poolSize: 2, applicationName: 'bench-seed' });
+  const seeded: SeededRepository[] = [];
+  try {
+    const target = {
+      database,
+      peppers: KeyRing.parse(peppers),
+      encryption: KeyRing.parse(encryption),
+      authorityUrls: new AddressTemplate(`${installation.authorityOrigin}/{repository}`),
+    };
+    await seed(target, { repositories, perTenant, people: 1, redirectUris: [redirectUri] }, (each) => void seeded.push(each));
+  } finally {
+    await database.close();
+  }
+  return seeded;
+}
+
+/** With what it has started already; those that it starts from then on go with it. */
+async function pinPostgres(dataDir: string): Promise<void> {
+  const postmaster = Number.parseInt(await readFile(join(dataDir, 'postgres/cluster/postmaster.pid'), 'utf8'), 10);
+  const { stdout } = await promisify(execFile)('pgrep', ['--parent', String(postmaster)]).catch(() => ({ stdout: '' }));
+  for (const pid of [postmaster, ...stdout.split('\n').filter(Boolean).map(Number)]) await pin(pid, processors.load).catch(() => undefined);
 }
 
 /** As autovacuum does sooner or later: statements are planned by what the tables hold. */

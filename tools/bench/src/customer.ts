@@ -1,5 +1,5 @@
 import type { ProvisionedRepositoryView, RegeneratedSecretView } from '@latchkey/contracts';
-import type { Installation } from '@latchkey/chaos/installation';
+import type { Installation, TenantCredential } from '@latchkey/chaos/installation';
 import { Pool } from 'undici';
 import type { Request } from './load.js';
 
@@ -22,13 +22,14 @@ export class Customer {
   #token = '';
 
   private constructor(installation: Installation) {
-    this.#tenantApi = new Pool(installation.of('tenant-api')[0]!.origin, { connections: 1 });
+    this.#tenantApi = new Pool(installation.of('tenant-api')[0]!.origin, { connections: 8 });
     this.#authority = new Pool(installation.of('authority')[0]!.origin, { connections: 1 });
   }
 
-  static async of(installation: Installation): Promise<Customer> {
+  /** @param credential of its tenant; the first one's if absent. */
+  static async of(installation: Installation, credential: TenantCredential = installation.credential): Promise<Customer> {
     const customer = new Customer(installation);
-    const { clientId, clientSecret } = installation.credential;
+    const { clientId, clientSecret } = credential;
     customer.#token = await customer.token({ slug: 'console', clientId, secret: clientSecret, appClientId: '' });
     return customer;
   }
@@ -42,6 +43,18 @@ export class Customer {
   /** Makes somebody who can sign in at the repository's authority. */
   async createUser({ slug }: BenchRepository, loginName: string, password: string): Promise<void> {
     await this.#call(`/v1/repositories/${slug}/users`, { loginName, name: loginName, password });
+  }
+
+  /** Makes an API key of a user. @returns the key. */
+  async createApiKey({ slug }: Pick<BenchRepository, 'slug'>, userId: number): Promise<string> {
+    const expiresAt = new Date(Date.now() + 86_400_000).toISOString();
+    const made = await this.#call(`/v1/repositories/${slug}/users/${userId}/api-keys`, { name: 'Bench', expiresAt });
+    return (made as { value: string }).value;
+  }
+
+  /** Removes a repository; it can be restored for a while. */
+  async deleteRepository({ slug }: Pick<BenchRepository, 'slug'>): Promise<void> {
+    await this.#call(`/v1/repositories/${slug}`, undefined, 'DELETE');
   }
 
   /** Ends the secret and takes the new one. @returns how long the call took, in milliseconds. */
@@ -65,9 +78,10 @@ export class Customer {
     await Promise.all([this.#tenantApi.destroy(), this.#authority.destroy()]);
   }
 
-  async #call(path: string, body: object): Promise<unknown> {
-    const headers = { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' };
-    const response = await this.#tenantApi.request({ method: 'POST', path, headers, body: JSON.stringify(body) });
+  async #call(path: string, body: object | undefined, method: 'POST' | 'DELETE' = 'POST'): Promise<unknown> {
+    const type = body === undefined ? undefined : { 'content-type': 'application/json' };
+    const headers = { authorization: `Bearer ${this.#token}`, ...type };
+    const response = await this.#tenantApi.request({ method, path, headers, body: body === undefined ? null : JSON.stringify(body) });
     const text = await response.body.text();
     if (response.statusCode >= 300) throw new Error(`${path} answered ${response.statusCode}: ${text}`);
     return JSON.parse(text);

@@ -42,6 +42,11 @@ export class Person {
     if (!new URL(app).searchParams.get('code')) throw new Error(`signed in, and sent to ${app}`);
   }
 
+  /** What a browser would send along: the session, once signed in. */
+  get cookies(): string {
+    return [...this.#cookies].map((pair) => pair.join('=')).join('; ');
+  }
+
   async #redirected(path: string): Promise<string> {
     const { location } = (await this.#send('GET', path, 303)).headers;
     if (typeof location !== 'string') throw new Error(`${path} leads nowhere`);
@@ -49,7 +54,7 @@ export class Person {
   }
 
   async #send(method: 'GET' | 'POST', path: string, expected: number, form?: URLSearchParams) {
-    const headers: Record<string, string> = { cookie: [...this.#cookies].map((pair) => pair.join('=')).join('; ') };
+    const headers: Record<string, string> = { cookie: this.cookies };
     if (form) headers['content-type'] = 'application/x-www-form-urlencoded';
     const response = await this.#authority.request({ method, path, headers, body: form?.toString() ?? null });
     const text = await response.body.text();

@@ -36,14 +36,17 @@ describe('the report', () => {
   it('replaces its own section of the file and leaves the others', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'latchkey-report-'));
     const file = join(folder, 'benchmarks.md');
-    await writeSection('One', 'first', file);
-    await writeSection('Two', 'second', file);
-    await writeSection('One', 'again', file);
+    await writeSection('One', 'first', { file });
+    await writeSection('Two', 'second', { file });
+    await writeSection('One', 'again', { file });
+    await writeSection('All goals', 'the table', { file, first: true });
+    await writeSection('Two', 'second', { file });
     const text = await readFile(file, 'utf8');
     expect(text).toMatch(/^# Benchmarks\n/);
     expect(text).toContain('## One\n\nagain\n');
     expect(text).toContain('## Two\n\nsecond\n');
     expect(text).not.toContain('first');
+    expect([...text.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)).toEqual(['All goals', 'Two', 'One']);
     await rm(folder, { recursive: true });
   });
 });

@@ -87,10 +87,17 @@ goals are about. Each section is written by its program.
 `;
 
 /** Puts the run in its section of `docs/benchmarks.md`, and leaves the other sections as they are. */
-export async function writeSection(heading: string, text: string, file = benchmarks): Promise<void> {
+export async function writeSection(
+  heading: string,
+  text: string,
+  { file = benchmarks, first: comesFirst = false }: { file?: string; first?: boolean } = {},
+): Promise<void> {
   const known = await readFile(file, 'utf8').catch(() => preface);
   const sections = known.split(/^(?=## )/m).filter((section) => !section.startsWith(`## ${heading}\n`));
   const [first = preface, ...others] = sections;
   const section = `## ${heading}\n\n${text}\n`;
-  await writeFile(file, [first.trimEnd(), section.trimEnd(), ...others.map((other) => other.trimEnd())].join('\n\n') + '\n');
+  const rest = others.map((other) => other.trimEnd());
+  // What one looks for first stays there, and the latest of the others comes after it.
+  const firsts = comesFirst ? [] : rest.splice(0, rest[0]?.startsWith('## All goals\n') ? 1 : 0);
+  await writeFile(file, [first.trimEnd(), ...firsts, section.trimEnd(), ...rest].join('\n\n') + '\n');
 }

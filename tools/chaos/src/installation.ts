@@ -52,6 +52,8 @@ export class Installation {
     readonly credential: TenantCredential,
     /** The scheme and host of all authorities together; a repository's issuer is below it. */
     readonly authorityOrigin: string,
+    /** What the apps are given: the keys, and the login to the database. Never to be logged. */
+    readonly secrets: { peppers: string; encryption: string; databaseUrl: string },
   ) {}
 
   /** @throws when anything does not come up; nothing is left running then. */
@@ -73,7 +75,9 @@ export class Installation {
       for (let i = 1; i <= options.repositoryApis; i++) await add('repository-api', `repository-api-${i}`, nodePorts.shift()!);
       await add('worker', 'worker', workerPort);
       await Promise.all(nodes.map(({ process }) => process.ready()));
-      return new Installation(options, postgres, nodes, credential, environment.AUTHORITY_URL_TEMPLATE.replace('/{repository}', ''));
+      const authorityOrigin = environment.AUTHORITY_URL_TEMPLATE.replace('/{repository}', '');
+      const { SECRET_PEPPERS: peppers, KEY_ENCRYPTION_KEYS: encryption } = environment;
+      return new Installation(options, postgres, nodes, credential, authorityOrigin, { peppers, encryption, databaseUrl: login });
     } catch (error) {
       await closeAll(nodes, postgres);
       throw error;

@@ -1,0 +1,103 @@
+import { connect, type Socket } from 'node:net';
+import type { Measured, Request } from './load.js';
+
+/**
+ * Like `load`, by bare sockets and requests that were written beforehand: so that a server, and not whoever loads it, is what
+ * is measured. It reads just enough of HTTP/1.1 for the answers of these servers: a status, a length or chunks, a body.
+ *
+ * @param requests sent one after the other, over and over, by all connections together.
+ * @throws when any answer is not of the status: a benchmark of errors measures nothing.
+ */
+export async function rawLoad(
+  origin: string,
+  connections: number,
+  seconds: number,
+  requests: readonly Buffer[],
+  usage: () => number | undefined,
+): Promise<Measured> {
+  const { hostname, port } = new URL(origin);
+  const latencies: number[] = [];
+  let next = 0;
+  const usedBefore = usage();
+  const begun = performance.now();
+  const deadline = begun + seconds * 1_000;
+  await Promise.all(
+    Array.from({ length: connections }, async () => {
+      const connection = await RawConnection.open(hostname, Number(port));
+      try {
+        for (let now = performance.now(); now < deadline;) {
+          await connection.send(requests[next++ % requests.length]!);
+          const then = performance.now();
+          latencies.push(then - now);
+          now = then;
+        }
+      } finally {
+        connection.close();
+      }
+    }),
+  );
+  const used = usage();
+  const perSecond = latencies.length / ((performance.now() - begun) / 1_000);
+  const processorMicros = used === undefined || usedBefore === undefined ? undefined : (used - usedBefore) / latencies.length;
+  return { perSecond, latencies, processorMicros };
+}
+
+/** A request as it goes over the wire. */
+export function written({ method, path, headers, body }: Request): Buffer {
+  const length: [string, string][] = body === undefined ? [] : [['content-length', String(Buffer.byteLength(body))]];
+  const lines = [['host', 'localhost'], ...Object.entries(headers), ...length].map(([name, value]) => `${name}: ${value}\r\n`);
+  return Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n${body ?? ''}`);
+}
+
+/** A connection on which one request is under way at a time. */
+export class RawConnection {
+  readonly #socket: Socket;
+  #received: Buffer = Buffer.alloc(0);
+  #answer: { resolve: (text: string) => void; reject: (error: Error) => void } | undefined;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.setNoDelay(true);
+    socket.on('data', (data: Buffer) => this.#read(data));
+    socket.on('error', (error) => this.#answer?.reject(error));
+    socket.on('close', () => this.#answer?.reject(new Error('the connection was closed')));
+  }
+
+  static open(host: string, port: number): Promise<RawConnection> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host, port }, () => resolve(new RawConnection(socket)));
+      socket.once('error', reject);
+    });
+  }
+
+  /** @returns head and body of the answer. @throws when it is not 200. */
+  send(request: Buffer): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.#answer = { resolve, reject };
+      this.#socket.write(request);
+    });
+  }
+
+  close(): void {
+    this.#answer = undefined;
+    this.#socket.destroy();
+  }
+
+  #read(data: Buffer): void {
+    this.#received = this.#received.length === 0 ? data : Buffer.concat([this.#received, data]);
+    const end = this.#received.indexOf('\r\n\r\n');
+    if (end < 0) return;
+    const head = this.#received.toString('latin1', 0, end).toLowerCase();
+    const length = /\r\ncontent-length: (\d+)/.exec(head)?.[1];
+    const whole = length === undefined ? this.#received.subarray(-5).equals(lastChunk) : this.#received.length >= end + 4 + Number(length);
+    if (!whole) return;
+    const text = this.#received.toString('latin1');
+    this.#received = Buffer.alloc(0);
+    const answer = this.#answer;
+    this.#answer = undefined;
+    if (head.startsWith('http/1.1 200 ')) answer?.resolve(text);
+    else answer?.reject(new Error(`answered ${text.slice(0, 400)}`));
+  }
+}
+
+const lastChunk = Buffer.from('0\r\n\r\n');
