@@ -73,13 +73,10 @@ async function openSignIn(parameters: Record<string, string> = {}) {
   return { browser, finish, page: arrived.url, html: (await arrived.page?.text()) ?? '' };
 }
 
+type Answerer = { answer: (running: RunningAuthority, url: URL) => Promise<URL> };
+
 /** Presses a provider's button. @returns where the provider sends the browser back to. */
-async function press(
-  browser: Browser,
-  page: URL,
-  id = 'acme',
-  at: { answer: (running: RunningAuthority, url: URL) => Promise<URL> } = outside,
-) {
+async function press(browser: Browser, page: URL, id = 'acme', at: Answerer = outside) {
   const sent = await browser.go(`${page.href}/federation/${id}`);
   const answer = await at.answer(running, new URL(sent.headers.get('location') ?? ''));
   // A page of ours sends the browser on.
@@ -87,7 +84,7 @@ async function press(
 }
 
 /** The whole way with a provider. @returns tokens, or the page it ended at. */
-async function signInWith(id = 'acme', at: { answer: (running: RunningAuthority, url: URL) => Promise<URL> } = outside) {
+async function signInWith(id = 'acme', at: Answerer = outside) {
   const { browser, finish, page } = await openSignIn();
   const arrived = await browser.follow(await press(browser, page, id, at), stays);
   if (!arrived.page) return { browser, tokens: await finish(arrived.url) };
@@ -307,24 +304,25 @@ describe('an identity provider', () => {
   it.each(['disabled', 'removed'])("that is %s ends every session and token of who came from it, and nobody else's", async (what) => {
     await addOpenId({ allowSignUp: true });
     const configuration = await customer.discover();
-    const backchannelLogoutUri = 'https://app.example.com/signed-out';
-    await customer.clients.update(customer.tenant.machine, customer.slug, customer.repository.appClient.clientId, { backchannelLogoutUri });
+    const told = { backchannelLogoutUri: 'https://app.example.com/signed-out' };
+    await customer.clients.update(customer.tenant.machine, customer.slug, customer.repository.appClient.clientId, told);
     const came = await signInWith();
     const own = await customer.signIn(configuration);
     const alive = async (token: string) =>
       (await fetch(configuration.serverMetadata().userinfo_endpoint ?? '', { headers: { authorization: `Bearer ${token}` } })).status;
     expect([await alive(came.tokens?.access_token ?? ''), await alive(own.access_token)]).toEqual([200, 200]);
-    const { endedSessions } =
+    const { endedSessions, cutoff } =
       what === 'disabled'
         ? await providers.update(customer.tenant.machine, customer.slug, 'acme', { enabled: false })
         : await providers.delete(customer.tenant.machine, customer.slug, 'acme');
-    expect(endedSessions).toBe(1);
-    // The app is told of that session, and of no other.
-    const { rows } = await running.test.owner.query<{ sid: string }>(
-      `SELECT data->>'sid' AS sid FROM outbox WHERE name = 'logout.tell' AND data->>'repositoryId' = $1`,
-      [customer.repository.id],
+    expect([endedSessions, Date.parse(cutoff?.effectiveAt ?? '') <= Date.now() + 5]).toEqual([1, true]);
+    // Nodes are asked about the grant that ended, and the app is told of the session; neither of any other.
+    const { rows } = await running.test.owner.query<object>(
+      `SELECT c.kind, cardinality(c.grant_ids) AS grants, o.data->>'sid' AS sid FROM cutoffs c, outbox o
+       WHERE c.id = $1 AND o.name = 'logout.tell' AND o.data->>'repositoryId' = c.repository_id::text`,
+      [cutoff?.id],
     );
-    expect(rows).toEqual([{ sid: came.tokens?.claims()?.['sid'] }]);
+    expect(rows).toEqual([{ kind: 'identity-provider.ended', grants: 1, sid: came.tokens?.claims()?.['sid'] }]);
     expect([await alive(came.tokens?.access_token ?? ''), await alive(own.access_token)]).toEqual([401, 200]);
     await expect(client.refreshTokenGrant(configuration, came.tokens?.refresh_token ?? '')).rejects.toMatchObject({
       error: 'invalid_grant',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { displayName, isPlainText, time } from './tenant-api.js';
+import { cutoffView, displayName, isPlainText, time } from './tenant-api.js';
 
 /*
  * Bodies of the routes under `/v1/repositories/{slug}/identity-providers`: with whom outside people sign in.
@@ -93,7 +93,7 @@ export const identityProviderView = z.object({
 export type IdentityProviderView = z.infer<typeof identityProviderView>;
 
 const endedSessions = z.int().describe('Sessions of those who had come from there; with each ended its grants and tokens');
-export const updatedIdentityProviderView = identityProviderView.extend({ endedSessions });
+export const updatedIdentityProviderView = identityProviderView.extend({ endedSessions, cutoff: cutoffView.optional() });
 export type UpdatedIdentityProviderView = z.infer<typeof updatedIdentityProviderView>;
-export const deletedIdentityProviderView = z.object({ endedSessions });
+export const deletedIdentityProviderView = z.object({ endedSessions, cutoff: cutoffView });
 export type DeletedIdentityProviderView = z.infer<typeof deletedIdentityProviderView>;

@@ -6,10 +6,17 @@ import { tellOfGeneration } from './back-channel-logout.js';
 export const cutoffChannel = 'cutoff';
 
 /**
- * What a cut-off ends, as exactly as a check can ask for it: versions of the client's secret, API keys, or everything that
- * is bound to a generation below this one (the user's if one is named, else the client's if one is, else the repository's).
+ * What a cut-off ends, as exactly as a check can ask for it: versions of the client's secret, API keys, grants, or
+ * everything that is bound to a generation below this one (the user's if one is named, else the client's if one is, else the repository's).
  */
-export type Ended = { secretVersionIds: string[] } | { apiKeyIds: string[] } | { belowGeneration: number };
+export type Ended =
+  | { secretVersionIds: string[] }
+  | { apiKeyIds: string[] }
+  | { grants: { id: string; userId: number }[] }
+  | { belowGeneration: number };
+
+/** Of very many grants, nodes are asked about so many. */
+const grantsAskedFor = 1_000;
 
 /** A cut-off to be written down. */
 export interface CutoffRecord {
@@ -43,11 +50,12 @@ export async function recordCutoff(
   { kind, clientId, userId, ended, afterSeconds = 0, successorId, keepSession }: CutoffRecord,
 ): Promise<PendingCutoff> {
   const id = newId();
+  const grants = 'grants' in ended ? ended.grants.slice(0, grantsAskedFor) : undefined;
   // The time comes from the clock by which the secret itself will end.
   const [row] = await tx.query<{ effective_at: Date | null }[]>(
     `WITH recorded AS (
-       INSERT INTO cutoffs (repository_id, id, tenant_id, kind, client_id, user_id, secret_version_ids, api_key_ids, below_generation, successor_id, effective_at)
-       VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6, $7, $8, $9, $11, CASE WHEN $10::integer > 0 THEN now() + make_interval(secs => $10::integer) END)
+       INSERT INTO cutoffs (repository_id, id, tenant_id, kind, client_id, user_id, secret_version_ids, api_key_ids, below_generation, successor_id, grant_ids, grant_user_ids, effective_at)
+       VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6, $7, $8, $9, $11, $12, $13, CASE WHEN $10::integer > 0 THEN now() + make_interval(secs => $10::integer) END)
        RETURNING effective_at)
      SELECT effective_at, CASE WHEN effective_at IS NOT NULL THEN pg_notify('${cutoffChannel}', $1::text || ' ' || $2::text) END FROM recorded`,
     [
@@ -62,6 +70,8 @@ export async function recordCutoff(
       'belowGeneration' in ended ? ended.belowGeneration : null,
       afterSeconds,
       successorId ?? null,
+      grants?.map(({ id: grantId }) => grantId) ?? null,
+      grants?.map((grant) => grant.userId) ?? null,
     ],
   );
   if (userId !== undefined && 'belowGeneration' in ended) await tellOfGeneration(tx, repository, { userId, keepSession, ...ended });

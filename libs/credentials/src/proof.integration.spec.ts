@@ -128,6 +128,23 @@ describe('every node that accepts credentials', () => {
     for (const id of ids) await eventually(() => isReportedBy(id, 1), 1_000);
   });
 
+  it('reports grants that ended, and not before each of them has', async () => {
+    const acme = await freshRepository();
+    await join();
+    await fixture.owner.query(
+      `INSERT INTO oidc_records (repository_id, kind, id, payload, user_id, user_generation, expires_at)
+       SELECT $1, 'Grant', id, '{}', $2, 1, now() + interval '1 day' FROM unnest(ARRAY['one', 'two']) AS id`,
+      [acme.id, toolUserId],
+    );
+    const grants = ['one', 'two'].map((id) => ({ id, userId: toolUserId }));
+    const record = { kind: 'identity-provider.ended', ended: { grants } };
+    const id = await cutOff(acme, record, `DELETE FROM oidc_records WHERE repository_id = $1 AND id = 'one'`);
+    await wait(300);
+    expect(await reportsOf(id)).toEqual([]);
+    await fixture.owner.query(`DELETE FROM oidc_records WHERE repository_id = $1`, [acme.id]);
+    await eventually(() => isReportedBy(id, 1));
+  });
+
   it('reports nothing that it would still accept, and reports it once it refuses', async () => {
     const acme = await freshRepository();
     await join();

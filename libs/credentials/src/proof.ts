@@ -34,6 +34,8 @@ interface EndedRow {
   userId: number | null;
   secretVersionIds: string[] | null;
   keyHashes: Buffer[] | null;
+  grantIds: string[] | null;
+  grantUserIds: number[] | null;
   belowGeneration: number | null;
   /** More than 0 until a planned rotation takes effect. */
   dueInMillis: number;
@@ -146,7 +148,7 @@ export class NodeReporter {
 }
 
 const endedBy = `SELECT repository_id AS "repositoryId", cutoff_id AS "cutoffId", client_id AS "clientId", user_id AS "userId",
-    secret_version_ids AS "secretVersionIds", key_hashes AS "keyHashes", below_generation AS "belowGeneration", due_in_millis AS "dueInMillis"
+    secret_version_ids AS "secretVersionIds", key_hashes AS "keyHashes", grant_ids AS "grantIds", grant_user_ids AS "grantUserIds", below_generation AS "belowGeneration", due_in_millis AS "dueInMillis"
   FROM ended_by($1::uuid[], $2::uuid[])`;
 
 const nameOf = ({ repositoryId, cutoffId }: EndedRow) => `${repositoryId} ${cutoffId}`;
@@ -159,7 +161,7 @@ function columns(cutoffs: string[]): [repositoryIds: string[], cutoffIds: string
 
 /** Whether a request with anything that the cut-off ended would be accepted by this process now. */
 async function isAlive(check: CredentialCheck, ended: EndedRow): Promise<boolean> {
-  const { repositoryId, secretVersionIds, keyHashes } = ended;
+  const { repositoryId, secretVersionIds, keyHashes, grantIds, grantUserIds } = ended;
   const clientId = ended.clientId ?? undefined;
   if (secretVersionIds) {
     return some(secretVersionIds, async (versionId) => {
@@ -173,6 +175,13 @@ async function isAlive(check: CredentialCheck, ended: EndedRow): Promise<boolean
     return some(keyHashes, async (keyHash) => {
       const answer = await check.ask({ repositoryId, keyHash });
       return Boolean(answer?.repository.alive && answer.apiKey?.alive && answer.subject?.enabled);
+    });
+  }
+  if (grantIds) {
+    const grants = grantIds.map((grantId, index) => ({ grantId, userId: grantUserIds?.[index] }));
+    return some(grants, async (grant) => {
+      const answer = await check.ask({ repositoryId, ...grant });
+      return Boolean(answer?.repository.alive && answer.grantAlive);
     });
   }
   const answer = await check.ask({ repositoryId, clientId, userId: ended.userId ?? undefined });

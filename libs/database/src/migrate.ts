@@ -25,6 +25,7 @@ import { LimitPlansAndCountCalls1763721000500 } from './migrations/1763721000500
 import { AddDailyUses1763730000000 } from './migrations/1763730000000-add-daily-uses.js';
 import { LetAllThatIsSealedBeSealedAnew1763740000000 } from './migrations/1763740000000-let-all-that-is-sealed-be-sealed-anew.js';
 import { FindWhatIsDue1763753000000 } from './migrations/1763753000000-find-what-is-due.js';
+import { ProveTheEndOfGrants1763750000000 } from './migrations/1763750000000-prove-the-end-of-grants.js';
 import { LetPeopleSignUp1763752000000 } from './migrations/1763752000000-let-people-sign-up.js';
 import { LetFilesBeInAnObjectStore1763751000000 } from './migrations/1763751000000-let-files-be-in-an-object-store.js';
 import { LetTenantsBeDeleted1763752000500 } from './migrations/1763752000500-let-tenants-be-deleted.js';
@@ -55,6 +56,7 @@ const migrations = [
   AddDailyUses1763730000000,
   LetAllThatIsSealedBeSealedAnew1763740000000,
   FindWhatIsDue1763753000000,
+  ProveTheEndOfGrants1763750000000,
   LetPeopleSignUp1763752000000,
   LetFilesBeInAnObjectStore1763751000000,
   LetTenantsBeDeleted1763752000500,

@@ -1,6 +1,7 @@
 import {
   Problem,
   type CreateIdentityProviderBody,
+  type CutoffView,
   type DeletedIdentityProviderView,
   type IdentityProviderKind,
   type IdentityProviderView,
@@ -10,7 +11,7 @@ import {
   type UpdateIdentityProviderBody,
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
-import { tellOfEnd, type EndedSession, type KeyRing } from '@latchkey/credentials';
+import { confirmCutoff, recordCutoff, tellOfEnd, type EndedSession, type KeyRing, type PendingCutoff } from '@latchkey/credentials';
 import { IdentityLink, IdentityProvider, Repository, type Database, type EntityManager } from '@latchkey/database';
 import type { AddressTemplate } from '@latchkey/runtime';
 
@@ -89,7 +90,7 @@ export class IdentityProviders {
   async update(actor: Actor, slug: string, id: string, body: UpdateIdentityProviderBody): Promise<UpdatedIdentityProviderView> {
     authorize(actor, 'repositories:write');
     const { clientSecret, ...change } = body;
-    return carryOut(this.#database, actor, async (tx) => {
+    const { cutoff, repositoryId, ...view } = await carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug, { lock: true });
       const row = await findProvider(tx, repository, id, { lock: true });
       const changed = {
@@ -97,24 +98,35 @@ export class IdentityProviders {
         ...(clientSecret === undefined ? {} : this.#seal(clientSecret)),
       };
       if (Object.keys(changed).length > 0) await tx.update(IdentityProvider, { repositoryId: repository.id, id }, changed);
-      const endedSessions = change.enabled === false ? await endSessions(tx, repository, id) : 0;
-      const details = { changed: Object.keys(body), ...(change.enabled === false ? { endedSessions } : {}) };
+      const ended = change.enabled === false ? await endSessions(tx, repository, id) : undefined;
+      const details = { changed: Object.keys(body), ...(ended ? { endedSessions: ended.sessions, cutoffId: ended.cutoff.id } : {}) };
       await this.#changed(tx, actor, repository, { action: 'identity-provider.updated', id, details });
-      return { ...(await this.#present(tx, repository, { ...row, ...changed })), endedSessions };
+      const shown = await this.#present(tx, repository, { ...row, ...changed });
+      return { ...shown, endedSessions: ended?.sessions ?? 0, cutoff: ended?.cutoff, repositoryId: repository.id };
     });
+    return { ...view, ...(cutoff ? { cutoff: await this.#confirm(actor, repositoryId, cutoff) } : {}) };
   }
 
   /** Removes a provider and all its links to users; a cut-off as disabling it is. */
   async delete(actor: Actor, slug: string, id: string): Promise<DeletedIdentityProviderView> {
     authorize(actor, 'repositories:write');
-    return carryOut(this.#database, actor, async (tx) => {
+    const { cutoff, repositoryId, endedSessions } = await carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug, { lock: true });
       await findProvider(tx, repository, id, { lock: true });
-      const endedSessions = await endSessions(tx, repository, id);
+      const { sessions: endedSessions, cutoff } = await endSessions(tx, repository, id);
       await tx.delete(IdentityProvider, { repositoryId: repository.id, id });
-      await this.#changed(tx, actor, repository, { action: 'identity-provider.deleted', id, details: { endedSessions } });
-      return { endedSessions };
+      await this.#changed(tx, actor, repository, {
+        action: 'identity-provider.deleted',
+        id,
+        details: { endedSessions, cutoffId: cutoff.id },
+      });
+      return { endedSessions, cutoff, repositoryId: repository.id };
     });
+    return { endedSessions, cutoff: await this.#confirm(actor, repositoryId, cutoff) };
+  }
+
+  async #confirm(actor: Actor, repositoryId: string, cutoff: PendingCutoff): Promise<CutoffView> {
+    return confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff);
   }
 
   async #changed(
@@ -163,14 +175,22 @@ export const federationCallbackPath = (id: string) => `/federation/callback/${id
  * Ends every session and grant of those who came from a provider, and with the grants every token. The provider's row must be
  * locked: whoever is about to come in waits for it (see the authority's records), and finds the provider gone.
  */
-async function endSessions(tx: EntityManager, repository: Repository, providerId: string): Promise<number> {
-  const [ended] = await tx.query<[(EndedSession & { kind: string })[], number]>(
-    `DELETE FROM oidc_records WHERE repository_id = $1 AND identity_provider_id = $2 RETURNING kind, user_id AS "userId", payload`,
+async function endSessions(
+  tx: EntityManager,
+  repository: Repository,
+  providerId: string,
+): Promise<{ sessions: number; cutoff: PendingCutoff }> {
+  const [ended] = await tx.query<[(EndedSession & { kind: string; id: string })[], number]>(
+    `DELETE FROM oidc_records WHERE repository_id = $1 AND identity_provider_id = $2 RETURNING kind, id, user_id AS "userId", payload`,
     [repository.id, providerId],
   );
   const sessions = ended.filter(({ kind }) => kind === 'Session');
   await tellOfEnd(tx, repository, sessions);
-  return sessions.length;
+  const grants = ended.flatMap(({ kind, id, userId }) => (kind === 'Grant' && userId !== null ? [{ id, userId }] : []));
+  return {
+    sessions: sessions.length,
+    cutoff: await recordCutoff(tx, repository, { kind: 'identity-provider.ended', ended: { grants } }),
+  };
 }
 
 async function findProvider(tx: EntityManager, repository: Repository, id: string, { lock = false } = {}): Promise<IdentityProvider> {
