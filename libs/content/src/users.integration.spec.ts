@@ -66,6 +66,22 @@ describe('a repository user', () => {
     await expect(update(other.id, { email: 'ANNA@example.com' })).rejects.toMatchObject({ type: 'already-exists' });
   });
 
+  it('is refused with a login name that is another user’s address, and the reverse, also when both come at once', async () => {
+    const anna = await create({ loginName: 'anna@example.com', email: 'Anna@Example.com' });
+    const taken = (pointer: string) => ({ type: 'already-exists', errors: [{ pointer }] });
+    await update(anna.id, { email: 'kiss@example.com' });
+    await expect(create({ loginName: 'KISS@example.com' })).rejects.toMatchObject(taken('/loginName'));
+    await expect(create({ loginName: 'bela', email: 'ANNA@example.com' })).rejects.toMatchObject(taken('/email'));
+    const bela = await create({ loginName: 'bela' });
+    await expect(update(bela.id, { email: 'anna@example.com' })).rejects.toMatchObject(taken('/email'));
+    for (let turn = 0; turn < 10; turn++) {
+      const name = `both-${turn}@example.com`;
+      const both = await Promise.allSettled([create({ loginName: name }), update(bela.id, { email: name })]);
+      expect(both.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+      for (const each of both) if (each.status === 'rejected') expect(each.reason).toMatchObject({ type: 'already-exists' });
+    }
+  });
+
   it('may have the same name in another repository', async () => {
     await create({ loginName: 'anna', email: 'anna@example.com' });
     repository = await makeRepository(test.database);

@@ -237,6 +237,8 @@ function known(row: RepositoryUser): KnownUser {
 const takenPart: Record<string, { pointer: string; words: string }> = {
   repository_users_login_name: { pointer: '/loginName', words: 'login name' },
   repository_users_email: { pointer: '/email', words: 'e-mail address' },
+  repository_users_name_is_address: { pointer: '/loginName', words: 'login name as e-mail address' },
+  repository_users_address_is_name: { pointer: '/email', words: 'e-mail address as login name' },
   content_nodes_path: { pointer: '/loginName', words: 'login name' },
 };
 

@@ -22,8 +22,8 @@ export function nameKey(typed: string): string {
 }
 
 /**
- * The repository user whom a typed login name or e-mail address means, or nothing. A login name may be spelled like someone
- * else's address; the login name is the one that is meant. One statement by two unique indexes.
+ * The repository user whom a typed login name or e-mail address means, or nothing. Of accounts that are older than the rule
+ * against it, one may have a login name that is another's address; the login name is the one that is meant. One statement by two unique indexes.
  */
 export async function findByName(database: Database, repository: KnownRepository, typed: string): Promise<RepositoryUser | null> {
   const key = nameKey(typed);

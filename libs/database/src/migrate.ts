@@ -26,6 +26,7 @@ import { AddDailyUses1763730000000 } from './migrations/1763730000000-add-daily-
 import { LetAllThatIsSealedBeSealedAnew1763740000000 } from './migrations/1763740000000-let-all-that-is-sealed-be-sealed-anew.js';
 import { FindWhatIsDue1763753000000 } from './migrations/1763753000000-find-what-is-due.js';
 import { ProveTheEndOfGrants1763750000000 } from './migrations/1763750000000-prove-the-end-of-grants.js';
+import { KeepNamesAndAddressesApart1763750000500 } from './migrations/1763750000500-keep-names-and-addresses-apart.js';
 import { LetPeopleSignUp1763752000000 } from './migrations/1763752000000-let-people-sign-up.js';
 import { LetFilesBeInAnObjectStore1763751000000 } from './migrations/1763751000000-let-files-be-in-an-object-store.js';
 import { LetTenantsBeDeleted1763752000500 } from './migrations/1763752000500-let-tenants-be-deleted.js';
@@ -57,6 +58,7 @@ const migrations = [
   LetAllThatIsSealedBeSealedAnew1763740000000,
   FindWhatIsDue1763753000000,
   ProveTheEndOfGrants1763750000000,
+  KeepNamesAndAddressesApart1763750000500,
   LetPeopleSignUp1763752000000,
   LetFilesBeInAnObjectStore1763751000000,
   LetTenantsBeDeleted1763752000500,
