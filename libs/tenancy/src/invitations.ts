@@ -8,6 +8,7 @@ import {
   Member,
   newId,
   RepositoryUser,
+  Tenant,
   type Database,
   type EntityManager,
   type MailedLink,
@@ -23,8 +24,9 @@ const lifeDays = 7;
 export interface OpenInvitation {
   /** The account whose password is to be set; a new one if absent. */
   user: { loginName: string; name: string; email: string | null } | null;
-  /** What whoever accepts becomes in the inviting tenant. */
+  /** What whoever accepts becomes in the inviting tenant, and what that is called. */
   role: Role | null;
+  tenant: string | null;
   /** Where the link was sent, if it came by mail. */
   mailedTo: string | null;
 }
@@ -89,7 +91,34 @@ export class Invitations {
       if (!invitation) return undefined;
       const user =
         invitation.userId === null ? null : await tx.findOneBy(RepositoryUser, { repositoryId: repository.id, id: invitation.userId });
-      return { user, role: invitation.role, mailedTo: link?.address ?? null };
+      const { role, tenantId } = invitation;
+      if (role === null) return { user, role, tenant: null, mailedTo: link?.address ?? null };
+      await enterTenant(tx, tenantId);
+      const { name: tenant } = await tx.findOneByOrFail(Tenant, { id: tenantId });
+      return { user, role, tenant, mailedTo: link?.address ?? null };
+    });
+  }
+
+  /**
+   * Takes up the membership that an invitation offers for somebody who has an account and has signed in with it, once.
+   *
+   * @throws Problem `not-found` when it is not open (any more) or offers none; `already-exists` when they are a member there.
+   */
+  async join(repository: KnownRepository, token: string, userId: number, call: Call): Promise<void> {
+    await this.#database.transaction({ repositoryId: repository.id }, async (tx) => {
+      const { invitation, link } = await this.#open(tx, repository, token, { lock: true });
+      const user = await tx.findOneBy(RepositoryUser, { repositoryId: repository.id, id: userId, enabled: true });
+      if (!invitation?.role || invitation.userId !== null || !user)
+        throw new Problem('not-found', 'The invitation was used or has run out.');
+      const { tenantId, role } = invitation;
+      const membership = { tenantId, repositoryId: repository.id, userId };
+      if (await tx.existsBy(Member, membership)) throw new Problem('already-exists', 'They are a member of this tenant already.');
+      const memberId = newId();
+      // Who has no password here proves who they are elsewhere.
+      await tx.insert(Member, { ...membership, id: memberId, role, federated: user.passwordHash === null });
+      await tx.update(Invitation, { repositoryId: repository.id, hash: invitation.hash }, { usedAt: new Date() });
+      if (link) await useLink(tx, link);
+      await recordAcceptance(tx, invitation, { memberId, userId: String(userId), call });
     });
   }
 

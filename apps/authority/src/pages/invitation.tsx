@@ -8,14 +8,19 @@ export interface InvitationForm {
   fault?: string;
   /** The field that the fault is about. */
   faulty?: string;
+  /** Whether somebody who has an account may take it up with that, */
+  mayJoin?: boolean;
+  /** and who is signed in in this browser. */
+  account?: { loginName: string } | undefined;
 }
 
 /** Asks whoever was invited for what their account still lacks. */
 export function invitationPage(look: Look, invitation: OpenInvitation, action: string, form: InvitationForm = {}): string {
   const { invitation: texts } = look.language.texts;
-  const { user, role } = invitation;
+  const { user, role, tenant } = invitation;
   const { title, submit } = user ? texts.setPassword : texts.createAccount;
-  const lead = user ? texts.willSignInAs(user.loginName) : role ? texts.willBe(role) : [texts.invited];
+  const lead = user ? texts.willSignInAs(user.loginName) : role ? texts.willBe(role, tenant ?? '') : [texts.invited];
+  if (form.account) return joinPage(look, { action, lead, loginName: form.account.loginName });
   return page(look, {
     title,
     children: (
@@ -51,6 +56,40 @@ export function invitationPage(look: Look, invitation: OpenInvitation, action: s
           )}
           <NewPassword look={look} faulty={form.faulty} autofocus={Boolean(user)} />
           <button type="submit">{submit}</button>
+        </form>
+        {form.mayJoin ? (
+          <form method="post" action={action} class="others">
+            <p>{texts.join.have}</p>
+            <button type="submit" class="quiet" name="with" value="another">
+              {texts.join.signIn}
+            </button>
+          </form>
+        ) : null}
+      </>
+    ),
+  });
+}
+
+/** Asks whether whoever is signed in wants to be a member. */
+function joinPage(look: Look, { action, lead, loginName }: { action: string; lead: string[]; loginName: string }): string {
+  const { join } = look.language.texts.invitation;
+  return page(look, {
+    title: join.title,
+    children: (
+      <>
+        <h1>{join.title}</h1>
+        <p class="lead">
+          <Sentence parts={lead} />
+        </p>
+        <form method="post" action={action}>
+          <button type="submit" name="with" value="this">
+            {join.as(loginName)}
+          </button>
+        </form>
+        <form method="post" action={action}>
+          <button type="submit" class="quiet" name="with" value="another">
+            {join.another}
+          </button>
         </form>
       </>
     ),

@@ -36,6 +36,9 @@ dt { font-weight: 600; } dd { margin: 0 0 0.75rem; }
 button.small { width: auto; min-height: 2.25rem; margin: 0; padding: 0.25rem 0.75rem; white-space: nowrap; }
 .done { margin: 0 0 1.25rem; padding: 0.75rem 1rem; border-left: 4px solid var(--accent); border-radius: 0.25rem; background: var(--ground); }
 .after { margin: 1.25rem 0 0; text-align: center; }
+.after + .after { margin-top: 0.5rem; }
+.after + form { margin-top: 1.25rem; }
+.others > p { margin: 0; text-align: center; }
 a { color: var(--accent); }
 a.button { color: var(--on-accent); }
 a.button.quiet { color: var(--accent); }

@@ -1,6 +1,10 @@
 import { createUserBody, Problem } from '@latchkey/contracts';
 import { PasswordRefused } from '@latchkey/tenancy';
 import { invitationPage, type InvitationForm } from '../pages/invitation.js';
+import { accountOf, saysWhereFrom } from './account/account.js';
+import { signInRequest } from './account/client.js';
+import { setDestination } from './account/destination.js';
+import type { AccountVisit } from './account/section.js';
 import { rememberDevice } from './device.js';
 import type { Visit } from './visit.js';
 
@@ -11,13 +15,21 @@ export async function serveInvitation(visit: Visit, token: string): Promise<void
   if (!invitation) return visit.say(404, texts.invitation.gone);
   const action = request.url ?? '';
   const known: InvitationForm = invitation.mailedTo ? { email: invitation.mailedTo } : {};
-  if (!visit.posted) return visit.send(200, invitationPage(visit.look, invitation, action, known));
+  // Whoever is to become a member may be one elsewhere, with an account.
+  const mayJoin = invitation.role !== null && invitation.user === null;
+  const account = mayJoin ? await accountOf(visit) : undefined;
+  if (!visit.posted) return visit.send(200, invitationPage(visit.look, invitation, action, { ...known, mayJoin, account: account?.user }));
 
   const form = await visit.form();
+  if (mayJoin && form.get('with') === 'another') {
+    setDestination(visit, `/invitation/${token}`);
+    return visit.leadTo(signInRequest(visit.issuer.url, { again: account !== undefined, languages: null }));
+  }
+  if (mayJoin && form.get('with') === 'this') return join(visit, token, account);
   const text = (field: string) => form.get(field)?.trim() ?? '';
   const typed: InvitationForm = { login: text('login'), name: text('name'), email: text('email') };
   const refuse = (faulty: string, fault: string) =>
-    visit.send(422, invitationPage(visit.look, invitation, action, { ...typed, faulty, fault }));
+    visit.send(422, invitationPage(visit.look, invitation, action, { ...typed, faulty, fault, mayJoin }));
 
   const person = invitation.user ?? { loginName: text('login'), name: text('name'), email: text('email') };
   const checked = createUserBody.safeParse({ loginName: person.loginName, name: person.name, email: person.email ?? undefined });
@@ -42,4 +54,20 @@ export async function serveInvitation(visit: Visit, token: string): Promise<void
   const { title, text: done, portal } = texts.invitation.done;
   const link = invitation.role ? { href: authority.portalUrl, label: portal } : undefined;
   return visit.say(200, { title, text: done(person.loginName), ...(link ? { link } : {}) });
+}
+
+/** Makes whoever is signed in in this browser a member. */
+async function join(visit: Visit, token: string, account: AccountVisit | undefined): Promise<void> {
+  const { authority, issuer, texts } = visit;
+  const { already, joined, gone, done } = texts.invitation;
+  // A form that another site has made a browser send, or a session that has ended since.
+  if (!account || !saysWhereFrom(visit)) return visit.leadTo(`/invitation/${token}`);
+  const link = { href: authority.portalUrl, label: done.portal };
+  try {
+    await authority.invitations.join(issuer.repository, token, account.user.id, visit.call);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    return visit.say(error.status, error.type === 'already-exists' ? { ...already, link } : gone);
+  }
+  return visit.say(200, { title: joined.title, text: joined.text(account.user.loginName), link });
 }

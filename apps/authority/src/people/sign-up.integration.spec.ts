@@ -1,5 +1,7 @@
+import type { Role } from '@latchkey/contracts';
 import { linkToken } from '@latchkey/credentials';
 import { MailedLink } from '@latchkey/database';
+import { createInvitation } from '@latchkey/tenancy';
 import { Browser } from '../testing/browser.js';
 import { same } from '../testing/people.js';
 import { startAuthority, type RunningAuthority } from '../testing/running-authority.js';
@@ -211,5 +213,69 @@ describe('signing up', () => {
     expect((await browser().go(`${signUp}/${'0'.repeat(72)}`)).status).toBe(404);
     expect(await page()).not.toContain('sign-up');
     Object.assign(running.authority, { signUps });
+  });
+});
+
+describe('an invitation of somebody who has an account', () => {
+  /** Signs in for a page of the account, by way of the invitation. @returns where that leads. */
+  async function signInFor(who: Browser, link: string, login: string): Promise<string> {
+    const stay = (url: URL) => url.href.startsWith(running.issuerOf('console'));
+    const asked = await who.go(link, { with: 'another' }, same);
+    const { url } = await who.follow(new URL(asked.headers.get('location') ?? '', link), stay);
+    const sent = await who.go(url, { login, password }, same);
+    return (await who.follow(new URL(sent.headers.get('location') ?? '', url), stay)).url.href;
+  }
+  const invite = async (role: string) => {
+    const tenant = await running.newTenant('Inviting Ltd');
+    const token = await running.database.transaction('system', (tx) =>
+      createInvitation(tx, running.options.peppers, {
+        repositoryId: running.console.id,
+        tenantId: tenant.id,
+        userId: null,
+        role: role as Role,
+      }),
+    );
+    return { tenant, link: `${running.issuerOf('console')}/invitation/${token}` };
+  };
+  const rolesIn = (tenantId: string) =>
+    rows<{ role: string; user_id: number }>('SELECT role, user_id FROM members WHERE tenant_id = $1', tenantId);
+
+  it('is taken up with that account, once, after signing in with it; the page says of which tenant it is', async () => {
+    const olga = await (await running.newTenant('Home')).addMember('owner');
+    const { tenant, link } = await invite('admin');
+    expect(await (await browser().go(link)).text()).toMatch(/You have an account here already[^]*Sign in with it instead/);
+    const who = browser();
+    expect(await signInFor(who, link, olga.loginName)).toBe(link);
+    const page = await (await who.go(link)).text();
+    expect([page.includes(`Join as ${olga.loginName}`), page.includes('Inviting Ltd')]).toEqual([true, true]);
+    expect(await (await who.go(link, { with: 'this' }, same)).text()).toContain('You are a member now');
+    expect(await rolesIn(tenant.id)).toEqual([{ role: 'admin', user_id: olga.userId }]);
+    expect((await who.go(link)).status).toBe(404);
+    expect(await rows(`SELECT FROM audit_events WHERE tenant_id = $1 AND action = 'member.joined'`, tenant.id)).toHaveLength(1);
+  });
+
+  it('makes nobody a member whom another site sends, who is not signed in, or who is one already', async () => {
+    const { tenant, link } = await invite('viewer');
+    const mona = await tenant.addMember('developer');
+    const who = browser();
+    expect((await browser().go(link, { with: 'this' }, same)).headers.get('location')).toBe(new URL(link).pathname);
+    await signInFor(who, link, mona.loginName);
+    for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }, {}])
+      expect([303, 403]).toContain((await who.go(link, { with: 'this' }, headers as Record<string, string>)).status);
+    expect(await (await who.go(link, { with: 'this' }, same)).text()).toContain('You are a member already');
+    expect(await rolesIn(tenant.id)).toEqual([{ role: 'developer', user_id: mona.userId }]);
+    expect((await browser().go(link)).status).toBe(200);
+  });
+
+  it('leads nowhere else after signing in, whatever a cookie says', async () => {
+    const { link, tenant } = await invite('viewer');
+    const vera = await tenant.addMember('viewer');
+    for (const evil of ['/account/everywhere', '//evil.example.com', 'https://evil.example.com/', '/invitation/../account']) {
+      const who = browser();
+      await signInFor(who, link, vera.loginName);
+      who.cookies.set('destination', evil);
+      const answer = await who.go(`${running.issuerOf('console')}/account?code=x`);
+      expect([evil, answer.headers.get('location')]).toEqual([evil, '/console/account']);
+    }
   });
 });

@@ -3,6 +3,7 @@ import { accountPage } from '../../pages/account.js';
 import type { Visit } from '../visit.js';
 import { appsSection } from './apps.js';
 import { signInRequest } from './client.js';
+import { takeDestination } from './destination.js';
 import { factorsSection } from './factors.js';
 import { passwordSection } from './password.js';
 import { profileSection } from './profile.js';
@@ -22,7 +23,7 @@ export async function serveAccount(visit: Visit, action?: string): Promise<void>
   const account = await accountOf(visit);
   if (!account && query.has('error')) return visit.say(200, { ...texts.account.cancelled, link: signIn });
   // What came back from signing in has served its purpose.
-  if (query.has('code') || query.has('error')) return visit.leadTo('/account');
+  if (query.has('code') || query.has('error')) return visit.leadTo(takeDestination(visit) ?? '/account');
   const askToSignIn = (again: boolean) => visit.leadTo(signInRequest(visit.issuer.url, { again, languages: query.get('ui_locales') }));
   if (!account) return askToSignIn(false);
   if (!visit.posted) return action === undefined ? showAccount(account) : visit.leadTo('/account');
@@ -57,7 +58,7 @@ async function showAccount(account: AccountVisit, said?: Said): Promise<void> {
 /**
  * Whose session the browser has, asked of the primary with this very request: a session that was ended anywhere is none.
  */
-async function accountOf(visit: Visit): Promise<AccountVisit | undefined> {
+export async function accountOf(visit: Visit): Promise<AccountVisit | undefined> {
   const { provider, repository } = visit.issuer;
   const session = await provider.Session.get(provider.createContext(visit.request, visit.response) as never);
   if (!session.accountId) return undefined;
@@ -67,6 +68,6 @@ async function accountOf(visit: Visit): Promise<AccountVisit | undefined> {
 }
 
 /** Browsers say with every form where it is from; what says nothing is none. */
-function saysWhereFrom({ request }: Visit): boolean {
+export function saysWhereFrom({ request }: Visit): boolean {
   return request.headers['sec-fetch-site'] !== undefined || request.headers.origin !== undefined;
 }
