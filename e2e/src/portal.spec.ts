@@ -1,6 +1,10 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { accessibilityFaults, openBrowser, openContext } from './browser.js';
+import { accessibilityFaults, openBrowser, openContext, submitSignIn } from './browser.js';
 import { linkIn, takeMail } from './mail.js';
+import { folderOf, Site, startTool } from './pasted.js';
 import { startProduct, type Product } from './product.js';
 import { freshSlug } from './tenant.js';
 
@@ -9,16 +13,19 @@ let product: Product;
 let browser: Browser;
 let context: BrowserContext;
 let page: Page;
+let site: Site;
 let secret: string;
 let toolId: string;
 
 const slug = freshSlug('shop');
+const examples = (path: string) => fileURLToPath(new URL(`../../examples/${path}`, import.meta.url));
 const password = 'a long pass phrase of the owner';
 /** What the browser was told and did not like: a refused script, a failed file. */
 const complaints: string[] = [];
 
 beforeAll(async () => {
   product = await startProduct();
+  site = await new Site().open();
   browser = await openBrowser();
   context = await openContext(browser);
   page = await context.newPage();
@@ -27,6 +34,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await browser?.close();
+  await site?.close();
   await product?.stop();
   await product?.clean();
 });
@@ -73,6 +81,8 @@ describe('the portal', () => {
     await page.getByLabel('Name').fill('Shop');
     await page.getByLabel('Slug').fill(slug);
     await page.getByLabel('Production').check();
+    await page.getByRole('button', { name: 'Add a redirect URI' }).click();
+    await page.getByLabel('redirect URI 1', { exact: true }).fill(site.url);
     await page.getByRole('button', { name: 'Create the repository' }).click();
     secret = await page.getByTestId('secret-value').innerText();
     expect(secret).toMatch(/^lk_live_cs_/);
@@ -109,7 +119,54 @@ describe('the portal', () => {
     expect(shown).toMatch(/app_[0-9A-Za-z]{22}/);
   });
 
-  it('asks before it regenerates, shows the new secret once, and the old one is dead', async () => {
+  it('has an app with the configuration to paste sign in whom one adds as a user', async () => {
+    const at = `${product.tenantApiUrl}/repositories/${slug}`;
+    await page.goto(`${at}/users`);
+    await page.getByRole('button', { name: 'Add a user' }).first().click();
+    await page.getByLabel('User name').fill('anna');
+    await page.getByLabel('I set it').check();
+    await page.getByLabel('Their password').fill(password);
+    await page.getByLabel('Administrator').check();
+    await page.getByRole('button', { name: 'Add the user' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    await page.getByRole('tab', { name: 'Settings' }).click();
+    await page.getByRole('button', { name: 'Add an origin' }).click();
+    await page.getByLabel('origin 1', { exact: true }).fill(site.origin);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved.').waitFor();
+    await page.getByRole('tab', { name: 'Connect' }).click();
+    await page.getByRole('tab', { name: 'React', exact: true }).click();
+    const pasted = (file: string) => page.getByRole('region', { name: file }).innerText();
+    const folder = await folderOf({
+      'index.html': await readFile(examples('react/index.html'), 'utf8'),
+      'tsconfig.json': await readFile(examples('react/tsconfig.json'), 'utf8'),
+      'src/latchkey.ts': await pasted('src/latchkey.ts'),
+      'src/main.tsx': await pasted('src/main.tsx'),
+    });
+    await site.show(folder.path, true);
+    const person = await (await openContext(browser)).newPage();
+    await person.goto(site.url);
+    await person.getByRole('button', { name: 'Sign in' }).click();
+    await submitSignIn(person, 'anna', password);
+    await person.getByText('Content:').waitFor();
+    await person.context().close();
+    await folder.remove();
+  });
+
+  it('asks before it regenerates, shows the new secret once, and the old one is dead; a tool that runs meanwhile recovers', async () => {
+    const folder = await folderOf({ secret });
+    const tool = startTool(process.execPath, [examples('node-tool/tool.mjs')], {
+      cwd: folder.path,
+      env: {
+        ...process.env,
+        LATCHKEY_AUTHORITY_URL: product.authorityUrl(slug),
+        LATCHKEY_REPOSITORY_URL: product.repositoryUrl(slug),
+        LATCHKEY_CLIENT_ID: toolId,
+        LATCHKEY_CLIENT_SECRET_FILE: join(folder.path, 'secret'),
+        EVERY_SECONDS: '0.1',
+      },
+    });
+    await tool.hears(/^read \d+ contents/m);
     await page.goto(`${product.tenantApiUrl}/api-keys/${slug}/token`);
     await page.getByRole('button', { name: /Regenerate the secret/ }).click();
     expect(await page.getByRole('dialog').innerText()).toMatch(/stop/i);
@@ -118,6 +175,11 @@ describe('the portal', () => {
     const regenerated = await page.getByTestId('secret-value').innerText();
     await page.getByText('Cut off at').waitFor();
     expect([await mint(secret), await mint(regenerated)]).toEqual([401, 200]);
+    await tool.hears(/^no token: this secret was replaced at/m);
+    await writeFile(join(folder.path, 'secret'), regenerated);
+    await tool.hears(/^read \d+ contents/m);
+    tool.stop();
+    await folder.remove();
     await page
       .getByRole('dialog')
       .getByText(/^3 of 3 nodes refuse the old secret, the last after \d+ ms$/)
@@ -223,8 +285,8 @@ describe('the portal', () => {
   it('gave the browser nothing to complain about but the answers that it was meant to show', () => {
     // The taken slug, and the look at the repository that has just been deleted.
     // And the connection that the test broke, and the icon that an authority has none of.
-    // And what nobody is told who belongs to no tenant any more.
-    const expected = new RegExp(`status of 40[39]|status of 404 .*/v1/repositories/${slug}$|ERR_CONNECTION_RESET|favicon.ico$`);
+    // That it has no domain of its own. And what nobody is told who belongs to no tenant any more.
+    const expected = new RegExp(`status of 40[39]|status of 404 .*/v1/repositories/${slug}(/domain)?$|ERR_CONNECTION_RESET|favicon.ico$`);
     expect(complaints.filter((text) => !expected.test(text))).toEqual([]);
   });
 });

@@ -27,6 +27,7 @@ import {
   RocketIcon,
   SunIcon,
 } from '@radix-ui/react-icons';
+import { useQueryClient } from '@tanstack/react-query';
 import type { TenantPermission } from '@latchkey/contracts';
 import { useAuth } from 'react-oidc-context';
 import { Link, useLocation } from 'wouter';
@@ -156,11 +157,15 @@ function ColourSwitch() {
 
 function Member() {
   const auth = useAuth();
+  const queries = useQueryClient();
   const [making, setMaking] = useState(false);
   const { name, preferred_username: loginName, email } = auth.user?.profile ?? {};
   const signOut = async () => {
     signedInHere.remove();
     chosenTenant.forget();
+    // What is still being read would be refused from here on, and ask for a new token.
+    queries.setDefaultOptions({ queries: { enabled: false } });
+    await queries.cancelQueries();
     await auth.signoutRedirect();
     // Only reached when the authority was not: then at least this page forgets the member.
     await auth.removeUser();

@@ -50,6 +50,8 @@ function CreateForm({ first, onMade }: { first: boolean; onMade: (made: Provisio
   const change = useChange(async (headers, wish: Wish) => {
     const made = await post(api, headers, wish);
     void queries.invalidateQueries({ queryKey: kept.repositories });
+    // What was said of slugs is no longer true of this one.
+    queries.removeQueries({ queryKey: ['slug'] });
     onMade(made);
   });
   useFaultsAtFields(form, change.problem);
