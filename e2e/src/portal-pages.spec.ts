@@ -5,6 +5,7 @@ import type { RegeneratedSecretView, RepositoryView } from '@latchkey/contracts'
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { accessibilityFaults, openBrowser, openContext, submitSignIn } from './browser.js';
 import { buildDotnet, findDotnet, folderOf, run, Site, startTool, type Folder } from './pasted.js';
+import { setWhatIsRare, walkByKeyboard } from './portal-walks.js';
 import { startProduct, type Product } from './product.js';
 import { freshSlug, Tenant } from './tenant.js';
 
@@ -23,7 +24,7 @@ const example = (path: string) => readFile(examples(path), 'utf8');
 const password = 'a long pass phrase of the owner';
 
 beforeAll(async () => {
-  product = await startProduct({ environment: { NEW_TENANTS: 'open' } });
+  product = await startProduct();
   tenant = new Tenant(product.credential);
   const { toolClient } = await tenant.createRepository(slug);
   tool = { ...(await tenant.regenerate({ slug, toolClient })), clientId: toolClient.clientId };
@@ -48,7 +49,7 @@ async function join(at: Page, link: string, login: string): Promise<void> {
   await at.getByLabel('E-mail').fill(`${login}@example.com`);
   await at.getByLabel('Password', { exact: true }).fill(password);
   await at.getByLabel('Password again').fill(password);
-  await at.getByRole('button').click();
+  await at.getByRole('button', { name: 'Create account' }).click();
   await at.getByRole('link', { name: 'Go to the portal' }).click();
   await at.getByRole('button', { name: 'Sign in', exact: true }).click();
   await at.getByLabel('User name or e-mail').fill(login);
@@ -149,6 +150,34 @@ describe('the pages of the portal', () => {
     expect(await settledFaults('color-contrast')).toEqual([]);
   });
 
+  it('are gone through by keyboard alone: creating a repository, regenerating, a planned rotation and its end', async () => {
+    await open('/');
+    await walkByKeyboard(page, go);
+  });
+
+  it('set what is rarely set: a domain, a public key, the address of the tenant', async () => {
+    await setWhatIsRare(page, go, slug);
+    expect(await settledFaults()).toEqual([]);
+  });
+
+  it('say that they are reading while the API is slow, and what went wrong when it fails, with a way to try again', async () => {
+    let failing = true;
+    await page.route('**/v1/members?**', async (route) => {
+      if (!failing) return route.continue();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const problem = { type: `${product.tenantApiUrl}/docs/problems/internal`, title: 'Something went wrong', status: 500 };
+      const body = JSON.stringify({ ...problem, detail: 'It is our fault.', requestId: '01a1fc9c-1b07-71c2-b765-617512bba927' });
+      return route.fulfill({ status: 500, contentType: 'application/problem+json', body });
+    });
+    await page.goto(`${product.tenantApiUrl}/members`);
+    await page.getByRole('status', { name: 'Loading: Members' }).waitFor();
+    await page.getByText('01a1fc9c-1b07-71c2-b765-617512bba927').waitFor();
+    failing = false;
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText('Member olga (you)').waitFor();
+    await page.unroute('**/v1/members?**');
+  });
+
   it('say what happened when the API is away, keep what was typed, and carry the same change out once it is back', async () => {
     await open('/members');
     await page.getByRole('button', { name: 'Invite somebody' }).click();
@@ -239,21 +268,6 @@ describe('the pages of the portal', () => {
       await person.goto(site.url);
       await submitSignIn(person, 'alma', password);
       await person.getByText('Signed in as alma. Content: Reports').waitFor();
-      await folder.remove();
-    });
-
-    it('give a page in React that signs in and lists content', async () => {
-      const folder = await folderOf({
-        'index.html': await example('react/index.html'),
-        'tsconfig.json': await example('react/tsconfig.json'),
-        'src/latchkey.ts': await pasted('React', 'src/latchkey.ts'),
-        'src/main.tsx': await pasted('React', 'src/main.tsx'),
-      });
-      await site.show(folder.path, true);
-      await person.goto(site.url);
-      await person.getByRole('button', { name: 'Sign in' }).click();
-      await submitSignIn(person, 'alma', password);
-      await person.getByText('Content: Reports').waitFor();
       await folder.remove();
     });
 

@@ -1,4 +1,4 @@
-import { useState, type ReactNode } from 'react';
+import { lazy, Suspense, useState, type ReactNode } from 'react';
 import { Badge, Button, Divider, Group, Paper, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { UpdateIcon } from '@radix-ui/react-icons';
 import { useQueryClient } from '@tanstack/react-query';
@@ -25,6 +25,8 @@ import { RegenerateDialog } from './regenerate-dialog.tsx';
 import { Rotation } from './rotation.tsx';
 import { isOver, Versions } from './versions.tsx';
 
+const ClientKeys = lazy(async () => ({ default: (await import('./client-keys.tsx')).ClientKeys }));
+
 /** A tool client with the versions of its secret, who uses them, and the proofs that earlier ones are refused. */
 export function ToolClient({ repository, client, beside }: { repository: Repository; client: RepositoryClient; beside?: ReactNode }) {
   const { slug } = repository;
@@ -34,6 +36,7 @@ export function ToolClient({ repository, client, beside }: { repository: Reposit
   const secrets = useSecrets(slug, clientId);
   const user = useUser(slug, client.userId);
   const [regenerating, setRegenerating] = useState(false);
+  const [keysOpen, setKeysOpen] = useState(false);
   const live = secrets.data?.filter((version) => !isOver(version)) ?? [];
   const over = secrets.data?.filter(isOver) ?? [];
   const ending = live.find(({ status, expiresAt, cutoffId }) => status === 'ending' && expiresAt !== null && cutoffId !== null);
@@ -86,6 +89,15 @@ export function ToolClient({ repository, client, beside }: { repository: Reposit
         <Versions versions={live} label={`Secrets of ${name} that work`} />
         <Uses name={name} consumers={consumers.data ?? []} problem={consumers.error} />
         <History slug={slug} clientId={clientId} name={name} over={over} />
+        <Divider />
+        <Stack gap="xs">
+          <Group>
+            <Button variant="subtle" size="xs" px={6} ml={-6} onClick={() => setKeysOpen(!keysOpen)} aria-expanded={keysOpen}>
+              {keysOpen ? 'Hide the public keys' : 'Public keys'}
+            </Button>
+          </Group>
+          <Suspense>{keysOpen && <ClientKeys slug={slug} clientId={clientId} name={name} />}</Suspense>
+        </Stack>
       </Stack>
       {regenerating && (
         <RegenerateDialog

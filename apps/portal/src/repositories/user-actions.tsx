@@ -11,7 +11,7 @@ import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { When } from '../controls/when.tsx';
 import { LiveProof } from '../proof/proof-line.tsx';
 
-interface UserDialogProps {
+export interface UserDialogProps {
   slug: string;
   user: User;
   onClose: () => void;
@@ -131,7 +131,8 @@ export function UserSessions({ slug, user, onClose }: UserDialogProps) {
   );
 }
 
-function Proven({ slug, title, cutoffId, onClose }: { slug: string; title: string; cutoffId: string; onClose: () => void }) {
+/** The proof that what was ended is refused, while it fills up. */
+export function Proven({ slug, title, cutoffId, onClose }: { slug: string; title: string; cutoffId: string; onClose: () => void }) {
   return (
     <Modal opened onClose={onClose} title={title} centered>
       <Stack>

@@ -14,6 +14,7 @@ const AddUser = lazy(async () => ({ default: (await import('./user-dialogs.tsx')
 const ChangeUser = lazy(async () => ({ default: (await import('./user-actions.tsx')).ChangeUser }));
 const DisableUser = lazy(async () => ({ default: (await import('./user-actions.tsx')).DisableUser }));
 const UserSessions = lazy(async () => ({ default: (await import('./user-actions.tsx')).UserSessions }));
+const UserFactors = lazy(async () => ({ default: (await import('./user-factors.tsx')).UserFactors }));
 const PasswordLink = lazy(async () => ({ default: (await import('./user-dialogs.tsx')).PasswordLink }));
 
 /** The people who can sign in at a repository. */
@@ -21,7 +22,7 @@ export function Users({ slug }: { slug: string }) {
   const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useUsers(slug);
   const [adding, setAdding] = useState(false);
   const [inviting, setInviting] = useState<User>();
-  const [doing, setDoing] = useState<{ what: 'change' | 'disable' | 'sessions'; user: User }>();
+  const [doing, setDoing] = useState<{ what: Deed; user: User }>();
   const mayChange = useMay('users:write');
   const users = data?.pages.flatMap((page) => page.items);
   const addButton = mayChange && (
@@ -78,18 +79,21 @@ export function Users({ slug }: { slug: string }) {
         {doing?.what === 'change' && <ChangeUser slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
         {doing?.what === 'disable' && <DisableUser slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
         {doing?.what === 'sessions' && <UserSessions slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
+        {doing?.what === 'factors' && <UserFactors slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
         {inviting && <PasswordLink slug={slug} user={inviting} onClose={() => setInviting(undefined)} />}
       </Suspense>
     </Section>
   );
 }
 
+type Deed = 'change' | 'disable' | 'sessions' | 'factors';
+
 interface UserRowProps {
   slug: string;
   user: User;
   mayChange: boolean;
   onInvite: () => void;
-  onDo: (what: 'change' | 'disable' | 'sessions') => void;
+  onDo: (what: Deed) => void;
 }
 
 function UserRow({ slug, user, mayChange, onInvite, onDo }: UserRowProps) {
@@ -135,6 +139,7 @@ function UserRow({ slug, user, mayChange, onInvite, onDo }: UserRowProps) {
               <Menu.Item onClick={onInvite}>Make a password link</Menu.Item>
               <Menu.Item onClick={() => onDo('change')}>Change name or address</Menu.Item>
               <Menu.Item onClick={() => onDo('sessions')}>Where they are signed in</Menu.Item>
+              <Menu.Item onClick={() => onDo('factors')}>Second factors</Menu.Item>
               {user.enabled ? (
                 <Menu.Item color="var(--mantine-color-error)" onClick={() => onDo('disable')}>
                   Disable

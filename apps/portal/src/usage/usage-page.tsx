@@ -1,5 +1,5 @@
-import { useState } from 'react';
-import { Box, Group, Paper, Progress, SegmentedControl, SimpleGrid, Skeleton, Stack, Table, Text } from '@mantine/core';
+import { lazy, Suspense, useState } from 'react';
+import { Box, Group, Paper, SegmentedControl, SimpleGrid, Skeleton, Stack, Table, Text } from '@mantine/core';
 import { toProblem } from '../api/problem.ts';
 import { useAnswer } from '../api/queries.ts';
 import { Page, Section } from '../controls/page.tsx';
@@ -7,7 +7,11 @@ import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { RepositoryChoice } from '../controls/repository-choice.tsx';
 import { byDay, byGroup, kinds, total, type Kind } from './counts.ts';
 
+// Charts are heavy, and nobody waits for them who came for something else.
+const Chart = lazy(async () => ({ default: (await import('./chart.tsx')).Chart }));
+
 const toDay = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric', timeZone: 'UTC' });
+const nameOfDay = (day: string) => toDay.format(new Date(day));
 
 /** How much the credentials of the tenant were used, by day, credential and reason. */
 export function UsagePage() {
@@ -82,20 +86,43 @@ function Days({ days, name }: { days: { day: string; count: number }[]; name: st
       </Text>
     );
   }
+  const peak = days.reduce((a, b) => (b.count > a.count ? b : a));
   return (
-    <Stack component="ol" gap={4} m={0} p={0} style={{ listStyle: 'none' }} aria-label={`${name} by day`}>
-      {days.map(({ day, count }) => (
-        <Group component="li" key={day} gap="sm" wrap="nowrap">
-          <Text size="xs" c="dimmed" w={52} style={{ flex: 'none' }}>
-            {toDay.format(new Date(day))}
-          </Text>
-          <Progress value={(100 * count) / most} flex={1} size="lg" radius="sm" aria-hidden />
-          <Text size="xs" w={56} ta="right" style={{ flex: 'none' }}>
-            {count.toLocaleString()}
-          </Text>
-        </Group>
-      ))}
-    </Stack>
+    <Group align="stretch" gap="lg">
+      <Box
+        role="img"
+        aria-label={`${name} by day: most on ${nameOfDay(peak.day)}, ${peak.count.toLocaleString()}`}
+        style={{ flex: '3 1 300px', minWidth: 0 }}
+      >
+        <Suspense fallback={<Skeleton height={260} />}>
+          <Chart days={days.toReversed()} name={name} nameOfDay={nameOfDay} />
+        </Suspense>
+      </Box>
+      <Box
+        tabIndex={0}
+        role="region"
+        aria-label={`${name} by day, as a table`}
+        mah={260}
+        style={{ flex: '1 1 200px', minWidth: 0, overflowY: 'auto' }}
+      >
+        <Table fz="sm" stickyHeader>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>Day</Table.Th>
+              <Table.Th ta="right">{name}</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {days.map(({ day, count }) => (
+              <Table.Tr key={day}>
+                <Table.Td>{nameOfDay(day)}</Table.Td>
+                <Table.Td ta="right">{count.toLocaleString()}</Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      </Box>
+    </Group>
   );
 }
 

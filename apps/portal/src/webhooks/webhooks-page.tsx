@@ -17,6 +17,7 @@ import { ShownOnce } from '../controls/shown-once.tsx';
 import { When } from '../controls/when.tsx';
 import { eventNames } from './event-names.ts';
 
+const TenantWebhook = lazy(async () => ({ default: (await import('./tenant-webhook.tsx')).TenantWebhook }));
 const Deliveries = lazy(async () => ({ default: (await import('./deliveries.tsx')).Deliveries }));
 
 export interface Webhook {
@@ -51,6 +52,9 @@ export function WebhooksPage({ slug }: { slug: string | undefined }) {
           <WebhooksOf key={slug} slug={slug} />
         </>
       )}
+      <Suspense>
+        <TenantWebhook />
+      </Suspense>
     </Page>
   );
 }

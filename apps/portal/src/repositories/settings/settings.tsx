@@ -6,6 +6,7 @@ import { Life } from '../life.tsx';
 import { General } from './general.tsx';
 
 const Branding = lazy(async () => ({ default: (await import('./branding.tsx')).Branding }));
+const CustomDomain = lazy(async () => ({ default: (await import('./domain.tsx')).CustomDomain }));
 const Keys = lazy(async () => ({ default: (await import('./keys.tsx')).Keys }));
 const IdentityProviders = lazy(async () => ({ default: (await import('./identity-providers.tsx')).IdentityProviders }));
 
@@ -18,6 +19,7 @@ export function Settings({ repository, onDeleted }: { repository: Repository; on
       <Suspense fallback={<Skeleton height={400} />}>
         <Branding repository={repository} />
         <IdentityProviders slug={repository.slug} />
+        <CustomDomain slug={repository.slug} />
         <Keys repository={repository} />
       </Suspense>
       <Life repository={repository} onDeleted={onDeleted} />
