@@ -24,6 +24,7 @@ const programs = {
   'docs:dev': { build: true, entry: 'node_modules/vitepress/bin/vitepress.js', args: ['dev', 'docs'] },
   chaos: { build: true, entry: 'tools/chaos/dist/main.js' },
   bench: { build: true, entry: 'tools/bench/dist/all.js' },
+  'bench:soak': { build: true, entry: 'tools/bench/dist/soak.js' },
   'bench:cutoff': { build: true, entry: 'tools/bench/dist/cutoff.js' },
   'bench:authority': { build: true, entry: 'tools/bench/dist/authority.js' },
   'bench:repository-api': { build: true, entry: 'tools/bench/dist/repository-api.js' },

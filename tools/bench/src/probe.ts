@@ -9,7 +9,7 @@ export interface Probed {
   /** Bytes. */
   rss: number;
   heapUsed: number;
-  /** How late its event loop was, since it was asked before. */
+  /** How late its event loop was, since it was asked for the first time. */
   delayP99Millis: number;
   delayMaxMillis: number;
 }

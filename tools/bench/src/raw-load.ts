@@ -42,6 +42,18 @@ export async function rawLoad(
   return { perSecond, latencies, processorMicros };
 }
 
+/** Sends each once, over a few connections. @throws when any answer is not 200. */
+export async function sendAll(origin: string, requests: readonly Buffer[], connections = 16): Promise<void> {
+  const { hostname, port } = new URL(origin);
+  const queue = requests.values();
+  const one = async () => {
+    const connection = await RawConnection.open(hostname, Number(port));
+    for (const request of queue) await connection.send(request);
+    connection.close();
+  };
+  await Promise.all(Array.from({ length: connections }, one));
+}
+
 /** A request as it goes over the wire. */
 export function written({ method, path, headers, body }: Request): Buffer {
   const length: [string, string][] = body === undefined ? [] : [['content-length', String(Buffer.byteLength(body))]];

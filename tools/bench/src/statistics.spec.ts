@@ -1,4 +1,4 @@
-import { median, quantile } from './statistics.js';
+import { growthOf, median, quantile } from './statistics.js';
 
 describe('statistics', () => {
   it('take the median of odd and even samples, whatever their order', () => {
@@ -18,5 +18,12 @@ describe('statistics', () => {
   it('refuse an empty sample', () => {
     expect(() => median([])).toThrow('empty');
     expect(() => quantile([], 0.5)).toThrow('empty');
+  });
+
+  it('tell growth from noise by a line through the values', () => {
+    const times = [0, 1, 2, 3, 4];
+    expect(growthOf(times, [100, 101, 102, 103, 104])).toEqual({ rise: 4, share: 4 / 102 });
+    expect(growthOf(times, [100, 90, 110, 90, 100]).rise).toBeCloseTo(0);
+    expect(() => growthOf([1], [1])).toThrow('two points');
   });
 });

@@ -1,7 +1,7 @@
 import { tokenRequest } from '../customer.js';
 import type { Measured } from '../load.js';
 import { processorMicros } from '../machine.js';
-import { RawConnection, rawLoad, written } from '../raw-load.js';
+import { RawConnection, rawLoad, sendAll, written } from '../raw-load.js';
 import { median, quantile } from '../statistics.js';
 import { startYardstick } from '../yardsticks/yardstick.js';
 import { byTurns, micros, millis, perSecond, ratio, tokenBytes, type Bench, type Line } from './row.js';
@@ -123,18 +123,6 @@ async function measureCold(origin: string, requests: Buffer[]): Promise<number[]
   connection.close();
   // The first of all pay for code that is compiled.
   return times.slice(Math.min(50, Math.floor(times.length / 4)));
-}
-
-/** Each once. */
-async function sendAll(origin: string, requests: Buffer[]): Promise<void> {
-  const { hostname, port } = new URL(origin);
-  const queue = requests.values();
-  const one = async () => {
-    const connection = await RawConnection.open(hostname, Number(port));
-    for (const request of queue) await connection.send(request);
-    connection.close();
-  };
-  await Promise.all(Array.from({ length: 16 }, one));
 }
 
 /** What a token of ours says, so that the bare server signs as much. */

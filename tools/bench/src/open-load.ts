@@ -1,0 +1,82 @@
+import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { setTimeout as wait } from 'node:timers/promises';
+import { RawConnection } from './raw-load.js';
+
+/** What became of a load so far. */
+export interface Held {
+  sent: number;
+  failed: number;
+  /** What the first failures said. */
+  faults: string[];
+  /** From the moment at which each was due, in microseconds: a server that lags cannot hide it by being asked less. */
+  latencies: RecordableHistogram;
+}
+
+/** Requests that may be overdue before the load is given up. */
+const mostOverdue = 20_000;
+const tickMillis = 4;
+
+/** Sends requests at a fixed rate, whether or not those before have been answered, until it is stopped. */
+export class OpenLoad {
+  readonly held: Held = { sent: 0, failed: 0, faults: [], latencies: createHistogram() };
+  readonly #origin: URL;
+  readonly #idle: RawConnection[] = [];
+  readonly #overdue: number[] = [];
+  readonly #next: () => Buffer;
+  #stopped = false;
+  #underWay = 0;
+
+  /** @param next gives the next request. */
+  constructor(origin: string, next: () => Buffer) {
+    this.#origin = new URL(origin);
+    this.#next = next;
+  }
+
+  /** Resolves when it has been stopped. @throws when so much is overdue that the load is not held. */
+  async run(perSecond: number, connections: number): Promise<void> {
+    for (let i = 0; i < connections; i++) this.#idle.push(await this.#connect());
+    const begun = performance.now();
+    for (let due = 0; !this.#stopped; await wait(tickMillis)) {
+      const until = Math.floor(((performance.now() - begun) / 1_000) * perSecond);
+      for (; due < until; due++) this.#overdue.push(begun + (due / perSecond) * 1_000);
+      if (this.#overdue.length > mostOverdue) {
+        this.stop();
+        throw new Error(`${this.#overdue.length} requests are overdue: the load is not held`);
+      }
+      this.#begin();
+    }
+    while (this.#underWay > 0) await wait(10);
+    for (const connection of this.#idle) connection.close();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** The connections take turns, so that none is idle for long enough to be closed. */
+  #begin(): void {
+    while (this.#overdue.length > 0 && this.#idle.length > 0) void this.#send(this.#idle.shift()!, this.#overdue.shift()!);
+  }
+
+  async #send(connection: RawConnection, due: number): Promise<void> {
+    this.#underWay++;
+    this.held.sent++;
+    let usable: RawConnection | undefined = connection;
+    try {
+      await connection.send(this.#next());
+      this.held.latencies.record(Math.max(1, Math.round((performance.now() - due) * 1_000)));
+    } catch (error) {
+      this.held.failed++;
+      if (this.held.faults.length < 5) this.held.faults.push((error as Error).message.slice(0, 300));
+      connection.close();
+      usable = await this.#connect().catch(() => undefined);
+    }
+    if (usable) this.#idle.push(usable);
+    this.#underWay--;
+    if (!this.#stopped) this.#begin();
+  }
+
+  #connect(): Promise<RawConnection> {
+    return RawConnection.open(this.#origin.hostname, Number(this.#origin.port));
+  }
+}
