@@ -6,12 +6,15 @@ import pg from 'pg';
 import { Database, migrate } from '@latchkey/database';
 import { startEmbeddedPostgres } from '@latchkey/database/embedded';
 import { fill, makeBench, measureChanges, measureFile, measurePages, type FileBench, type Pair } from './content-bench.js';
-import { describeMachine } from './machine.js';
-import { writeSection } from './report.js';
+import { runBench, withInstallation } from './bench.js';
+import { canPin, describeMachine, processorOf } from './machine.js';
+import { measureReads, type Reads } from './reads.js';
+import { table, writeSection } from './report.js';
 
 /*
- * `npm run bench:repository-api`: what the content tree costs, beside plain SQL for the same rows. It measures the engine that
- * the repository API answers from, in this process. Prints its tables and writes them to docs/benchmarks.md.
+ * `npm run bench:repository-api`: what the content tree costs, beside plain SQL for the same rows, measured on the engine that
+ * the repository API answers from, in this process; and what a token and an API key cost a read over HTTP, on the product.
+ * Prints its tables and writes them to docs/benchmarks.md.
  */
 
 const usage = `npm run bench:repository-api -- [options]
@@ -19,12 +22,13 @@ const usage = `npm run bench:repository-api -- [options]
   --nodes N       nodes of the large collection (1000000)
   --megabytes N   size of the large file (2048)
   --rounds N      interleaved rounds of which the median is taken (5)
+  --seconds N     length of each measurement of reads over HTTP (5)
   --no-write      print only; leave docs/benchmarks.md as it is
 `;
 
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
-function describe(nodes: number, pages: Pair[], changes: Pair[], file: FileBench): string {
+function describe(nodes: number, pages: Pair[], changes: Pair[], file: FileBench, reads: Reads[]): string {
   const rows = (pairs: Pair[]) =>
     pairs.map(({ what, ours, plain }) => `| ${what} | ${ours.toFixed(1)} | ${plain.toFixed(1)} | ${(ours / plain).toFixed(2)} |`);
   return [
@@ -43,6 +47,19 @@ function describe(nodes: number, pages: Pair[], changes: Pair[], file: FileBench
     ...rows(changes),
     '',
     `**A file of ${file.megabytes} MB** went up in ${file.upSeconds.toFixed(0)} s and came down in ${file.downSeconds.toFixed(0)} s; the process grew by ${file.grownMegabytes.toFixed(0)} MB at most.`,
+    '',
+    '**One small read over HTTP**, on one node, of a content that everyone may read: with a token and with an API key, beside the same read without either, by turns. Goal: at least 0.80 of the anonymous one.',
+    '',
+    table(
+      ['', 'connections', 'each second', 'p50 ms', 'to anonymous'],
+      reads.map(({ reader, connections, perSecond, p50Millis, ratio }) => [
+        reader,
+        String(connections),
+        perSecond.toFixed(0),
+        p50Millis.toFixed(2),
+        ratio.toFixed(2),
+      ]),
+    ),
   ].join('\n');
 }
 
@@ -52,13 +69,21 @@ async function main(): Promise<void> {
       nodes: { type: 'string', default: '1000000' },
       megabytes: { type: 'string', default: '2048' },
       rounds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '5' },
       'no-write': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return say(usage);
-  const [nodes, megabytes, rounds] = [values.nodes, values.megabytes, values.rounds].map(Number) as [number, number, number];
-  if (!(nodes >= 1000 && megabytes >= 1 && rounds >= 1)) throw new Error('--nodes, --megabytes and --rounds must be numbers.');
+  const numbers = [values.nodes, values.megabytes, values.rounds, values.seconds].map(Number);
+  const [nodes, megabytes, rounds, seconds] = numbers as [number, number, number, number];
+  if (!(nodes >= 1000 && megabytes >= 1 && rounds >= 1 && seconds >= 1))
+    throw new Error('--nodes must be a number from 1000 on, --megabytes, --rounds and --seconds from 1 on.');
+  const reads = await withInstallation(
+    { authorities: 1, repositoryApis: 1, repositoryCount: 1, ...(canPin ? { processor: processorOf } : {}) },
+    (installation, customer, repositories) =>
+      measureReads(installation, customer, repositories[0]!, { connections: [1, 16], rounds, seconds, say }),
+  );
   const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-bench-'));
   const server = await startEmbeddedPostgres({ dataDir });
   try {
@@ -72,7 +97,7 @@ async function main(): Promise<void> {
     const pages = await measurePages(bench, folder, rounds);
     const changes = await measureChanges(bench, rounds);
     const file = await measureFile(bench, megabytes);
-    const text = describe(nodes, pages, changes, file);
+    const text = describe(nodes, pages, changes, file, reads);
     say(text);
     if (!values['no-write']) await writeSection('The content tree', `\`npm run bench:repository-api\`\n\n${text}`);
     await owner.end();
@@ -83,4 +108,4 @@ async function main(): Promise<void> {
   }
 }
 
-await main();
+await runBench(main);
