@@ -72,6 +72,23 @@ describe('a deleted user', () => {
   });
 });
 
+describe('a version that somebody names', () => {
+  it('must be the present one, for each content by itself', async () => {
+    for (const name of ['v1', 'v2', 'v3', 'there']) await create('/Root/Content', name);
+    const changed = await send('PATCH', `/Root/Content('v2')`, { Description: 'changed' });
+    expect(changed.status).toBe(200);
+    const paths = [{ path: '/Root/Content/v1', version: 1 }, { path: '/Root/Content/v2', version: 1 }, '/Root/Content/v3'];
+    const to = '/Root/Content/there';
+    const codesOf = async (name: string) => (await batch(name, { paths, targetPath: to })).errors.map(({ error }) => error.code);
+    expect(await codesOf('CopyBatch')).toEqual(['VersionMismatch']);
+    expect(await codesOf('MoveBatch')).toEqual(['ContentAlreadyExists', 'VersionMismatch', 'ContentAlreadyExists']);
+    const gone = await batch('DeleteBatch', { paths });
+    expect(gone).toMatchObject({ __count: 2, errors: [{ error: { code: 'VersionMismatch' } }] });
+    for (const bad of [[{ path: '/Root/Content/v2', version: 'x' }], [{ version: 1 }], [{ path: {} }], [null], [[]]])
+      expect((await send('POST', `/('Root')/DeleteBatch`, { paths: bad })).status).toBe(400);
+  });
+});
+
 describe('the trash', () => {
   it('is listed, and what was deleted is given back', async () => {
     await create('/Root/Content', 'lost');

@@ -140,7 +140,7 @@ const deleteBatch: Operation = {
   isFunction: false,
   run: async (call) => {
     const permanent = readPermanent(parameter(call, 'permanent'));
-    return batch(call, (address) => deleteNode(call.request, address, { permanent }));
+    return batch(call, (address, ifVersion) => deleteNode(call.request, address, { permanent, ifVersion }));
   },
 };
 
@@ -151,7 +151,7 @@ const moveBatch: Operation = {
   run: async (call) => {
     const { request } = call;
     const target = addressOf(textParameter(call, 'targetPath'));
-    return batch(call, (address) => request.write((tx) => moveContent(tx, request.caller, address, target)));
+    return batch(call, (address, ifVersion) => request.write((tx) => moveContent(tx, request.caller, address, target, ifVersion)));
   },
 };
 
@@ -162,17 +162,20 @@ const copyBatch: Operation = {
   run: async (call) => {
     const { request } = call;
     const target = addressOf(textParameter(call, 'targetPath'));
-    return batch(call, (address) => request.write((tx) => copyContent(tx, request.caller, address, target)));
+    return batch(call, (address, ifVersion) => request.write((tx) => copyContent(tx, request.caller, address, target, { ifVersion })));
   },
 };
 
 /** Each of the contents that `paths` names succeeds or fails by itself. */
-async function batch(call: OperationCall, work: (address: Address) => Promise<ContentEntity>): Promise<Answer> {
+async function batch(
+  call: OperationCall,
+  work: (address: Address, ifVersion: number | undefined) => Promise<ContentEntity>,
+): Promise<Answer> {
   const results: unknown[] = [];
   const errors: unknown[] = [];
-  for (const item of readPaths(parameter(call, 'paths'))) {
+  for (const { item, version } of readPaths(parameter(call, 'paths'))) {
     try {
-      const { id, path, name } = await work(addressOf(item));
+      const { id, path, name } = await work(addressOf(item), version);
       results.push({ Id: id, Path: path, Name: name });
     } catch (error) {
       errors.push(itemError(item, error));
@@ -181,12 +184,27 @@ async function batch(call: OperationCall, work: (address: Address) => Promise<Co
   return json({ d: { __count: results.length, results, errors } });
 }
 
-function readPaths(value: unknown): (string | number)[] {
+/** One content of a batch, and the version that it must have, if the caller says so. */
+interface BatchItem {
+  item: string | number;
+  version: number | undefined;
+}
+
+/** Paths and ids, and `{ "path": …, "version": 3 }` or `{ "id": …, "version": 3 }` for what must not have changed since. */
+function readPaths(value: unknown): BatchItem[] {
   const items: unknown = typeof value === 'string' ? value.split(',').map((item) => item.trim()) : value;
-  const isPath = (item: unknown) => typeof item === 'string' || (typeof item === 'number' && Number.isInteger(item));
-  if (!Array.isArray(items) || items.length === 0 || !items.every(isPath)) throw badRequest('paths must be a list of paths or ids.');
+  if (!Array.isArray(items) || items.length === 0) throw badRequest('paths must be a list of paths or ids.');
   if (items.length > maxBatch) throw badRequest(`paths may hold at most ${maxBatch} items.`);
-  return items as (string | number)[];
+  return items.map(readItem);
+}
+
+function readItem(value: unknown): BatchItem {
+  const { path, id, version } = (typeof value === 'object' && value !== null ? value : { id: value }) as Record<string, unknown>;
+  const item = path ?? id;
+  const isItem = typeof item === 'string' || (typeof item === 'number' && Number.isInteger(item));
+  const isVersion = version === undefined || (typeof version === 'number' && Number.isInteger(version));
+  if (isItem && isVersion) return { item, version };
+  throw badRequest('paths must be a list of paths or ids, or of objects with path or id and version.');
 }
 
 /** A path, or an id as a number or as its digits. */

@@ -16,12 +16,17 @@ export type TextTest = (typeof textTests)[number];
 export const fieldFunctions = ['length', 'tolower', 'toupper', 'trim', 'year', 'month', 'day', 'hour', 'minute', 'second'] as const;
 export type FieldFunction = (typeof fieldFunctions)[number];
 
+/** A function with what it takes besides the field; places are counted from 0, and -1 says that the text is not in it. */
+export type AppliedFunction = FieldFunction | { name: 'substring'; start: number; length?: number } | { name: 'indexof'; text: string };
+
 /** Which nodes are meant. It is built from what a caller wrote and never holds SQL. */
 export type Expression =
   | { kind: 'and' | 'or'; terms: Expression[] }
   | { kind: 'not'; term: Expression }
-  | { kind: 'compare'; field: string; functions?: FieldFunction[]; comparison: Comparison; value: Literal }
-  | { kind: 'text'; test: TextTest; field: string; functions?: FieldFunction[]; value: string }
+  | { kind: 'compare'; field: string; functions?: AppliedFunction[]; comparison: Comparison; value: Literal }
+  | { kind: 'text'; test: TextTest; field: string; functions?: AppliedFunction[]; value: string }
+  /** A reference field leads to this node, or to any. */
+  | { kind: 'refers'; field: string; target: number | 'any' }
   /** Of this type or one derived from it. */
   | { kind: 'isOf'; type: string }
   /** At this path or below it. */
@@ -137,19 +142,22 @@ const operators: Record<Exclude<Comparison, 'ne'>, string> = { eq: '=', gt: '>',
  * The expression as a condition on the node `n` and its fields `f`. It is true or false and never null: a field without a
  * value is equal to null only, and neither greater nor less than anything.
  *
+ * @param isSeen a condition that is true for a node `n` that the caller may know of: what a reference leads to.
  * @throws Problem `invalid-request` for a field or type that is not there, or a value of another kind than the field's.
  */
-export function conditionOf(expression: Expression, parameters: Parameters, types: ContentTypes): string {
+export function conditionOf(expression: Expression, parameters: Parameters, types: ContentTypes, isSeen: () => string): string {
   switch (expression.kind) {
     case 'and':
     case 'or':
-      return `(${expression.terms.map((term) => conditionOf(term, parameters, types)).join(expression.kind === 'and' ? ' AND ' : ' OR ')})`;
+      return `(${expression.terms.map((term) => conditionOf(term, parameters, types, isSeen)).join(expression.kind === 'and' ? ' AND ' : ' OR ')})`;
     case 'not':
-      return `(NOT ${conditionOf(expression.term, parameters, types)})`;
+      return `(NOT ${conditionOf(expression.term, parameters, types, isSeen)})`;
     case 'compare':
       return comparisonOf(expression, parameters, types);
     case 'text':
       return textTestOf(expression, parameters, types);
+    case 'refers':
+      return referenceTestOf(expression, parameters, types, isSeen);
     case 'isOf': {
       const names = types.derivedFrom(expression.type);
       if (names.length === 0) throw invalid(`There is no content type ${JSON.stringify(expression.type)}.`);
@@ -162,12 +170,35 @@ export function conditionOf(expression: Expression, parameters: Parameters, type
   }
 }
 
+/** References of a node are known to whoever may open it, as far as they lead to what the caller sees. */
+function referenceTestOf(
+  { field: name, target }: Expression & { kind: 'refers' },
+  parameters: Parameters,
+  types: ContentTypes,
+  isSeen: () => string,
+): string {
+  const field = fieldNamed(name, types);
+  if (field.kind !== 'Reference') throw invalid(`The field ${field.name} refers to nothing.`);
+  const column = columns[`${field.name}Id`];
+  if (column) return target === 'any' ? 'true' : `(${column} = ${parameters.add(target)}::integer)`;
+  if (!isStored(field)) throw invalid(`The field ${field.name} cannot be filtered by.`);
+  const [table, node, leadsTo] =
+    field.name === 'Members' ? ['content_group_members', 'group_id', 'member_id'] : ['content_references', 'node_id', 'target_id'];
+  return `(f.fields IS NOT NULL AND n.id IN (
+    SELECT r.${node} FROM ${table} r JOIN content_nodes n ON n.repository_id = $1 AND n.id = r.${leadsTo}
+    WHERE r.repository_id = $1 ${field.name === 'Members' ? '' : `AND r.field = '${field.name}'`}
+      ${target === 'any' ? '' : `AND r.${leadsTo} = ${parameters.add(target)}::integer`} AND ${isSeen()}))`;
+}
+
+/** Roles of users are reckoned, not stored. */
+const isStored = ({ name }: FieldDefinition) => name !== 'AllRoles' && name !== 'DirectRoles';
+
 function comparisonOf(
   { field: name, functions = [], comparison, value }: Expression & { kind: 'compare' },
   parameters: Parameters,
   types: ContentTypes,
 ): string {
-  const { field, sql: left } = applied(functions, fieldNamed(name, types), types);
+  const { field, sql: left } = applied(functions, fieldNamed(name, types), parameters, types);
   if (value === null) {
     if (comparison === 'eq') return `(${left} IS NULL)`;
     return comparison === 'ne' ? `(${left} IS NOT NULL)` : 'false';
@@ -184,15 +215,28 @@ function comparisonOf(
 const textFunctions: Partial<Record<FieldFunction, string>> = { tolower: 'lower', toupper: 'upper', trim: 'btrim' };
 
 /** The field's value after the functions, the innermost first, and a field of the kind that this is. */
-function applied(functions: FieldFunction[], field: FieldDefinition, types: ContentTypes): { field: FieldDefinition; sql: string } {
+function applied(
+  functions: AppliedFunction[],
+  field: FieldDefinition,
+  parameters: Parameters,
+  types: ContentTypes,
+): { field: FieldDefinition; sql: string } {
   return functions.reduce(
-    (inner, name) => {
-      const ofText = textFunctions[name];
-      const isOfText = ofText !== undefined || name === 'length';
+    (inner, called) => {
+      const name = typeof called === 'string' ? called : called.name;
+      const ofText = typeof called === 'string' ? textFunctions[called] : undefined;
+      const isOfText = ofText !== undefined || name === 'length' || typeof called !== 'string';
       if (isOfText ? !isText(inner.field) : inner.field.kind !== 'DateTime')
         throw invalid(`${name} needs a ${isOfText ? 'text' : 'date and time'}, and the field ${field.name} is none.`);
       if (ofText) return { field: { ...inner.field, name: '' }, sql: `${ofText}(${inner.sql} COLLATE "und-x-icu")` };
       const number: FieldDefinition = { ...inner.field, name: '', kind: 'Number' };
+      if (typeof called !== 'string') {
+        if (called.name === 'indexof')
+          return { field: number, sql: `(strpos(${inner.sql}, ${parameters.add(textOrRefuse(called.text))}::text) - 1)::numeric` };
+        const places = [called.start + 1, ...(called.length === undefined ? [] : [called.length])];
+        const range = places.map((place) => `${parameters.add(place)}::integer`).join(', ');
+        return { field: { ...inner.field, name: '' }, sql: `substr(${inner.sql}, ${range})` };
+      }
       if (name === 'length') return { field: number, sql: `length(${inner.sql})::numeric` };
       return { field: number, sql: `floor(extract(${name} FROM (${inner.sql})::timestamptz AT TIME ZONE 'UTC'))` };
     },
@@ -229,7 +273,7 @@ function textTestOf(
   parameters: Parameters,
   types: ContentTypes,
 ): string {
-  const { field, sql: left } = applied(functions, fieldNamed(name, types), types);
+  const { field, sql: left } = applied(functions, fieldNamed(name, types), parameters, types);
   if (!isText(field)) throw invalid(`${test} needs a text, and the field ${field.name} is none.`);
   const right = `${parameters.add(textFor(field, value))}::text`;
   const tests: Record<TextTest, string> = {

@@ -8,6 +8,7 @@ export {
   comparisons,
   fieldFunctions,
   textTests,
+  type AppliedFunction,
   type Comparison,
   type Cursor,
   type Expression,

@@ -95,11 +95,12 @@ export async function copyContent(
   caller: Caller,
   address: Address,
   targetAddress: Address,
-  { onConflict = 'rename' }: { onConflict?: 'refuse' | 'rename' } = {},
+  { onConflict = 'rename', ifVersion }: { onConflict?: 'refuse' | 'rename'; ifVersion?: number | undefined } = {},
 ): Promise<ContentEntity> {
   const types = await lockShape(tx, caller);
   const { node, target } = await readBoth(tx, caller, address, targetAddress);
   requirePermission(node, 'Open');
+  requireVersion(node, ifVersion);
   requireNotBuiltIn(node);
   requireAllowedBelow(types, target.type, node.type);
   const facts = await examineSubtree(tx, caller, node, 'Open');

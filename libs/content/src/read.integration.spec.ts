@@ -1,5 +1,6 @@
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import type { Caller } from './caller.js';
+import type { AppliedFunction, Comparison, Expression, Literal } from './filter.js';
 import { countCollection, readCollection } from './read.js';
 import { TestTree } from './testing/tree.js';
 
@@ -13,6 +14,74 @@ beforeAll(async () => {
   anna = await tree.person('anna');
 });
 afterAll(() => test.drop());
+
+describe('a filter', () => {
+  const names = async (filter: Expression, caller = tree.admin) => {
+    const found = await tree.tx((tx) => readCollection(tx, caller, { path: '/Root/Content/cars' }, { reach: 'children', filter }));
+    return found.map(({ name }) => name);
+  };
+  const refers = (field: string, target: number | 'any'): Expression => ({ kind: 'refers', field, target });
+
+  beforeAll(async () => {
+    await tree.type('Car', {
+      parent: 'Folder',
+      fields: [
+        { name: 'Driver', kind: 'Reference', allowedTypes: ['Folder'] },
+        { name: 'Parts', kind: 'Reference', multiple: true },
+      ],
+    });
+    for (const path of ['cars', 'people', 'people/shown', 'people/hidden']) await tree.create(`/Root/Content/${path}`);
+    await tree.breakInheritance({ path: '/Root/Content/people/hidden' });
+    const of = (name: string) => `/Root/Content/people/${name}`;
+    await tree.create('/Root/Content/cars/abc', 'Car', { Driver: of('shown'), Parts: [of('shown'), of('hidden')] });
+    await tree.create('/Root/Content/cars/bcd', 'Car', { Driver: of('hidden') });
+    await tree.create('/Root/Content/cars/äxb', 'Car', {});
+  });
+
+  it('finds what refers to a node, or to anything', async () => {
+    const { id: shown } = await tree.read(tree.admin, { path: '/Root/Content/people/shown' });
+    const { id: hidden } = await tree.read(tree.admin, { path: '/Root/Content/people/hidden' });
+    expect(await names(refers('driver', shown))).toEqual(['abc']);
+    expect(await names(refers('Parts', hidden))).toEqual(['abc']);
+    expect(await names({ kind: 'not', term: refers('Driver', hidden) })).toEqual(['abc', 'äxb']);
+    expect(await names(refers('Driver', 'any'))).toEqual(['abc', 'bcd']);
+    expect(await names(refers('CreatedBy', tree.admin.userId))).toEqual(['abc', 'bcd', 'äxb']);
+    const group = await tree.group('crew');
+    await tree.join(group.id, anna.userId);
+    const groups = await tree.tx((tx) =>
+      readCollection(tx, tree.admin, { path: '/Root/IMS/Public' }, { reach: 'children', filter: refers('Members', anna.userId) }),
+    );
+    expect(groups.map(({ name }) => name)).toEqual(['crew']);
+  });
+
+  it('tells nothing of what a node refers to that the caller does not see', async () => {
+    const { id: hidden } = await tree.read(tree.admin, { path: '/Root/Content/people/hidden' });
+    expect(await names(refers('Parts', hidden), anna)).toEqual([]);
+    expect(await names({ kind: 'not', term: refers('Parts', hidden) }, anna)).toEqual(['abc', 'bcd', 'äxb']);
+    expect(await names(refers('Driver', 'any'), anna)).toEqual(['abc']);
+  });
+
+  it.each(['Name', 'AllRoles', 'None'])('asks of %s no reference', async (field) => {
+    await expect(names(refers(field, 5))).rejects.toMatchObject({ type: 'invalid-request' });
+  });
+
+  it('looks into texts, from their first character on', async () => {
+    const compare = (functions: AppliedFunction[], comparison: Comparison, value: Literal): Expression => ({
+      kind: 'compare',
+      field: 'Name',
+      functions,
+      comparison,
+      value,
+    });
+    expect(await names(compare([{ name: 'substring', start: 1 }], 'eq', 'bc'))).toEqual(['abc']);
+    expect(await names(compare([{ name: 'substring', start: 1, length: 1 }, 'toupper'], 'eq', 'X'))).toEqual(['äxb']);
+    expect(await names(compare([{ name: 'substring', start: 100_000 }], 'eq', ''))).toEqual(['abc', 'bcd', 'äxb']);
+    expect(await names(compare([{ name: 'indexof', text: 'b' }], 'ge', 1))).toEqual(['abc', 'äxb']);
+    expect(await names(compare(['toupper', { name: 'indexof', text: 'b' }], 'eq', -1))).toEqual(['abc', 'bcd', 'äxb']);
+    await expect(names(compare(['length', { name: 'indexof', text: 'b' }], 'eq', 1))).rejects.toMatchObject({ type: 'invalid-request' });
+    await expect(names(compare([{ name: 'indexof', text: '\0' }], 'eq', 1))).rejects.toMatchObject({ type: 'invalid-request' });
+  });
+});
 
 describe('one read', () => {
   it('sees one state of things: the count, the page and what was given go together, whatever others do meanwhile', async () => {

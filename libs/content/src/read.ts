@@ -182,11 +182,15 @@ function isWithin({ id, path_key: key }: Container, { reach }: Pick<Query, 'reac
  * `f.fields`, so that a filter tells nothing about those it may not.
  */
 function fromCollection(parameters: Parameters, caller: Caller, container: Container, query: Query, types: ContentTypes): string {
+  const readable = () => readableCondition(caller, () => `${parameters.add(caller.userId)}::integer`);
+  const isSeen =
+    () => `(n.permission_path && ${parameters.add(container.see)}::integer[] OR n.id = ANY (${parameters.add(container.see_here)}::integer[]))
+    AND ${notInTrash} AND ${readable()}`;
   return `FROM content_nodes n
     CROSS JOIN LATERAL (SELECT CASE WHEN ${meetsBelow(container, 'open', parameters)} THEN n.fields END AS fields) f
     WHERE n.repository_id = $1 AND ${isWithin(container, query, parameters)} AND ${meetsBelow(container, 'see', parameters)}
-      AND ${readableCondition(caller, () => `${parameters.add(caller.userId)}::integer`)}
-      AND ${query.filter ? conditionOf(query.filter, parameters, types) : 'true'}`;
+      AND ${readable()}
+      AND ${query.filter ? conditionOf(query.filter, parameters, types, isSeen) : 'true'}`;
 }
 
 /** A statement without filter and order is one of a few, which are prepared; with them it is any. */

@@ -2,6 +2,7 @@ import {
   comparisons,
   fieldFunctions,
   textTests,
+  type AppliedFunction,
   type Comparison,
   type Expression,
   type FieldFunction,
@@ -17,7 +18,9 @@ import { badRequest } from './fault.js';
  * test       = ( "contains" / "startswith" / "endswith" ) "(" field "," text ")"
  *            / "substringof" "(" text "," field ")"
  *            / "isof" "(" text ")"
- * operand    = field / function "(" operand ")" / literal
+ *            / field "/any" "(" [ variable ":" variable "/Id" "eq" number ] ")"
+ * operand    = field / reference "/Id" / function "(" operand ")" / literal
+ *            / "substring" "(" operand "," number [ "," number ] ")" / "indexof" "(" operand "," text ")"
  * function   = "length" / "tolower" / "toupper" / "trim" / "year" / "month" / "day" / "hour" / "minute" / "second"
  * literal    = text / number / boolean / "null" / ( "datetime" / "datetimeoffset" ) text / ISO date
  * text       = "'" *( any but "'" / "''" ) "'"
@@ -42,7 +45,7 @@ const tokenPatterns: [Token['kind'], RegExp][] = [
   ['text', /'((?:[^']|'')*)'/y],
   ['number', /(-?\d+(?:\.\d+)?(?:e[+-]?\d+)?)[lmfd]?(?![\w.])/iy],
   ['word', /([\p{L}_][\p{L}\p{N}_]*(?:\/[\p{L}_][\p{L}\p{N}_]*)*)/uy],
-  ['punctuation', /([(),])/y],
+  ['punctuation', /([(),:])/y],
 ];
 
 /**
@@ -92,9 +95,13 @@ function notUnderstood(what: string, at: number) {
 
 interface FieldOperand {
   field: string;
-  functions?: FieldFunction[];
+  functions?: AppliedFunction[];
 }
-type Operand = FieldOperand | { value: Literal };
+/** The id of what a reference leads to, or of one of those that it leads to. */
+interface ReferenceOperand {
+  reference: string;
+}
+type Operand = FieldOperand | ReferenceOperand | { value: Literal };
 
 /** What is meant by an operand that is a field, alone or within functions. */
 const ofField = ({ field, functions }: FieldOperand) => ({ field, ...(functions ? { functions } : {}) });
@@ -154,6 +161,8 @@ class FilterParser {
       throw this.#unexpected();
     }
     const right = this.#operand();
+    if ('reference' in left && 'value' in right) return refers(left.reference, comparison, right.value);
+    if ('reference' in right && 'value' in left) return refers(right.reference, comparison, left.value);
     if ('field' in left && 'value' in right) return { kind: 'compare', ...ofField(left), comparison, value: right.value };
     if ('field' in right && 'value' in left)
       return { kind: 'compare', ...ofField(right), comparison: mirrored[comparison], value: left.value };
@@ -175,9 +184,12 @@ class FilterParser {
     const name = this.#peek();
     const opening = this.#tokens[this.#next + 1];
     if (name?.kind !== 'word' || opening?.value !== '(' || opening.kind !== 'punctuation' || functionNamed(name.value)) return undefined;
-    this.#next += 2;
-    const [first, second] = this.#functionArguments();
     const called = name.value.toLowerCase();
+    if (called === 'substring' || called === 'indexof') return undefined;
+    this.#next += 2;
+    const collection = /^([^/]+)\/any$/i.exec(name.value)?.[1];
+    if (collection) return this.#any(collection);
+    const [first, second] = this.#functionArguments();
     if (called === 'isof' && first && 'value' in first && typeof first.value === 'string' && !second)
       return { kind: 'isOf', type: first.value };
     const [field, value] = called === 'substringof' ? [second, first] : [first, second];
@@ -185,6 +197,22 @@ class FilterParser {
     if (test && field && 'field' in field && value && 'value' in value && typeof value.value === 'string')
       return { kind: 'text', test, ...ofField(field), value: value.value };
     throw badRequest(`$filter: ${name.value} is not a function that is known here, or not with these arguments.`);
+  }
+
+  /** `Parts/any(p: p/Id eq 5)`, or `Parts/any()`, of a field that leads to any number of nodes (OData 4 §5.1.1.13.1). */
+  #any(field: string): Expression {
+    if (this.#takePunctuation(')')) return { kind: 'refers', field, target: 'any' };
+    const variable = this.#peek();
+    this.#next++;
+    this.#expect(':');
+    const nested = this.#peek();
+    if (variable?.kind !== 'word' || nested?.value.toLowerCase() !== `${variable.value.toLowerCase()}/id`) throw this.#unexpected();
+    this.#next++;
+    const comparison = this.#comparison();
+    const right = this.#operand();
+    this.#expect(')');
+    if (comparison === 'eq' && 'value' in right && right.value !== null) return refers(field, comparison, right.value);
+    throw badRequest(`$filter: any() compares an Id with a number by eq.`);
   }
 
   #functionArguments(): Operand[] {
@@ -204,10 +232,13 @@ class FilterParser {
     const called = functionNamed(token.value);
     if (called && this.#takePunctuation('(')) return this.#called(called);
     const word = token.value.toLowerCase();
+    if ((word === 'substring' || word === 'indexof') && this.#takePunctuation('(')) return this.#calledWith(word);
     if (word === 'null') return { value: null };
     if (word === 'true' || word === 'false') return { value: word === 'true' };
     const reference = /^(createdby|modifiedby)\/id$/.exec(word);
     if (reference) return { field: `${reference[1]}id` };
+    const [field = '', nested, ...deeper] = token.value.split('/');
+    if (nested?.toLowerCase() === 'id' && deeper.length === 0) return { reference: field };
     if (word.includes('/')) throw badRequest(`$filter: the nested field ${token.value} cannot be filtered by.`);
     return { field: token.value };
   }
@@ -219,6 +250,24 @@ class FilterParser {
     this.#expect(')');
     if (!('field' in inner)) throw badRequest(`$filter: ${name} is of a field.`);
     return { field: inner.field, functions: [...(inner.functions ?? []), name] };
+  }
+
+  /** `substring(Name, 1, 2)` and `indexof(Name, 'a')`. */
+  #calledWith(name: 'substring' | 'indexof'): Operand {
+    if (++this.#depth > maxDepth) throw badRequest(`$filter is nested more than ${maxDepth} deep.`);
+    const [inner, ...given] = this.#functionArguments();
+    this.#depth--;
+    if (!inner || !('field' in inner)) throw badRequest(`$filter: ${name} is of a field.`);
+    const [first, second, ...more] = given.map((operand) => ('value' in operand ? operand.value : undefined));
+    const of = (called: AppliedFunction) => ({ field: inner.field, functions: [...(inner.functions ?? []), called] });
+    if (name === 'indexof' && typeof first === 'string' && given.length === 1) return of({ name, text: first });
+    if (name === 'substring' && isPlace(first) && given.length <= 2 && more.length === 0) {
+      if (given.length === 1) return of({ name, start: first });
+      if (isPlace(second)) return of({ name, start: first, length: second });
+    }
+    throw badRequest(
+      name === 'indexof' ? '$filter: indexof takes a field and a text.' : '$filter: substring takes a field and whole numbers from 0 on.',
+    );
   }
 
   #comparison(): Comparison | undefined {
@@ -255,6 +304,18 @@ class FilterParser {
     const last = this.#tokens.at(-1);
     return notUnderstood(token?.value ?? '', token?.at ?? (last ? last.at + last.value.length : 0));
   }
+}
+
+/** A place in a text, or a length. */
+const isPlace = (value: unknown): value is number => typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 100_000;
+
+function refers(field: string, comparison: Comparison, value: Literal): Expression {
+  if (comparison !== 'eq' && comparison !== 'ne') throw badRequest(`$filter: ${field}/Id is compared by eq and ne only.`);
+  if (value !== null && !(typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= 2_147_483_647))
+    throw badRequest(`$filter: ${field}/Id is compared with a whole number or null.`);
+  const expression: Expression = { kind: 'refers', field, target: value ?? 'any' };
+  // Equal to null is what leads nowhere.
+  return (comparison === 'eq') === (value !== null) ? expression : { kind: 'not', term: expression };
 }
 
 function functionNamed(name: string): FieldFunction | undefined {
