@@ -31,7 +31,8 @@ import { LetPeopleSignUp1763752000000 } from './migrations/1763752000000-let-peo
 import { LetFilesBeInAnObjectStore1763751000000 } from './migrations/1763751000000-let-files-be-in-an-object-store.js';
 import { LetTenantsBeDeleted1763752000500 } from './migrations/1763752000500-let-tenants-be-deleted.js';
 
-const migrations = [
+/** Oldest first by their timestamps, whatever their place here. */
+export const migrations = [
   CreateFirstTables1763690000000,
   CreateCheck1763690000001,
   AddApiKeysAndUses1763700000000,

@@ -1,0 +1,49 @@
+import { DataSource } from 'typeorm';
+import { migrate, migrations } from './migrate.js';
+import { createTestDatabase, type TestDatabase } from './testing/index.js';
+
+let test: TestDatabase;
+beforeAll(async () => {
+  test = await createTestDatabase();
+});
+afterAll(() => test.drop());
+
+/** Everything that the schema is made of: tables, columns, constraints, indexes, policies, functions, triggers and who may what. */
+async function schema(): Promise<string[]> {
+  const { rows } = await test.owner.query<{ line: string }>(`
+    WITH ours AS (SELECT oid FROM pg_namespace WHERE nspname = 'latchkey')
+    SELECT format('%s %s %s', c.relkind, c.relname, c.relacl) AS line FROM pg_class c
+      WHERE c.relnamespace = (TABLE ours) AND c.relkind IN ('r', 'i', 'v', 'S') AND c.relname !~ '^migrations'
+        AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = c.oid AND i.indrelid = 'latchkey.migrations'::regclass)
+    UNION ALL SELECT format('column %s.%s %s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid), a.attacl)
+      FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+      WHERE c.relnamespace = (TABLE ours) AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped AND c.relname <> 'migrations'
+    UNION ALL SELECT format('constraint %s %s', k.conname, pg_get_constraintdef(k.oid)) FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+      WHERE k.connamespace = (TABLE ours) AND c.relname <> 'migrations'
+    UNION ALL SELECT format('index %s', indexdef) FROM pg_indexes WHERE schemaname = 'latchkey' AND tablename <> 'migrations'
+    UNION ALL SELECT format('policy %s.%s %s %s %s', tablename, policyname, roles, qual, with_check) FROM pg_policies WHERE schemaname = 'latchkey'
+    UNION ALL SELECT format('function %s %s', pg_get_functiondef(p.oid), p.proacl) FROM pg_proc p WHERE p.pronamespace = (TABLE ours)
+    UNION ALL SELECT format('trigger %s', pg_get_triggerdef(t.oid)) FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+      WHERE c.relnamespace = (TABLE ours) AND NOT t.tgisinternal
+    ORDER BY 1`);
+  return rows.map(({ line }) => line);
+}
+
+it('the schema goes down to nothing, migration by migration, and up again to what it was', async () => {
+  const before = await schema();
+  expect(before.length).toBeGreaterThan(300);
+  const source = new DataSource({
+    type: 'postgres',
+    url: test.ownerUrl,
+    schema: 'latchkey',
+    migrations,
+    migrationsTableName: 'migrations',
+    extra: { options: '-c search_path=latchkey' },
+  });
+  await source.initialize();
+  for (const _ of migrations) await source.undoLastMigration({ transaction: 'each' });
+  await source.destroy();
+  expect(await schema()).toEqual([]);
+  await migrate(test.ownerUrl);
+  expect(await schema()).toEqual(before);
+});
