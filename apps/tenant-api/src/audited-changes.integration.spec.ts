@@ -107,6 +107,7 @@ async function changeEverything(changes: Changes): Promise<void> {
   await changes.make(call, `DELETE ${below}/users/{id}/api-keys`, ofUser);
   await changes.make(call, `POST ${below}/users/{id}/api-keys`, ofUser, { name: 'Key' });
   await changes.make(call, `DELETE ${below}/api-keys`, ['acme']);
+  await changes.make(call, `DELETE ${below}/users/{id}`, ofUser);
 
   const webhook = await changes.make(call, `POST ${below}/webhooks`, ['acme'], { url: 'https://example.com/hook' });
   await changes.make(call, `PATCH ${below}/webhooks/{webhookId}`, ['acme', webhook.id], { description: 'Hook' });

@@ -59,6 +59,16 @@ export class UsersController {
     return this.users.update(actor, slug, userId(id), body);
   }
 
+  @Delete(':id')
+  @Route({
+    does: 'Deletes a user into the trash of the repository; ends its tokens, sessions and API keys',
+    answers: z.object({ cutoff: cutoffView }),
+    changes: true,
+  })
+  delete(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('id') id: string) {
+    return this.users.delete(actor, slug, userId(id));
+  }
+
   @Post(':id/invite')
   @Route({ does: 'Makes a one-time link with which the user sets a password', answers: z.object({ link: z.url() }), changes: true })
   invite(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Param('id') id: string) {

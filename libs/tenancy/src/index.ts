@@ -48,6 +48,7 @@ export { TenantCredentials } from './tenant-credentials.js';
 export { recordSignIn } from './sign-ins.js';
 export { Tenants } from './tenants.js';
 export { endAppAccess, endSession, listAppsOfUser, listSessions, UserSessions, type KnownApp, type KnownSession } from './user-sessions.js';
+export { deleteWithPeople } from './deletion.js';
 export { changePerson, createPerson, Users } from './users.js';
 export { refusePasswordAt } from './password-policy.js';
 export { UserFactors } from './user-factors.js';

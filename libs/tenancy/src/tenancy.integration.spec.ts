@@ -1,7 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { tenantPermissions, type Problem, type ProvisionedRepositoryView } from '@latchkey/contracts';
+import { repositoryPermissions, tenantPermissions, type Problem, type ProvisionedRepositoryView } from '@latchkey/contracts';
 import { machineActor, type Actor } from '@latchkey/access';
-import { CredentialCheck, KeyRing, RepositoryDirectory, signIn, type KnownRepository, type VerifiedToken } from '@latchkey/credentials';
+import { restoreContent, wellKnown } from '@latchkey/content';
+import {
+  CredentialCheck,
+  insertApiKey,
+  KeyRing,
+  RepositoryDirectory,
+  signIn,
+  type KnownRepository,
+  type VerifiedToken,
+} from '@latchkey/credentials';
 import { connectForChecks, newId, type Pool } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { AddressTemplate } from '@latchkey/runtime';
@@ -195,6 +204,33 @@ describe('an invitation', () => {
     await expect(invitations.accept(acme, tokenIn(link), { loginName: '', name: '', email: null, password }, call())).rejects.toEqual(
       problem('not-found'),
     );
+  });
+});
+
+describe('a user who is deleted', () => {
+  it('cannot sign in from then on, has no token and no API key, and comes back from the trash as someone who can sign in anew', async () => {
+    const slug = freshSlug();
+    await repositories.create(actor, { slug, name: 'Acme', environment: 'production' });
+    const acme = (await directory.find(slug)) as KnownRepository;
+    const { id } = await users.create(actor, slug, { loginName: 'anna', password, administrator: false });
+    const scope = { tenantId: acme.tenantId, repositoryId: acme.id };
+    const key = await test.database.transaction(scope, (tx) =>
+      insertApiKey(tx, peppers, actor, { ...scope, userId: id, environment: 'production' }, { name: 'Key', permissions: ['content:read'] }),
+    );
+    const ended = async () => (await test.owner.query('SELECT ended_at IS NOT NULL AS ended FROM api_keys WHERE id = $1', [key.id])).rows;
+    expect(await ended()).toEqual([{ ended: false }]);
+    const generation = async () => (await check.ask({ repositoryId: acme.id, userId: id }))?.subject?.generation;
+    expect([await signIn(test.database, acme, 'anna', password), await generation()]).toMatchObject([{ userId: id }, 1]);
+    expect(await users.delete(actor, slug, id)).toMatchObject({ cutoff: { id: expect.any(String) as string } });
+    expect(await signIn(test.database, acme, 'anna', password)).toEqual({ refused: true, userId: id });
+    expect(await ended()).toEqual([{ ended: true }]);
+    await expect(users.get(actor, slug, id)).rejects.toEqual(problem('not-found'));
+    await expect(users.delete(actor, slug, id)).rejects.toEqual(problem('not-found'));
+    await expect(users.delete(actor, slug, wellKnown.publicAdmin)).rejects.toEqual(problem('forbidden'));
+    const admin = { ...scope, userId: wellKnown.admin, permissions: new Set(repositoryPermissions) };
+    await test.database.transaction(admin, (tx) => restoreContent(tx, admin, { id }));
+    expect(await signIn(test.database, acme, 'anna', password)).toMatchObject({ userId: id });
+    expect(await generation()).toBe(2);
   });
 });
 

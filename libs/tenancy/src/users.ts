@@ -1,5 +1,6 @@
 import {
   Problem,
+  repositoryPermissions,
   type CreateUserBody,
   type CutoffView,
   type Page,
@@ -13,6 +14,7 @@ import { announced, confirmCutoff, hashPassword, recordCutoff, type KeyRing, typ
 import type { Database, EntityManager, Repository } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import type { AddressTemplate } from '@latchkey/runtime';
+import { deleteWithPeople } from './deletion.js';
 import { createInvitation } from './invitations.js';
 import { refusePassword } from './password-policy.js';
 
@@ -134,6 +136,26 @@ export class Users {
       ...view,
       ...(cutoff ? { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) } : {}),
     };
+  }
+
+  /**
+   * Puts a user into the trash of its repository, from where an administrator there gives it back. When it resolves, no node
+   * accepts a token, session or API key of the user; the answer says so with a cut-off.
+   *
+   * @throws Problem `not-found`; `forbidden` for a technical user; `conflict` while a client acts as the user.
+   */
+  async delete(actor: Actor, slug: string, id: number): Promise<{ cutoff: CutoffView }> {
+    authorize(actor, 'users:write');
+    const { repositoryId, cutoffs } = await carryOut(this.#database, actor, async (tx) => {
+      const { id: repositoryId, tenantId } = await enter(tx, slug);
+      if (!(await findUser(tx, { repositoryId, id }))) throw new Problem('not-found', 'There is no such user in this repository.');
+      const caller = { tenantId, repositoryId, userId: wellKnown.admin, permissions: new Set(repositoryPermissions) };
+      return { repositoryId, cutoffs: (await deleteWithPeople(tx, actor, caller, { id })).cutoffs };
+    });
+    const scope = { tenantId: actor.tenantId, repositoryId };
+    const [cutoff] = await Promise.all(cutoffs.map((each) => confirmCutoff(this.#database, scope, each)));
+    if (!cutoff) throw new Error(`Deleting user ${id} ended nothing`);
+    return { cutoff };
   }
 
   /**
