@@ -67,6 +67,21 @@ export function stepUpChecks(authority: Authority, issuer: Issuer): interactionP
   ];
 }
 
+/**
+ * A refresh token is worth what its user proved when they signed in.
+ *
+ * @throws InvalidGrant when that was one factor and two are demanded by now. The token stays as it is.
+ */
+export async function refuseLesserProof(
+  authority: Authority,
+  issuer: Issuer,
+  token: { accountId?: string | undefined; acr?: string | undefined } | undefined,
+): Promise<void> {
+  if (token?.accountId === undefined || token.acr === multiFactor) return;
+  if (await mustHaveSecondFactor(authority, issuer, Number(token.accountId)))
+    throw new errors.InvalidGrant('a second factor is demanded: the user must sign in again');
+}
+
 /** Whether the repository demands a second factor of this user; at the console, also whether a tenant does of its member. */
 export async function mustHaveSecondFactor(authority: Authority, issuer: Issuer, userId: number): Promise<boolean> {
   if (issuer.secondFactor === 'forced') return true;

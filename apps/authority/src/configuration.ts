@@ -4,7 +4,7 @@ import { clientKeyAlgorithms } from '@latchkey/contracts';
 import { dpopAlgorithms, type KnownRepository, type PrivateJwk } from '@latchkey/credentials';
 import type { Repository } from '@latchkey/database';
 import type { Authority } from './authority.js';
-import { acrValues, stepUpChecks } from './authentication-context.js';
+import { acrValues, refuseLesserProof, stepUpChecks } from './authentication-context.js';
 import { acceptAssertion } from './clients.js';
 import { deviceCodePath, deviceFlow } from './device-flow.js';
 import { bindToken, findAccount, forgetEnded, grantWhatIsAsked } from './grants.js';
@@ -164,7 +164,11 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
     loadExistingGrant: (ctx) => grantWhatIsAsked(issuer.provider, ctx),
     // Whoever asks for offline_access gets a refresh token; browsers that block third-party cookies renew with it.
     issueRefreshToken: async (_ctx, client, code) => client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
-    rotateRefreshToken: true,
+    // Where two factors have come to be demanded, whoever proved one goes on when they have signed in anew.
+    rotateRefreshToken: async (ctx) => {
+      await refuseLesserProof(authority, issuer, ctx.oidc.entities.RefreshToken);
+      return true;
+    },
     // Whoever signs out expects everything to end with it, refresh tokens too.
     expiresWithSession: () => true,
     // Pages of the origins that an app is redirected to may call the token and userinfo endpoints.

@@ -1,4 +1,7 @@
+import * as client from 'openid-client';
 import { Tenants } from '@latchkey/tenancy';
+import { refuseLesserProof } from './authentication-context.js';
+import type { Issuer } from './issuer.js';
 import { Browser } from './testing/browser.js';
 import { Customer } from './testing/customer.js';
 import { startAuthority, type RunningAuthority } from './testing/running-authority.js';
@@ -213,6 +216,51 @@ describe('no step can be left out', () => {
     const mine = secretOf(await anna.password());
     expect(secretOf(await anna.type('enrol'))).toBe(mine);
     expect(secretOf(await thief.password())).not.toBe(mine);
+  });
+});
+
+describe('refresh tokens, once two factors are demanded', () => {
+  const force = (customer: Customer, secondFactor: 'forced' | 'optional') =>
+    customer.repositories.update(customer.tenant.machine, customer.slug, { secondFactor });
+
+  it('of who proved one are refused until they have signed in anew, and of who proved two are not', async () => {
+    const customer = await Customer.open(running);
+    const configuration = await customer.discover();
+    const refresh = async (token: string | undefined) => (await client.refreshTokenGrant(configuration, token ?? '')).refresh_token;
+    const once = await refresh((await customer.signIn(configuration)).refresh_token);
+    await force(customer, 'forced');
+    await expect(refresh(once)).rejects.toMatchObject({ error: 'invalid_grant' });
+    const journey = new Journey(customer);
+    const app = new App(await journey.password());
+    await journey.send({ code: app.code() });
+    await journey.keep();
+    const twice = (await journey.finish(journey.at)) as { refresh_token?: string };
+    expect(await refresh(twice.refresh_token)).toBeDefined();
+    // It was put by, not used up.
+    await expect(refresh(once)).rejects.toMatchObject({ error: 'invalid_grant' });
+    await force(customer, 'optional');
+    expect(await refresh(once)).toBeDefined();
+  });
+
+  it('of a tenant’s members at the console are refused too', async () => {
+    const [tenant, other] = [await running.newTenant('Late'), await running.newTenant('Never')];
+    const [mine, theirs] = [await tenant.addMember('viewer'), await other.addMember('viewer')];
+    const tenants = new Tenants(running.database, undefined as never);
+    await tenants.update(tenant.machine, { mfaEnforced: true });
+    for (const [{ userId }, refused] of [
+      [mine, true],
+      [theirs, false],
+    ] as const) {
+      const asked = refuseLesserProof(running.authority, { repository: running.console, secondFactor: 'optional' } as Issuer, {
+        accountId: String(userId),
+      });
+      expect(
+        await asked.then(
+          () => false,
+          () => true,
+        ),
+      ).toBe(refused);
+    }
   });
 });
 
