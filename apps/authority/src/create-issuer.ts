@@ -1,4 +1,4 @@
-import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
+import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { tellOfEnd, type KnownRepository } from '@latchkey/credentials';
 import { isUnavailable } from '@latchkey/database';
 import { shortestPassword } from '@latchkey/tenancy';
@@ -43,6 +43,15 @@ export function createIssuer(
   provider.proxy = true;
   provider.Client.prototype.compareClientSecret = function (this: { clientId: string }, presented: string) {
     return compareSecret(authority, repository, this.clientId, presented);
+  };
+  // The library calls a grant that the client may not use an invalid request; RFC 6749 §5.2 has a word for it.
+  const { grantTypeAllowed } = provider.Client.prototype;
+  provider.Client.prototype.grantTypeAllowed = function (this: InstanceType<typeof provider.Client>, type: string) {
+    const allowed = grantTypeAllowed.call(this, type);
+    const asked = Provider.ctx?.oidc;
+    if (!allowed && asked?.route === 'token' && asked.params?.['grant_type'] === type)
+      throw new errors.UnauthorizedClient('requested grant type is not allowed for this client');
+    return allowed;
   };
   // Whoever signs out does not wait for apps to be told; the worker goes on until they are.
   provider.Client.prototype.backchannelLogout = async function (this: { clientId: string }, sub: string, sid: string) {

@@ -88,9 +88,11 @@ describe('RFC 6749', () => {
     expect([answer.status, answer.body['error']]).toEqual([status, error]);
   });
 
-  it('§5.2: a grant that the client may not use is refused', async () => {
+  it('§5.2: a grant that the client may not use is told as such', async () => {
     const { status, body } = await post('/connect/token', { grant_type: 'refresh_token', refresh_token: 'x' }, basic());
-    expect([status, body['error_description']]).toEqual([400, 'requested grant type is not allowed for this client']);
+    expect([status, body['error']]).toEqual([400, 'unauthorized_client']);
+    const asApp = { grant_type: 'client_credentials', client_id: subject.appId };
+    expect((await post('/connect/token', asApp)).body['error']).toBe('unauthorized_client');
   });
 
   it('§5.2: a client that fails with Basic is answered 401 with a challenge for Basic', async () => {
