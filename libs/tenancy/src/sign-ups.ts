@@ -133,14 +133,15 @@ async function accountOf(tx: EntityManager, console: KnownRepository, address: s
     .getOne();
 }
 
-/** The address, unless a login name cannot be spelled like that or somebody has it: they may have had the address before. */
+/** What stands before the @, with something behind it if somebody has that name. Never the address, which may be another's one day. */
 async function freeLoginName(tx: EntityManager, console: KnownRepository, address: string): Promise<string> {
-  const fits = createUserBody.shape.loginName.safeParse(address).success;
-  const query = tx.createQueryBuilder(RepositoryUser, 'u').where('u.repositoryId = :repositoryId AND u.loginKey = :address', {
+  const [before = ''] = address.split('@');
+  const name = createUserBody.shape.loginName.safeParse(before).success ? before : 'person';
+  const query = tx.createQueryBuilder(RepositoryUser, 'u').where('u.repositoryId = :repositoryId AND u.loginKey = :name', {
     repositoryId: console.id,
-    address,
+    name,
   });
-  return fits && !(await query.getExists()) ? address : `person-${randomText(8).toLowerCase()}`;
+  return (await query.getExists()) ? `${name}-${randomText(6).toLowerCase()}` : name;
 }
 
 const gone = () => new Problem('not-found', 'The link was used or has run out. Ask for another.');

@@ -191,13 +191,21 @@ describe('signing up', () => {
     }
     const german = await browser().go(link, undefined, { 'accept-language': 'de' });
     expect(await german.text()).toContain('Ihr Konto und Ihre Firma');
-    // Whoever has had the address before keeps the login name, and the newcomer gets another.
-    await running.test.owner.query(
-      `UPDATE repository_users SET login_name = $1 WHERE repository_id = $2 AND id = (SELECT max(id) FROM repository_users WHERE repository_id = $2)`,
-      [email, running.console.id],
-    );
     expect((await browser().go(link, { ...form, company: '<b>Söhne & Co</b>' }, same)).status).toBe(303);
     expect(await tenantsOf(email)).toEqual([{ name: '<b>Söhne & Co</b>', role: 'owner', verified: true }]);
+  });
+
+  it('names two of one name apart, and nobody like an address', async () => {
+    const [before] = someone().split('@');
+    for (const address of [`${before}@example.com`, `${before}@example.org`, "o'neil+a@example.com"]) {
+      await ask(address);
+      expect((await browser().go(await mailed(address), form, same)).status).toBe(303);
+    }
+    const names = await rows<{ name: string }>(
+      `SELECT login_name AS name FROM repository_users WHERE email LIKE $1 OR email LIKE 'o''%' ORDER BY id`,
+      `${before}@%`,
+    );
+    expect(names.map(({ name }) => name.replace(/-\w{6}$/, '-…'))).toEqual([before, `${before}-…`, 'person']);
   });
 
   it('is not there where the operator makes the tenants, and nothing offers it', async () => {
