@@ -42,7 +42,7 @@ export const groups: Group[] = [
   },
   { text: 'Content', pages: ['guides/odata', 'guides/content'] },
   { text: 'The tenant', pages: ['guides/member-credentials', 'guides/tenant-credentials', 'guides/audit', 'guides/webhooks'] },
-  { text: 'Operating', pages: ['guides/operate', 'guides/fire-test', 'benchmarks', 'hot-paths'] },
+  { text: 'Operating', pages: ['guides/operate', 'guides/several-machines', 'guides/fire-test', 'benchmarks', 'hot-paths'] },
   { text: 'The project', pages: ['map', 'seeds'] },
   { text: 'Decisions', pages: pagesIn('adr') },
   { text: 'Problems', pages: pagesIn('problems') },
