@@ -62,6 +62,7 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
         useFactory: async (database: Database) =>
           new Blobs(database, config.FILES_URL && (await ObjectStore.open(config.FILES_URL, 'FILES_URL'))),
       },
+      { provide: RateLimits, inject: [Database], useFactory: (database: Database) => new RateLimits(database, config.LIMITS_URL, log) },
       { provide: checksPool, useFactory: () => connectForChecks(connection) },
       { provide: CredentialCheck, inject: [checksPool], useFactory: (pool: Pool) => new CredentialCheck(pool) },
       {
@@ -90,10 +91,11 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
       },
       {
         provide: ContentService,
-        inject: [Database, Blobs, RepositoryDirectory, CredentialCheck, TokenVerifier, UseRecorder, CallRecorder],
+        inject: [Database, Blobs, RateLimits, RepositoryDirectory, CredentialCheck, TokenVerifier, UseRecorder, CallRecorder],
         useFactory: (
           database: Database,
           blobs: Blobs,
+          rateLimits: RateLimits,
           directory: RepositoryDirectory,
           check: CredentialCheck,
           verifier: TokenVerifier,
@@ -106,7 +108,7 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
             directory,
             authentication: new Authentication(check, verifier, config.SECRET_PEPPERS, uses),
             crossOrigin: new CrossOrigin(database),
-            rateLimits: new RateLimits(database),
+            rateLimits,
             calls,
             repositoryUrls,
             authorityUrls,
@@ -149,6 +151,7 @@ export async function createApp(config: Config, log: Logger): Promise<Repository
     async close() {
       await Promise.all([app.close(), ownServer && closeServer(ownServer)]);
       await Promise.all([app.get(UseRecorder).close(), app.get(CallRecorder).close()]);
+      app.get(RateLimits).close();
       await app.get<Pool>(checksPool).end();
       await app.get(Database).close();
     },

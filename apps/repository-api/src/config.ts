@@ -19,6 +19,8 @@ export const configSchema = z.object({
   DATABASE_POOL_SIZE: poolSize,
   /** The bucket of an S3-compatible store that new files go to: https://KEY:SECRET@host/bucket?region=…. PostgreSQL if absent. */
   FILES_URL: bucketAddress.optional(),
+  /** The Redis in which the calls of each credential are counted for all nodes together; each node counts alone if absent. */
+  LIMITS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
   /** Under which API keys are hashed. */
   SECRET_PEPPERS: keyRingConfig,
   /** Addresses or networks (CIDR) of the proxies in front, comma-separated: whose X-Forwarded-For is believed. */

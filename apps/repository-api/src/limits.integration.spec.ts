@@ -156,3 +156,30 @@ describe('the rate limit', () => {
     expect([answer.status, answer.headers.get('ratelimit')]).toEqual([200, null]);
   });
 });
+
+const redisUrl = process.env['REDIS_URL'];
+if (!redisUrl) console.log('The count of calls in Redis was not tested: set REDIS_URL to a Redis server.');
+
+(redisUrl ? describe : describe.skip)('nodes that share a Redis', () => {
+  it('count the calls of a credential together, and each by itself while Redis is away', async () => {
+    const first = await RunningApp.start({ test: app.test, redisUrl: redisUrl ?? '' });
+    const second = await RunningApp.start({ test: app.test, redisUrl: redisUrl ?? '' });
+    const cut = await RunningApp.start({ test: app.test, redisUrl: 'redis://127.0.0.1:9' });
+    await limit({ requestsPerMinute: 3 });
+    const read = async (at: RunningApp) => {
+      const answer = await at.call(acme, '/Root/Content', { token: tool });
+      return [answer.status, /r=(\d+)/.exec(answer.headers.get('ratelimit') ?? '')?.[1]];
+    };
+    expect([await read(first), await read(second), await read(first)]).toEqual([
+      [200, '2'],
+      [200, '1'],
+      [200, '0'],
+    ]);
+    expect([(await read(second))[0], (await read(first))[0]]).toEqual([429, 429]);
+    expect([await read(cut), await read(cut)]).toEqual([
+      [200, '2'],
+      [200, '1'],
+    ]);
+    for (const node of [first, second, cut]) await node.stopAlone();
+  });
+});

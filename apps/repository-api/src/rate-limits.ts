@@ -1,6 +1,8 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { Redis } from 'ioredis';
+import { RateLimiterMemory, RateLimiterRedis, type RateLimiterAbstract } from 'rate-limiter-flexible';
 import type { KnownRepository } from '@latchkey/credentials';
 import type { Database } from '@latchkey/database';
+import type { Logger } from '@latchkey/runtime';
 import { ODataFault } from './odata/fault.js';
 
 const windowSeconds = 60;
@@ -9,21 +11,39 @@ const windowSeconds = 60;
 const rememberedMillis = 5_000;
 const rememberedRepositories = 10_000;
 
+/** How long Redis may take to count a call. */
+const patienceMillis = 250;
+
+/** The limiter compares with nothing: what is allowed differs from repository to repository. */
+const window = { points: Number.MAX_SAFE_INTEGER, duration: windowSeconds };
+
 /**
- * Keeps each credential to the calls in a minute that the repository's plan allows. They are counted in this process, so an
- * installation of n nodes allows up to n times as many.
+ * Keeps each credential to the calls in a minute that the repository's plan allows. They are counted in Redis, for all nodes
+ * together, or in this process: then an installation of n nodes allows up to n times as many. While Redis is away each node
+ * counts by itself.
  */
 export class RateLimits {
   readonly #database: Database;
-  readonly #counter = new RateLimiterMemory({ points: Number.MAX_SAFE_INTEGER, duration: windowSeconds });
+  readonly #redis: Redis | undefined;
+  readonly #counter: RateLimiterAbstract;
   readonly #remembered = new Map<string, { limit: number | null; until: number }>();
 
-  constructor(database: Database) {
+  /** @param redisUrl of the Redis that counts for all nodes. */
+  constructor(database: Database, redisUrl: string | undefined, log: Logger) {
     this.#database = database;
+    const alone = new RateLimiterMemory(window);
+    this.#redis = redisUrl === undefined ? undefined : connect(redisUrl, log);
+    this.#counter = this.#redis
+      ? new RateLimiterRedis({ ...window, storeClient: this.#redis, keyPrefix: 'latchkey-calls', insuranceLimiter: alone })
+      : alone;
+  }
+
+  close(): void {
+    this.#redis?.disconnect();
   }
 
   /**
-   * Counts one call. No statement, but for one each five seconds and repository.
+   * Counts one call: one round trip to Redis, if there is one. No statement, but for one each five seconds and repository.
    *
    * @param who the credential, or the address of a caller who has none.
    * @returns what the answer says about the limit (draft-ietf-httpapi-ratelimit-headers); nothing when there is none.
@@ -59,4 +79,21 @@ export class RateLimits {
     this.#remembered.set(id, { limit, until: Date.now() + rememberedMillis });
     return limit;
   }
+}
+
+/** A call waits for Redis for a moment, and never for it to come back. */
+function connect(url: string, log: Logger): Redis {
+  const redis = new Redis(url, {
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: patienceMillis,
+    retryStrategy: (times) => Math.min(times * 200, 5_000),
+  });
+  let isAway = false;
+  redis.on('ready', () => (isAway = false));
+  redis.on('error', (error: Error) => {
+    if (!isAway) log.warn({ err: error }, 'calls are counted by each node alone: Redis cannot be reached');
+    isAway = true;
+  });
+  return redis;
 }

@@ -45,8 +45,10 @@ export class RunningApp {
     this.#keys = keys;
   }
 
-  /** @param options another way to the database, or a database that others use too; a bucket for files. */
-  static async start(options: { databaseUrl?: string; test?: TestDatabase; files?: BucketAddress | undefined } = {}): Promise<RunningApp> {
+  /** @param options another way to the database, or a database that others use too; a bucket for files; a Redis for counts. */
+  static async start(
+    options: { databaseUrl?: string; test?: TestDatabase; files?: BucketAddress | undefined; redisUrl?: string } = {},
+  ): Promise<RunningApp> {
     const test = options.test ?? (await createTestDatabase());
     const keys = KeyRing.parse(`test:${randomBytes(32).toString('base64')}`);
     const app = await createApp(
@@ -61,6 +63,7 @@ export class RunningApp {
         NODE_PORT: 0,
         DATABASE_URL: options.databaseUrl ?? test.url,
         FILES_URL: options.files,
+        LIMITS_URL: options.redisUrl,
         SECRET_PEPPERS: keys,
         REPOSITORY_URL_TEMPLATE: new AddressTemplate('http://localhost:4200/{repository}'),
         CUSTOM_DOMAIN_URL_TEMPLATE: new DomainTemplate('https://{domain}'),
