@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { runBench, withSeeded } from './bench.js';
+import { Notice, runBench, withSeeded } from './bench.js';
 import { canPin, describeMachine, processorOf } from './machine.js';
 import { probeArguments } from './probe.js';
 import { table, writeSection } from './report.js';
@@ -51,9 +51,9 @@ async function main(): Promise<void> {
   if (values.help) return say(usage);
   const [repositories, rounds, seconds] = [values.repositories, values.rounds, values.seconds].map(Number) as [number, number, number];
   if (!(repositories >= 300 && rounds >= 1 && seconds > 0))
-    throw new Error('--repositories must be a number from 300 on, --rounds from 1 on, and --seconds more than 0.');
+    throw new Notice('--repositories must be a number from 300 on, --rounds from 1 on, and --seconds more than 0.');
   const unknown = values.row.filter((name) => !rowNames.includes(name));
-  if (unknown.length > 0) throw new Error(`There is no row ${unknown.join(', ')}: they are ${rowNames.join(', ')}.`);
+  if (unknown.length > 0) throw new Notice(`There is no row ${unknown.join(', ')}: they are ${rowNames.join(', ')}.`);
 
   const lines = await measure(values.row.length > 0 ? values.row : rowNames, { repositories, rounds, seconds });
   const text = describe(lines, rounds);

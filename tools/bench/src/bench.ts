@@ -101,13 +101,17 @@ async function analyze(installation: Installation): Promise<void> {
 // Whoever ends the run by a signal leaves nothing behind: the processes end with us.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect'] as const) process.on(signal, () => process.exit(1));
 
+/** What the person at the terminal has to know, and nothing more. */
+export class Notice extends Error {}
+
 /** Runs a program of the benchmarks to its end. */
 export async function runBench(main: () => Promise<void>): Promise<never> {
   try {
     await main();
     process.exit(0);
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    const words = error instanceof Notice ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`${words}\n`);
     process.exit(1);
   }
 }

@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type { Installation } from '@latchkey/chaos/installation';
 import type { SeededRepository } from '@latchkey/seed';
-import { runBench, withSeeded } from './bench.js';
+import { Notice, runBench, withSeeded } from './bench.js';
 import { Comings } from './comings.js';
 import { Customer, tokenRequest } from './customer.js';
 import { canPin, describeMachine, processorOf } from './machine.js';
@@ -59,7 +59,7 @@ async function main(): Promise<void> {
   if (values.help) return say(usage);
   const [minutes, repositories, share] = [values.minutes, values.repositories, values.share].map(Number) as [number, number, number];
   if (!(minutes > 0 && minutes <= 24 * 60 && repositories >= 10 && share > 0 && share <= 1))
-    throw new Error('--minutes must be a number up to 1440, --repositories from 10 on, and --share up to 1.');
+    throw new Notice('--minutes must be a number up to 1440, --repositories from 10 on, and --share up to 1.');
   const soaked = await withSeeded(
     {
       authorities: 1,
@@ -75,7 +75,7 @@ async function main(): Promise<void> {
   const text = [`Measured on ${date} on ${describeMachine()}.`, '', ...lines].join('\n');
   say(`\n${text}`);
   if (!values['no-write'] && minutes >= 30) await writeSection('Load held', `\`npm run bench:soak\`\n\n${text}`);
-  if (!good) throw new Error('The load was not held as it should be.');
+  if (!good) throw new Notice('The load was not held as it should be.');
 }
 
 async function soak(installation: Installation, seeded: SeededRepository[], minutes: number, share: number): Promise<Soaked> {
