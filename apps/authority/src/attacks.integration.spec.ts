@@ -203,7 +203,7 @@ describe('a form', () => {
       expect(page?.headers.get('content-security-policy')).toContain(`form-action ${allowed};`);
       const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
       const body = new URLSearchParams({ login: 'anna', password: 'correct horse battery staple' });
-      const sent = await fetch(at, { method: 'POST', body, headers: { cookie }, redirect: 'manual' });
+      const sent = await fetch(at, { method: 'POST', body, headers: { cookie, accept: 'text/html' }, redirect: 'manual' });
       expect(sent.status).toBe(status);
     }
   });

@@ -9,7 +9,7 @@ import { ExpressLane } from './express-lane.js';
 import { IssuerPool } from './issuer-pool.js';
 import type { Issuer } from './issuer.js';
 import { noBrand } from './pages/brand.js';
-import { pageHeaders } from './pages/headers.js';
+import { pageHeaders, readsPages } from './pages/headers.js';
 import { messagePage } from './pages/message.js';
 import { secretPaths, servePages } from './people/serve-pages.js';
 import { lookOf } from './people/visit.js';
@@ -116,7 +116,7 @@ function fail(authority: Authority, request: IncomingMessage, response: ServerRe
 function refuse(request: IncomingMessage, response: ServerResponse, status: number, error: string, description: string): void {
   if (response.headersSent) return void response.destroy();
   if (status === 503) response.setHeader('retry-after', '1');
-  if (/text\/html/.test(request.headers.accept ?? ''))
+  if (readsPages(request))
     return void response.writeHead(status, pageHeaders(noBrand)).end(refusal(request, status, description));
   return sendJson(response, status, { error, error_description: description });
 }

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Brand } from './brand.js';
 import { stylesheetHash } from './stylesheet.js';
 
@@ -20,6 +21,11 @@ export function pageHeaders({ styleHash }: Pick<Brand, 'styleHash'>, { formTarge
 /** Whether an address is on the web, where apps may redirect further: a form leads there by a page (see onward.tsx). */
 export function isOnTheWeb(url: URL | null): boolean {
   return url?.protocol === 'https:' || url?.protocol === 'http:';
+}
+
+/** Whether whoever asks reads pages, as browsers say of every navigation. Tools follow redirects. */
+export function readsPages({ headers }: IncomingMessage): boolean {
+  return headers.accept?.includes('text/html') === true;
 }
 
 /** What `form-action` must allow for a form to lead to an app: the scheme of one that is not on the web. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ErrorOut, KoaContextWithOIDC } from 'oidc-provider';
 import type { Issuer } from '../issuer.js';
 import { lookOf } from '../people/visit.js';
-import { formTarget, isOnTheWeb, pageHeaders } from './headers.js';
+import { formTarget, isOnTheWeb, pageHeaders, readsPages } from './headers.js';
 import { page } from './layout.js';
 import { messagePage } from './message.js';
 import { onwardPage } from './onward.js';
@@ -65,7 +65,8 @@ export function leadOn(
   issuer: Issuer,
 ): void {
   const target = URL.parse(ctx.response.get('location'), issuer.url);
-  if (ctx.method !== 'POST' || ctx.status !== 303 || !target || !isOnTheWeb(target) || target.origin === new URL(issuer.url).origin) return;
+  if (ctx.method !== 'POST' || ctx.status !== 303 || !readsPages(ctx.req)) return;
+  if (!target || !isOnTheWeb(target) || target.origin === new URL(issuer.url).origin) return;
   const look = lookOf(issuer, ctx.req);
   ctx.status = 200;
   ctx.remove('location');

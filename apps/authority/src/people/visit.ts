@@ -4,7 +4,7 @@ import type { OwnAct } from '@latchkey/tenancy';
 import type { Authority } from '../authority.js';
 import { callOf } from '../call.js';
 import type { Issuer } from '../issuer.js';
-import { isOnTheWeb, pageHeaders } from '../pages/headers.js';
+import { isOnTheWeb, pageHeaders, readsPages } from '../pages/headers.js';
 import { messagePage, type Message } from '../pages/message.js';
 import { onwardPage } from '../pages/onward.js';
 import type { Look } from '../pages/layout.js';
@@ -72,9 +72,9 @@ export class Visit {
     this.response.writeHead(303, { location: this.path(below), 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).end();
   }
 
-  /** Sends the browser away: from a form by a page, where that leads on the web (see onward.tsx). */
+  /** Sends the browser away: from a form by a page, where that leads on the web (see onward.tsx). A tool gets a redirect. */
   leave(location: string, target = URL.parse(location)): void {
-    if (this.posted && isOnTheWeb(target)) return this.send(200, onwardPage(this.look, location));
+    if (this.posted && isOnTheWeb(target) && readsPages(this.request)) return this.send(200, onwardPage(this.look, location));
     this.response.writeHead(303, { location, 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' }).end();
   }
 
