@@ -158,9 +158,10 @@ export class Database {
     return rows as Row[];
   }
 
-  /** Resolves when the server answers. @throws when it does not. */
+  /** Resolves when the primary answers. @throws when it does not, or it is a replica: that may not have heard yet of a cut-off. */
   async ping(): Promise<void> {
-    await this.#app.query('SELECT 1');
+    const [server] = await this.#app.query<{ replica: boolean }[]>('SELECT pg_is_in_recovery() AS replica');
+    if (server?.replica) throw new Error('DATABASE_URL leads to a replica');
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
+import { Database } from './database.js';
 import { startEmbeddedPostgres } from './embedded.js';
 
 let folder: string;
@@ -177,5 +178,23 @@ describe('the embedded PostgreSQL', () => {
     const { launcher, error } = await launch({ PATH: path });
     expect(error).toMatch(/^PostgreSQL does not run as root, and this machine allows no user namespaces: .*DATABASE_URL/);
     if (launcher.exitCode === null) await once(launcher, 'exit');
+  });
+});
+
+describe('a database', () => {
+  it('is reached when the primary answers, and not when a replica does', async () => {
+    const primary = await startEmbeddedPostgres({ dataDir, durable: false });
+    await query(primary.url, 'CREATE ROLE latchkey_app; CREATE ROLE latchkey_system;');
+    const database = await Database.connect({ url: primary.url });
+    await database.ping();
+    await database.close();
+    await primary.stop();
+    // What starts with this file follows another server, though here there is none to follow.
+    await writeFile(join(dataDir, 'cluster/standby.signal'), '');
+    const replica = await startEmbeddedPostgres({ dataDir, durable: false });
+    const late = await Database.connect({ url: replica.url });
+    await expect(late.ping()).rejects.toThrow('DATABASE_URL leads to a replica');
+    await late.close();
+    await replica.stop();
   });
 });
