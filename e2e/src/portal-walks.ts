@@ -93,6 +93,16 @@ export async function setWhatIsRare(page: Page, go: Go, slug: string): Promise<v
   await page.getByRole('menuitem', { name: 'Second factors' }).click();
   await page.getByText('None. They set one up').waitFor();
   await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Add a user' }).click();
+  await page.getByLabel('User name').fill('gone');
+  await page.getByRole('button', { name: 'Add the user' }).click();
+  await page.getByRole('button', { name: 'Not now' }).click();
+  await page.getByRole('button', { name: 'Actions for gone' }).click();
+  await page.getByRole('menuitem', { name: 'Delete' }).click();
+  await page.getByRole('button', { name: 'Delete now' }).click();
+  await page.getByText(/^3 of 3 nodes refuse/).waitFor();
+  await page.getByRole('button', { name: 'Done' }).click();
+  await page.getByRole('button', { name: 'Actions for gone' }).waitFor({ state: 'detached' });
 
   await go(`/webhooks/${slug}`);
   await page.getByRole('button', { name: 'Set an address' }).click();

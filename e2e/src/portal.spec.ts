@@ -261,7 +261,7 @@ describe('the portal', () => {
   it('deletes the tenant by its typed name, with the proof of everything that ended, and leads on', async () => {
     await page.getByRole('link', { name: 'Tenant', exact: true }).click();
     await page.getByRole('button', { name: 'Hand over' }).click();
-    await page.getByText('Invite them first').waitFor();
+    await page.getByRole('link', { name: 'To the members' }).waitFor();
     await page.keyboard.press('Escape');
     await page.getByRole('button', { name: 'Delete the tenant' }).click();
     expect(await page.getByRole('button', { name: 'Delete it now' }).isDisabled()).toBe(true);

@@ -73,6 +73,31 @@ export function DisableUser({ slug, user, onClose }: UserDialogProps) {
   );
 }
 
+/** Asks before a user is deleted. */
+export function DeleteUser({ slug, user, onClose }: UserDialogProps) {
+  const api = useApi();
+  const queries = useQueryClient();
+  const [cutoffId, setCutoffId] = useState<string>();
+  const change = useChange(async (headers) => {
+    const params = { path: { slug, id: String(user.id) } };
+    const { cutoff } = await answerOf(api.DELETE('/v1/repositories/{slug}/users/{id}', { params, headers }));
+    setCutoffId(cutoff.id);
+  });
+  const close = () => {
+    onClose();
+    void queries.invalidateQueries({ queryKey: kept.users(slug) });
+  };
+  if (cutoffId !== undefined) return <Proven slug={slug} title={`${user.name} is deleted`} cutoffId={cutoffId} onClose={close} />;
+  return (
+    <ConfirmDialog title={`Delete ${user.name}?`} action="Delete now" change={change} onClose={onClose}>
+      <Text size="sm">
+        From the moment that you confirm, every node refuses their sessions, tokens and API keys. What they made stays. For 30 days they are
+        in the trash of the repository, from where they can be given back; then what is known of the person is gone.
+      </Text>
+    </ConfirmDialog>
+  );
+}
+
 /** Where a user is signed in, and the ways to end it. */
 export function UserSessions({ slug, user, onClose }: UserDialogProps) {
   const api = useApi();

@@ -14,6 +14,7 @@ const AddUser = lazy(async () => ({ default: (await import('./user-dialogs.tsx')
 const ChangeUser = lazy(async () => ({ default: (await import('./user-actions.tsx')).ChangeUser }));
 const DisableUser = lazy(async () => ({ default: (await import('./user-actions.tsx')).DisableUser }));
 const UserSessions = lazy(async () => ({ default: (await import('./user-actions.tsx')).UserSessions }));
+const DeleteUser = lazy(async () => ({ default: (await import('./user-actions.tsx')).DeleteUser }));
 const UserFactors = lazy(async () => ({ default: (await import('./user-factors.tsx')).UserFactors }));
 const PasswordLink = lazy(async () => ({ default: (await import('./user-dialogs.tsx')).PasswordLink }));
 
@@ -79,6 +80,7 @@ export function Users({ slug }: { slug: string }) {
         {doing?.what === 'change' && <ChangeUser slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
         {doing?.what === 'disable' && <DisableUser slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
         {doing?.what === 'sessions' && <UserSessions slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
+        {doing?.what === 'delete' && <DeleteUser slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
         {doing?.what === 'factors' && <UserFactors slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
         {inviting && <PasswordLink slug={slug} user={inviting} onClose={() => setInviting(undefined)} />}
       </Suspense>
@@ -86,7 +88,7 @@ export function Users({ slug }: { slug: string }) {
   );
 }
 
-type Deed = 'change' | 'disable' | 'sessions' | 'factors';
+type Deed = 'change' | 'disable' | 'sessions' | 'factors' | 'delete';
 
 interface UserRowProps {
   slug: string;
@@ -147,6 +149,9 @@ function UserRow({ slug, user, mayChange, onInvite, onDo }: UserRowProps) {
               ) : (
                 <Menu.Item onClick={() => void enable.run()}>Enable</Menu.Item>
               )}
+              <Menu.Item color="var(--mantine-color-error)" onClick={() => onDo('delete')}>
+                Delete
+              </Menu.Item>
             </Menu.Dropdown>
           </Menu>
         )}

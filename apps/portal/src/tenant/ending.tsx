@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import { Button, Group, List, Modal, NativeSelect, Stack, Text, TextInput } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
+import { Link } from 'wouter';
 import { answerOf, useApi, type Api } from '../api/api.ts';
 import { useAnswer, useMe } from '../api/queries.ts';
 import { useChange } from '../api/use-change.ts';
@@ -95,7 +96,12 @@ function Transfer({ name, others, onClose }: { name: string; others: Other[]; on
   if (others.length === 0)
     return (
       <Modal opened onClose={onClose} title={`Hand over ${name}`} centered>
-        <Text size="sm">Nobody else is a member who can sign in. Invite them first, under Members.</Text>
+        <Stack align="flex-start">
+          <Text size="sm">Nobody else is a member who can sign in. Invite them first.</Text>
+          <Button component={Link} href="/members" data-autofocus>
+            To the members
+          </Button>
+        </Stack>
       </Modal>
     );
   return (

@@ -93,7 +93,7 @@ function Settings({ tenant: { name, mfaEnforced, memberCredentials } }: { tenant
             about="What a stricter policy forbids is refused from the next request on, also of credentials that are there."
           >
             <Stack>
-              <SimpleGrid cols={{ base: 1, sm: 2 }}>
+              <SimpleGrid cols={{ base: 1, md: 2 }}>
                 <NativeSelect
                   label="Least role that may have one"
                   data={roles.map((role) => ({ value: role, label: roleWords[role].name }))}
@@ -129,7 +129,8 @@ function Settings({ tenant: { name, mfaEnforced, memberCredentials } }: { tenant
             </Stack>
           </Section>
           <ProblemAlert problem={change.problem} fields={['name']} />
-          <Group role="status">
+          {/* While it says nothing it takes no room, but is there, so that it is read out when it does. */}
+          <Group role="status" mt={saved || (form.isDirty() && mayChange) ? 0 : 'calc(-1 * var(--mantine-spacing-lg))'}>
             {form.isDirty() && mayChange && (
               <>
                 <Button type="submit" loading={change.pending}>

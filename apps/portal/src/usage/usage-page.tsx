@@ -1,5 +1,5 @@
 import { lazy, Suspense, useState } from 'react';
-import { Box, Group, Paper, SegmentedControl, SimpleGrid, Skeleton, Stack, Table, Text } from '@mantine/core';
+import { Box, Group, NativeSelect, Paper, SegmentedControl, SimpleGrid, Skeleton, Stack, Table, Text } from '@mantine/core';
 import { toProblem } from '../api/problem.ts';
 import { useAnswer } from '../api/queries.ts';
 import { Page, Section } from '../controls/page.tsx';
@@ -55,15 +55,13 @@ export function UsagePage() {
           </SimpleGrid>
           <Section title="By day" about="Days are in UTC.">
             <Stack>
-              <Box className="wide-table">
-                <SegmentedControl
-                  size="xs"
-                  aria-label="What is counted"
-                  value={kind}
-                  onChange={(next) => setKind(next as Kind)}
-                  data={Object.entries(kinds).map(([value, { name }]) => ({ value, label: name }))}
-                />
-              </Box>
+              <NativeSelect
+                label="What is counted"
+                maw={260}
+                value={kind}
+                onChange={(event) => setKind(event.currentTarget.value as Kind)}
+                data={Object.entries(kinds).map(([value, { name }]) => ({ value, label: name }))}
+              />
               <Days days={byDay(items, kind, usage.data.from, usage.data.to)} name={kinds[kind].name} />
             </Stack>
           </Section>
@@ -131,11 +129,13 @@ function Groups({ title, groups }: { title: string; groups: { name: string; repo
   return (
     <Section title={title}>
       <Box className="wide-table" tabIndex={0} role="region" aria-label={`${title}, as a table`}>
-        <Table fz="sm" miw={420}>
+        <Table fz="sm">
           <Table.Tbody>
             {groups.slice(0, 50).map(({ name, repository, count }) => (
               <Table.Tr key={`${repository} ${name}`}>
-                <Table.Td className="exact">{name}</Table.Td>
+                <Table.Td className="exact" style={{ overflowWrap: 'anywhere' }}>
+                  {name}
+                </Table.Td>
                 <Table.Td>{repository ?? 'the tenant'}</Table.Td>
                 <Table.Td ta="right">{count.toLocaleString()}</Table.Td>
               </Table.Tr>

@@ -70,7 +70,7 @@ export function General({ repository }: { repository: Repository }) {
         <fieldset disabled={!mayChange} style={{ border: 0, margin: 0, padding: 0, minWidth: 0 }}>
           <Stack>
             <TextInput label="Name" required maw={420} autoComplete="off" {...form.getInputProps('name')} />
-            <SimpleGrid cols={{ base: 1, sm: 2 }}>
+            <SimpleGrid cols={{ base: 1, md: 2 }}>
               {seconds('Access tokens of people live', 'accessTokenSeconds', '60 s to a day', 86_400)}
               {seconds('Access tokens of tools live', 'toolTokenSeconds', '60 s to a day', 86_400)}
               {seconds('Refresh tokens end after', 'refreshTokenSeconds', 'From signing in, however often they are used', 34_560_000)}
