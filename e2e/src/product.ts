@@ -101,16 +101,25 @@ async function stop(child: ChildProcess): Promise<number | null> {
 
 /**
  * A base at which the ports that the product takes are free now, and below those that the system gives to outgoing connections
- * (from 32768): one of those can be taken between this look and the start.
+ * (from 32768): one of those can be taken between this look and the start. Another file's product, which is started at the same
+ * time, finds it taken: a port of it that no app listens on is held until the files have been run.
  */
 async function freePortBase(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const base = 20_000 + Math.floor(Math.random() * 120) * 100;
     const offsets = [0, 100, 101, 102, 200, 201, 202, 300];
     const free = await Promise.all(offsets.map((offset) => isFree(base + offset)));
-    if (free.every(Boolean)) return base;
+    if (free.every(Boolean) && (await hold(base + 99))) return base;
   }
   throw new Error('found no free ports');
+}
+
+function hold(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer().unref();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => resolve(true));
+  });
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -16,14 +16,28 @@ export const integration: Stage = {
   run: (commands) => withRedis((redis) => runJest(commands, 'integration', 900, ['--maxWorkers=2'], redis)),
 };
 
-/** With everything up as processes, in a browser where there is one, one file after the other. */
+/** Files that put the machine under load on purpose, or watch how fast something recovers. */
+const alone = /(?:cutoff-under-fire|resilience)\.spec\.js$/.source;
+
+/** With everything up as processes, in a browser where there is one: two files at a time, and some by themselves. */
 export const e2e: Stage = {
   name: 'e2e',
   run: (commands) => {
     announceDotnet();
-    return withRedis((redis) =>
-      runJest(commands, 'e2e', 1_500, ['--runInBand', ...withoutBrowser()], { ...redis, ...browserEnvironment() }),
-    );
+    const without = withoutBrowser();
+    return withRedis(async (redis) => {
+      const environment = { ...redis, ...browserEnvironment() };
+      const ignored = [...without, alone].map((pattern) => `--testPathIgnorePatterns=${pattern}`);
+      const [most, others] = [
+        await runJest(commands, 'e2e', 1_500, ['--maxWorkers=2', ...ignored], environment),
+        await runJest(commands, 'e2e', 600, ['--runInBand', `--testPathPatterns=${alone}`], environment),
+      ];
+      return {
+        passed: most.passed + others.passed,
+        failed: most.failed + others.failed,
+        skipped: (most.skipped ?? 0) + (others.skipped ?? 0),
+      };
+    });
   },
 };
 
@@ -49,7 +63,7 @@ function withoutBrowser(): string[] {
   console.log(
     chromium ? `Chromium: ${chromium}` : `Chromium: skipped ${specs.join(', ')}, because there is none; install one or set CHROMIUM_PATH.`,
   );
-  return specs.map((name) => `--testPathIgnorePatterns=/${name}\\.js$`);
+  return specs.map((name) => `/${name}\\.js$`);
 }
 
 async function withRedis(run: (environment: NodeJS.ProcessEnv) => Promise<Tally>): Promise<Tally> {
