@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import axe from 'axe-core';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 
@@ -39,6 +40,18 @@ export async function submitSignIn(page: Page, login: string, password: string):
   await page.getByLabel('User name or e-mail').fill(login);
   await page.getByLabel('Password').fill(password);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+}
+
+/** Looks at a page: keeps a picture where SCREENSHOTS says, for people. @returns what axe finds wrong with it, in either colour scheme. */
+export async function look(page: Page, name: string): Promise<string[]> {
+  const found: string[] = [];
+  const folder = process.env['SCREENSHOTS'];
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme });
+    found.push(...(await accessibilityFaults(page, colorScheme === 'dark' ? 'color-contrast' : undefined)));
+    if (folder) await page.screenshot({ path: join(folder, `${name}-${colorScheme}.png`), fullPage: true });
+  }
+  return found;
 }
 
 /** What axe finds wrong with the page as it stands, for whoever cannot see it or uses no mouse; nothing when it is right. @param only one of its rules, for what alone has changed. */

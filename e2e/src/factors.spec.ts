@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose';
 import * as OTPAuth from 'otpauth';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { ProvisionedRepositoryView } from '@latchkey/contracts';
-import { openBrowser, openContext, submitSignIn } from './browser.js';
+import { look, openBrowser, openContext, submitSignIn } from './browser.js';
 import { startProduct, type Product } from './product.js';
 import { authorizeWithCode, discover, openRelyingParty, type RelyingParty } from './relying-party.js';
 import { freshSlug, Tenant } from './tenant.js';
@@ -94,10 +94,12 @@ describe('a repository that demands a second factor', () => {
       await submitSignIn(page, 'anna', password);
       await page.getByRole('heading', { name: 'Set up a second factor' }).waitFor();
       expect(await page.getByRole('img', { name: /QR code/ }).boundingBox()).toMatchObject({ width: 240, height: 240 });
+      expect(await look(page, 'second-factor-set-up')).toEqual([]);
       const secret = (await page.locator('.secret').innerText()).replaceAll(' ', '');
       totp = new OTPAuth.TOTP({ secret });
       await enterCode(page, totp.generate());
       codes = await page.locator('.codes code').allInnerTexts();
+      expect(await look(page, 'second-factor-recovery-codes')).toEqual([]);
       await page.getByRole('button', { name: 'I have kept them' }).click();
     });
     expect(codes).toHaveLength(10);
@@ -110,6 +112,7 @@ describe('a repository that demands a second factor', () => {
       await submitSignIn(page, 'anna', password);
       await enterCode(page, totp.generate({ timestamp: Date.now() - 60_000 }));
       await page.getByRole('alert').filter({ hasText: 'wrong or was used before' }).waitFor();
+      expect(await look(page, 'second-factor-refused')).toEqual([]);
       await enterCode(page, totp.generate({ timestamp: Date.now() + 30_000 }));
     });
     expect(how.amr).toEqual(['pwd', 'otp', 'mfa']);
@@ -141,6 +144,7 @@ describe('a repository that demands a second factor', () => {
     await device.finger(false);
     const second = await signIn(page, async () => {
       await submitSignIn(page, 'bert', password);
+      expect(await look(page, 'second-factor-passkey')).toEqual([]);
       await device.finger(true);
       await page.getByRole('button', { name: 'Use a passkey' }).click();
     });

@@ -3,7 +3,7 @@ import type { Configuration } from 'openid-client';
 import * as client from 'openid-client';
 import type { Browser, Page } from 'playwright-core';
 import type { ProvisionedRepositoryView, UserSessionView, UserView } from '@latchkey/contracts';
-import { openBrowser, openContext, submitSignIn } from './browser.js';
+import { look, openBrowser, openContext, submitSignIn } from './browser.js';
 import { linkIn, takeMail } from './mail.js';
 import { startProduct, type Product } from './product.js';
 import { authorizeWithCode, discover, openLogoutReceiver, openRelyingParty, type RelyingParty } from './relying-party.js';
@@ -85,6 +85,7 @@ describe('a person', () => {
     await there.getByText('Look into your e-mail').waitFor();
     const link = linkIn(await takeMail(product, 'anna@example.com', 'Set a new password'));
     await there.goto(link);
+    expect(await look(there, 'new-password')).toEqual([]);
     await setPassword(there, second);
     await there.getByText('Your password is set').waitFor();
     expect(await takeMail(product, 'anna@example.com', 'was changed')).toContain('If it was not you');
@@ -103,12 +104,17 @@ describe('a person', () => {
     expect(await here.getByLabel('E-mail').inputValue()).toBe('anna@example.com');
     const elsewhere = await openPage();
     await elsewhere.goto(linkIn(await takeMail(product, 'new@example.com', 'Confirm your e-mail address')));
+    expect(await look(elsewhere, 'verify-email')).toEqual([]);
     await elsewhere.getByRole('button', { name: 'Confirm' }).click();
     await elsewhere.getByText('new@example.com is now the address').waitFor();
     await takeMail(product, 'anna@example.com', 'Your e-mail address');
     await here.goto(accountUrl());
     expect(await here.getByLabel('E-mail').inputValue()).toBe('new@example.com');
     expect(await here.getByText('Confirmed.').count()).toBe(1);
+    await here.getByRole('button', { name: 'Add an authenticator app' }).click();
+    await here.getByRole('img', { name: /QR code/ }).waitFor();
+    expect(await look(here, 'account-set-up-authenticator')).toEqual([]);
+    await here.goto(accountUrl());
   });
 
   it('sees where they are signed in, and a change of password ends the other browser’s session', async () => {
