@@ -194,6 +194,13 @@ describe('a domain of a tenant', () => {
     await running.test.owner.query(`UPDATE custom_domains SET lost_since = now() - interval '15 days' WHERE domain = $1`, [domain]);
     expect((await lookAfterDomains(running.database, records)).givenUp).toContain(domain);
     expect((await discovery(domain)).status).toBe(404);
+    const { rows: mails } = await running.test.owner.query<{ data: object }>(
+      `SELECT data FROM mails WHERE tenant_id = $1 AND template = 'domain.lost' ORDER BY id`,
+      [customer.tenant.id],
+    );
+    const [later, never] = [expect.any(String) as string, null];
+    const told = { domain, repository: customer.slug, record: view.record.name };
+    expect(mails.map(({ data }) => data)).toEqual([later, later, never].map((givenUpAt) => ({ ...told, givenUpAt })));
     const { rows } = await running.test.owner.query<{ action: string }>(
       `SELECT action FROM audit_events WHERE repository_id = $1 AND action LIKE 'domain.%' ORDER BY at`,
       [customer.repository.id],

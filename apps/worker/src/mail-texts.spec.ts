@@ -34,6 +34,19 @@ describe('a mail', () => {
     expect(writeMail('credential.due', due, undefined).text).toContain('lk_live_cs_…abcd');
   });
 
+  it('says until when a domain can be saved, and when it could not', () => {
+    const lost = {
+      domain: 'login.acme.com',
+      repository: 'acme',
+      record: '_latchkey.login.acme.com',
+      givenUpAt: '2026-01-16T03:04:05.000Z',
+    };
+    const { subject, text } = writeMail('domain.lost', lost, undefined);
+    expect(subject).toBe('The DNS record of login.acme.com is missing');
+    for (const part of ['_latchkey.login.acme.com', '2026-01-16 03:04 UTC']) expect(text).toContain(part);
+    expect(writeMail('domain.lost', { ...lost, givenUpAt: null }, undefined).subject).toBe('The domain login.acme.com was given up');
+  });
+
   it('shows nothing that is shaped like a secret, whatever people named theirs', () => {
     const value = `lk_live_cs_${'a'.repeat(43)}_abcdef`;
     const { subject, text } = writeMail('credential.due', { ...due, name: value, repository: `whsec_${'b'.repeat(44)}` }, undefined);

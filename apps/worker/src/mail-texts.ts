@@ -26,6 +26,22 @@ const words: Words = {
         : 'When the receiver works again, enable the webhook and redeliver what it missed; or remove the webhook.',
     ],
   }),
+  'domain.lost': ({ domain, repository, record, givenUpAt }) =>
+    givenUpAt === null
+      ? {
+          subject: `The domain ${domain} was given up`,
+          paragraphs: [
+            `The TXT record ${record} has been missing for two weeks, so the repository ${repository} no longer answers at ${domain}, and the tokens that were issued there are refused. Its own address goes on working.`,
+            'If the domain is still yours, publish the record and verify the domain again.',
+          ],
+        }
+      : {
+          subject: `The DNS record of ${domain} is missing`,
+          paragraphs: [
+            `The repository ${repository} answers at ${domain} because of a TXT record at ${record}, and that record is not there any more.`,
+            `Everything works on for now. Publish the record again; otherwise the domain is given up on ${moment(givenUpAt)}, and nobody can sign in there from then on.`,
+          ],
+        },
   'credential.due': ({ kind, name, hint, repository, because, dueAt, daysLeft }) => ({
     subject:
       because === 'expiry'

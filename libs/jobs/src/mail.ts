@@ -53,6 +53,15 @@ export const mailTemplates = {
     dueAt: z.iso.datetime(),
     daysLeft: z.int().min(0),
   }),
+  /** The DNS record of a verified domain has gone, or has been gone for so long that the domain was given up. */
+  'domain.lost': z.strictObject({
+    domain: name,
+    repository: name,
+    /** Of the TXT record that is missing. */
+    record: name,
+    /** When it is given up; null when it was. */
+    givenUpAt: z.iso.datetime().nullable(),
+  }),
   /** Somebody was invited to take up an account, or to a tenant; `loginName` is null when they will choose one. */
   'person.invited': z.strictObject(withLink),
   /** Somebody wants to sign up with the address that this goes to, which may have an account already. */

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
 import { Problem, type DomainView, type SetDomainBody } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, systemActor, type Actor } from '@latchkey/access';
-import { CustomDomain, violatedConstraint, type Database, type EntityManager, type Repository } from '@latchkey/database';
+import { CustomDomain, Repository, violatedConstraint, type Database, type EntityManager } from '@latchkey/database';
+import { sendMail } from '@latchkey/jobs';
 import type { DomainTemplate } from '@latchkey/runtime';
 import { consoleSlug } from './installation.js';
 
@@ -173,10 +174,18 @@ export async function lookAfterDomains(
         : { lostSince: row.lostSince ?? new Date(), ...(isOld ? { verifiedAt: null } : {}) };
       await tx.update(CustomDomain, { repositoryId: row.repositoryId, token: row.token }, change);
       const action = { lost: 'domain.lost', found: 'domain.found', givenUp: 'domain.given-up' };
+      if (outcome === 'lost' || outcome === 'givenUp') await tellOfLoss(tx, row, outcome);
       if (outcome) await note(tx, systemActor(row.tenantId, 'worker'), { id: row.repositoryId }, action[outcome], { domain: row.domain });
     });
   }
   return said;
+}
+
+/** By mail, to the owners and super admins of the tenant: what is lost is saved by them or by nobody. */
+async function tellOfLoss(tx: EntityManager, row: CustomDomain, outcome: 'lost' | 'givenUp'): Promise<void> {
+  const { slug } = await tx.findOneByOrFail(Repository, { id: row.repositoryId });
+  const givenUpAt = outcome === 'lost' ? new Date(Date.now() + keptDays * 86_400_000).toISOString() : null;
+  await sendMail(tx, row.tenantId, 'domain.lost', { domain: row.domain, repository: slug, record: recordOf(row).name, givenUpAt });
 }
 
 async function find(tx: EntityManager, { id }: Repository): Promise<CustomDomain> {
