@@ -25,6 +25,7 @@ export { Members } from './members.js';
 export { Refusals, type Refusal } from './refusals.js';
 export { remind, type Reminded } from './reminders.js';
 export { MemberAccounts } from './member-accounts.js';
+export { endLink, listLinks, type KnownLink } from './own-links.js';
 export { OwnAccounts, type LinkedAccount } from './own-account.js';
 export { type OwnAct } from './own-act.js';
 export { PasswordRefused, shortestPassword } from './password-policy.js';

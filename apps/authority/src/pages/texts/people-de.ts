@@ -145,5 +145,12 @@ export const peopleDe: typeof peopleEn = {
       end: 'Zugriff beenden',
       endOf: (app) => `Zugriff von ${app} beenden`,
     },
+    links: {
+      title: 'Anmelden mit anderen',
+      since: (when) => `verbunden seit ${when}`,
+      end: 'Trennen',
+      endOf: (provider) => `${provider} trennen`,
+      needed: 'Ihr einziger Weg, sich anzumelden. Fügen Sie einen Passkey hinzu, bevor Sie ihn trennen.',
+    },
   },
 };

@@ -127,5 +127,12 @@ export const peopleEn = {
       end: 'End access',
       endOf: (app: string) => `End the access of ${app}`,
     },
+    links: {
+      title: 'Signing in with others',
+      since: (when: string) => `connected since ${when}`,
+      end: 'Disconnect',
+      endOf: (provider: string) => `Disconnect ${provider}`,
+      needed: 'Your only way to sign in. Add a passkey before you disconnect it.',
+    },
   },
 };

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
-import { UserSessions } from '@latchkey/tenancy';
+import { decodeJwt } from 'jose';
+import type { CreateIdentityProviderBody } from '@latchkey/contracts';
+import { newId } from '@latchkey/database';
+import { IdentityLinks, IdentityProviders, UserSessions } from '@latchkey/tenancy';
 import { Browser } from '../../testing/browser.js';
 import { Customer } from '../../testing/customer.js';
 import { People } from '../../testing/people.js';
@@ -187,5 +190,67 @@ describe('the page of an account', () => {
       cutoff: { id: expect.any(String) as string, effectiveAt: expect.any(String) as string },
     });
     expect(await people.alive(again)).toEqual({ userinfo: false, refresh: false });
+  });
+});
+
+describe('an identity provider with which somebody is connected', () => {
+  const connect = async (id: string) => {
+    const providers = new IdentityProviders(running.database, running.authority.encryption, running.options.authorityUrls);
+    const body = {
+      id,
+      kind: 'github',
+      clientId: 'mine',
+      clientSecret: 'mine',
+      allowSignUp: false,
+      emailDomains: [],
+      trustsSecondFactor: false,
+      enabled: true,
+    };
+    await providers.create(acme.tenant.machine, acme.slug, body as CreateIdentityProviderBody);
+    const repository = { ...acme.repository, tenantId: acme.tenant.id };
+    await new IdentityLinks(running.database, repository).connect({ providerId: id, subject: `${id}-1` }, acme.anna.id, {
+      requestId: newId(),
+    });
+  };
+  const links = async () =>
+    (await running.test.owner.query('SELECT provider_id FROM identity_links WHERE repository_id = $1', [acme.repository.id])).rows;
+  const run = (statement: string) => running.test.owner.query(statement, [acme.repository.id]);
+
+  it('is disconnected by its user, which ends what came from it and nothing else, by a cut-off', async () => {
+    await connect('github');
+    const [came, own] = [await acme.signIn(people.configuration), await acme.signIn(people.configuration)];
+    const { g: grant } = decodeJwt(came.access_token)['lk'] as { g: string };
+    await running.test.owner.query(
+      `UPDATE oidc_records SET identity_provider_id = 'github' WHERE repository_id = $1 AND kind = 'Grant' AND id = $2`,
+      [acme.repository.id, grant],
+    );
+    const anna = people.browser();
+    expect(await people.openAccount(anna)).toContain('Disconnect GitHub');
+    expect((await people.act(anna, 'end-link', { provider: 'github' })).status).toBe(200);
+    expect(await links()).toEqual([]);
+    expect([await people.alive(came), await people.alive(own)]).toEqual([
+      { userinfo: false, refresh: false },
+      { userinfo: true, refresh: true },
+    ]);
+    const { rows } = await run(
+      `SELECT c.kind, a.action FROM cutoffs c JOIN audit_events a ON a.details->>'cutoffId' = c.id::text WHERE c.repository_id = $1`,
+    );
+    expect(rows).toEqual([{ kind: 'user.unlinked', action: 'user.unlinked' }]);
+    expect((await people.act(anna, 'end-link', { provider: 'github' })).status).toBe(200);
+  });
+
+  it('stays while it is the only way to sign in, also when two are disconnected at once', async () => {
+    await connect('github');
+    await connect('other');
+    const anna = people.browser();
+    await people.openAccount(anna);
+    await run('UPDATE repository_users SET password_hash = NULL WHERE repository_id = $1');
+    const both = await Promise.all(['github', 'other'].map((provider) => people.act(anna, 'end-link', { provider })));
+    expect(both.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, 422]);
+    expect(await links()).toHaveLength(1);
+    expect(await people.openAccount(anna)).toContain('Your only way to sign in');
+    await run(`UPDATE identity_providers SET enabled = false WHERE repository_id = $1`);
+    await connect('third');
+    expect((await people.act(anna, 'end-link', { provider: 'third' })).status).toBe(422);
   });
 });

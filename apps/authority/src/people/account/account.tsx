@@ -5,6 +5,7 @@ import { appsSection } from './apps.js';
 import { signInRequest } from './client.js';
 import { takeDestination } from './destination.js';
 import { factorsSection } from './factors.js';
+import { linksSection } from './links.js';
 import { passwordSection } from './password.js';
 import { profileSection } from './profile.js';
 import type { AccountSection, AccountVisit, Outcome } from './section.js';
@@ -14,7 +15,7 @@ import { sessionsSection } from './sessions.js';
 const freshSeconds = 600;
 
 /** The page from top to bottom. */
-const sections: AccountSection[] = [profileSection, passwordSection, factorsSection, sessionsSection, appsSection];
+const sections: AccountSection[] = [profileSection, passwordSection, factorsSection, sessionsSection, appsSection, linksSection];
 
 /** A person's own account: `/account`, and what its forms do: `/account/<action>`. */
 export async function serveAccount(visit: Visit, action?: string): Promise<void> {
