@@ -165,7 +165,7 @@ describe('provisioning', () => {
 describe('an invitation', () => {
   it('makes the owner of the first tenant, once', async () => {
     const token = tokenIn(first.ownerLink);
-    expect(await invitations.find(consoleRepository, token)).toEqual({ user: null, role: 'owner', mailedTo: null });
+    expect(await invitations.find(consoleRepository, token)).toEqual({ user: null, role: 'owner', tenant: 'First tenant', mailedTo: null });
     const person = { loginName: 'olga', name: 'Olga', email: 'olga@example.com', password };
     const both = await Promise.allSettled([1, 2].map(() => invitations.accept(consoleRepository, token, person, call())));
     expect(both.map((each) => each.status).toSorted()).toEqual(['fulfilled', 'rejected']);
