@@ -63,6 +63,7 @@ export { RepositoryKeys, tendSigningKeys, type KeyPolicy, type TendedKeys } from
 export {
   createSigningKey,
   generateSealedKey,
+  insertSigningKey,
   replaceSigningKey,
   SigningKeys,
   type PrivateJwk,

@@ -38,8 +38,17 @@ export async function createSigningKey(
   repository: { tenantId: string; id: string },
   { algorithm = 'ES256', afterSeconds = 0 }: { algorithm?: SigningAlgorithm; afterSeconds?: number } = {},
 ): Promise<SigningKey> {
-  const { publicJwk, privateKey, encryptionKeyId } =
-    (algorithm === 'RS256' ? await takePrepared(tx, algorithm) : undefined) ?? (await generateSealedKey(encryption, algorithm));
+  const made = (algorithm === 'RS256' ? await takePrepared(tx, algorithm) : undefined) ?? (await generateSealedKey(encryption, algorithm));
+  return insertSigningKey(tx, repository, made, { algorithm, afterSeconds });
+}
+
+/** Stores a key that was made before. @param options.afterSeconds when it begins to sign. */
+export async function insertSigningKey(
+  tx: EntityManager,
+  repository: { tenantId: string; id: string },
+  { publicJwk, privateKey, encryptionKeyId }: SealedKey,
+  { algorithm, afterSeconds }: { algorithm: SigningAlgorithm; afterSeconds: number },
+): Promise<SigningKey> {
   const owner = [repository.id, repository.tenantId];
   // Its times come from the clock of the database, which is the one that they are compared with.
   const [row] = await tx.query<Pick<SigningKey, 'createdAt' | 'signsAt'>[]>(

@@ -15,9 +15,11 @@ import { createContentRoot, createUser, wellKnown } from '@latchkey/content';
 import {
   announced,
   confirmCutoff,
-  createSigningKey,
+  generateSealedKey,
   insertClient,
   insertSecret,
+  insertSigningKey,
+  newClientId,
   recordCutoff,
   replaceSigningKey,
   type KeyRing,
@@ -78,7 +80,7 @@ export interface Blueprint extends CreateRepositoryBody {
  * in the transaction at hand. When that commits, everything about the repository works on every node, because every node
  * asks the primary.
  *
- * About 14 statements; no password is hashed and no RSA key made, so that it takes milliseconds.
+ * About nine statements in two round trips; no password is hashed and no RSA key made, so that it takes milliseconds.
  *
  * @throws Problem `slug-taken` when the slug is or ever was in use.
  */
@@ -89,12 +91,15 @@ export async function provision(
 ): Promise<{ repository: Repository; appClient: Client; toolClient: Client; secret: NewSecretView }> {
   const id = newId();
   const scope = { tenantId, repositoryId: id };
-  await enterRepository(tx, id);
-  const taken: unknown[] = await tx.query(
-    'INSERT INTO repository_slugs (slug, repository_id, tenant_id) VALUES ($1, $2, $3) ON CONFLICT (slug) DO NOTHING RETURNING slug',
-    [slug, id, tenantId],
-  );
-  if (taken.length === 0) throw new Problem('slug-taken', `The slug ${JSON.stringify(slug)} is or was in use. Choose another.`);
+  const [key, , inserted] = await Promise.all([
+    generateSealedKey(keys.encryption, defaultSettings.signingAlgorithm),
+    enterRepository(tx, id),
+    tx.query<unknown[]>(
+      'INSERT INTO repository_slugs (slug, repository_id, tenant_id) VALUES ($1, $2, $3) ON CONFLICT (slug) DO NOTHING RETURNING slug',
+      [slug, id, tenantId],
+    ),
+  ]);
+  if (inserted.length === 0) throw new Problem('slug-taken', `The slug ${JSON.stringify(slug)} is or was in use. Choose another.`);
 
   const repository = {
     tenantId,
@@ -109,27 +114,18 @@ export async function provision(
     suspendedAt: null,
     deletedAt: null,
   };
-  await tx.insert(Repository, repository);
-  await createContentRoot(tx, { ...scope, name });
+  const client = { ...scope, isDefault: true, permissions: [...permissions] };
+  const toolClientId = newClientId('tool');
+  // Sent one after the other without waiting, in the order in which the one needs the other: PostgreSQL takes them so.
+  const [, , appClient, toolClient, secret] = await Promise.all([
+    createContentRoot(tx, { ...scope, name }),
+    tx.insert(Repository, repository),
+    insertClient(tx, { ...client, kind: 'app', name: 'App', redirectUris }),
+    insertClient(tx, { ...client, id: toolClientId, kind: 'tool', name: 'Tool', userId: wellKnown.publicAdmin }),
+    insertSecret(tx, keys.peppers, { ...scope, clientId: toolClientId, environment }),
+    insertSigningKey(tx, { tenantId, id }, key, { algorithm: defaultSettings.signingAlgorithm, afterSeconds: 0 }),
+  ]);
   if (maker) await createUser(tx, wellKnown.admin, { ...scope, ...maker, passwordHash: null, administrator: true });
-  const appClient = await insertClient(tx, {
-    ...scope,
-    kind: 'app',
-    name: 'App',
-    isDefault: true,
-    redirectUris,
-    permissions: [...permissions],
-  });
-  const toolClient = await insertClient(tx, {
-    ...scope,
-    kind: 'tool',
-    name: 'Tool',
-    isDefault: true,
-    userId: wellKnown.publicAdmin,
-    permissions: [...permissions],
-  });
-  const secret = await insertSecret(tx, keys.peppers, { ...scope, clientId: toolClient.id, environment });
-  await createSigningKey(tx, keys.encryption, { tenantId, id });
   return { repository, appClient, toolClient, secret };
 }
 
