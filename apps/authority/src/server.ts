@@ -116,8 +116,7 @@ function fail(authority: Authority, request: IncomingMessage, response: ServerRe
 function refuse(request: IncomingMessage, response: ServerResponse, status: number, error: string, description: string): void {
   if (response.headersSent) return void response.destroy();
   if (status === 503) response.setHeader('retry-after', '1');
-  if (readsPages(request))
-    return void response.writeHead(status, pageHeaders(noBrand)).end(refusal(request, status, description));
+  if (readsPages(request)) return void response.writeHead(status, pageHeaders(noBrand)).end(refusal(request, status, description));
   return sendJson(response, status, { error, error_description: description });
 }
 
