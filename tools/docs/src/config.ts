@@ -35,6 +35,10 @@ export const config = {
   markdown: {
     languageAlias: { caddyfile: 'nginx' },
     config(md) {
+      // Code that is set in by four spaces looks as code between fences does.
+      md.core.ruler.push('blocks', ({ tokens }) => {
+        for (const token of tokens.filter(({ type }) => type === 'code_block')) Object.assign(token, { type: 'fence', info: 'txt' });
+      });
       md.core.ruler.push('addresses', ({ tokens }) => {
         for (const token of tokens.flatMap(({ children }) => children ?? [])) {
           const href = token.type === 'link_open' ? token.attrGet('href') : null;
