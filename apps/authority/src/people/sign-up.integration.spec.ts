@@ -122,6 +122,13 @@ describe('signing up', () => {
     expect(who.cookies.has('arrival')).toBe(false);
     expect(await tenantsOf(email)).toEqual([{ name: 'Second try', role: 'owner', verified: true }]);
     expect((await browser().go(link, { company: 'Third' }, same)).status).toBe(404);
+    // Two links of one hour make one tenant, also when both pages were open before.
+    await ask(email);
+    const token = (await mailed(email, 3)).split('/').at(-1) ?? '';
+    const act = { call: { requestId: 'test' }, language: 'en' as const };
+    await expect(running.authority.signUps?.comeBack(running.console, token, 'Third', act)).rejects.toMatchObject({
+      type: 'already-exists',
+    });
     expect(await browser().signIn(email, password)).toContain('code=');
   });
 
