@@ -138,6 +138,7 @@ const permissionsOf: [RegExp, TenantPermission][] = [
   [/\/users/, 'users:write'],
   [/webhooks/, 'webhooks:write'],
   [/\/v1\/repositories/, 'repositories:write'],
+  [/^GET \/v1\/members\/\{memberId\}\/(?:factors|sessions)$/, 'members:write'],
   [/^GET \/v1\/(?:members|invitations)/, 'members:read'],
   [/\/v1\/(?:members|invitations|tenant\/transfer)/, 'members:write'],
   [/^GET \/v1\/(?:tenant|credentials)$/, 'tenant:read'],
@@ -150,7 +151,7 @@ const permissionsOf: [RegExp, TenantPermission][] = [
 const withoutPermission = /^GET \/v1\/(?:console|canary|slug-availability|me$)/;
 
 /** What only a person does, never a credential. */
-const inPerson = /\/v1\/me\/|^POST \/v1\/me|^DELETE \/v1\/tenant$/;
+const inPerson = /\/v1\/me\/|^DELETE \/v1\/tenant$/;
 
 /** What an address needs besides. */
 const queries: Record<string, string> = { 'DELETE /v1/tenant': '?confirm=Acme' };
