@@ -68,6 +68,6 @@ export class CreateCheck1763690000001 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    await runner.query('DROP FUNCTION IF EXISTS check_credentials, find_repository;');
+    await runner.query('DROP FUNCTION check_credentials; DROP FUNCTION find_repository;');
   }
 }
