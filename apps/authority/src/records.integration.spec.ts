@@ -5,6 +5,10 @@ import { startAuthority, type RunningAuthority } from './testing/running-authori
 /* How records are found among very many. */
 
 const many = 20_000;
+
+/** How the id of a session is stored, in SQL. */
+const hashOf = (id: string) => `translate(rtrim(encode(sha256(convert_to(${id}, 'UTF8')), 'base64'), '='), '+/', '-_')`;
+
 let running: RunningAuthority;
 let records: Records;
 
@@ -13,7 +17,9 @@ beforeAll(async () => {
   records = new Records(running.authority, running.console, 'Session');
   await running.test.owner.query(
     `INSERT INTO oidc_records (repository_id, kind, id, payload, grant_id, uid, user_code, expires_at)
-     SELECT $1, kind, n || kind, jsonb_build_object('n', n), 'g' || n, 'u' || n, 'c' || n, now() + interval '1 hour'
+     SELECT $1, kind,
+       CASE kind WHEN 'Session' THEN ${hashOf('n || kind')} ELSE n || kind END,
+       jsonb_build_object('n', n), 'g' || n, 'u' || n, 'c' || n, now() + interval '1 hour'
      FROM generate_series(1, ${many}) n, (VALUES ('Session'), ('DeviceCode')) AS kinds (kind)`,
     [running.console.id],
   );
@@ -58,11 +64,30 @@ describe.each(['before the tables are analysed', 'after the tables are analysed'
 });
 
 describe('a record', () => {
+  it('is not found by what a copy of the database shows, which is no code, refresh token, cookie or request', async () => {
+    const secrets = ['Session', 'Interaction', 'AuthorizationCode', 'RefreshToken', 'PushedAuthorizationRequest'];
+    for (const kind of secrets) {
+      const kept = new Records(running.authority, running.console, kind);
+      const [id, uid, cookie] = [randomUUID(), randomUUID(), randomUUID()];
+      await kept.upsert(id, { jti: id, kind, uid, session: { uid: 's', cookie } }, 600);
+      expect(await kept.find(id)).toEqual({ jti: id, kind, uid, session: { uid: 's' } });
+      const { rows } = await running.test.owner.query<{ id: string; row: string }>(
+        `SELECT id, to_jsonb(o)::text AS row FROM oidc_records o WHERE kind = $1 AND uid = $2`,
+        [kind, uid],
+      );
+      expect(rows).toHaveLength(1);
+      for (const secret of [id, cookie]) expect(rows[0]?.row).not.toContain(secret);
+      expect(await kept.find(rows[0]?.id ?? '')).toBeUndefined();
+      await kept.destroy(id);
+      expect(await kept.find(id)).toBeUndefined();
+    }
+  });
+
   const insert = async (change: { expires?: string; userId?: number; generation?: number } = {}) => {
     const id = randomUUID();
     await running.test.owner.query(
       `INSERT INTO oidc_records (repository_id, kind, id, payload, user_id, user_generation, expires_at)
-       VALUES ($1, 'Session', $2, '{}', $3, $4, now() + $5::interval)`,
+       VALUES ($1, 'Session', ${hashOf('$2')}, '{}', $3, $4, now() + $5::interval)`,
       [running.console.id, id, change.userId ?? null, change.generation ?? null, change.expires ?? '1 hour'],
     );
     return id;
@@ -72,16 +97,20 @@ describe('a record', () => {
     const id = await insert();
     const tenant = await running.newTenant('Stranger');
     const stranger = new Records(running.authority, { ...running.console, id: tenant.id }, 'Session');
-    expect([await records.find(id), await stranger.find(id)]).toEqual([{}, undefined]);
+    expect([await records.find(id), await stranger.find(id)]).toEqual([{ jti: id }, undefined]);
     await expect(stranger.consume(id)).rejects.toThrow();
-    expect(await records.find(id)).toEqual({});
+    expect(await records.find(id)).toEqual({ jti: id });
   });
 
   it('is gone with its time, its user, and the generation of its user', async () => {
     const member = await (await running.newTenant('People')).addMember('viewer');
     const owned = { userId: member.userId, generation: 1 };
     const [alive, late, stale] = [await insert(owned), await insert({ expires: '-1 second' }), await insert({ ...owned, generation: 2 })];
-    expect([await records.find(alive), await records.find(late), await records.find(stale)]).toEqual([{}, undefined, undefined]);
+    expect([await records.find(alive), await records.find(late), await records.find(stale)]).toEqual([
+      { jti: alive },
+      undefined,
+      undefined,
+    ]);
     await running.test.owner.query('UPDATE repository_users SET enabled = false WHERE repository_id = $1 AND id = $2', [
       running.console.id,
       member.userId,

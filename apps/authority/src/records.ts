@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import Provider, { errors, type Adapter, type AdapterPayload } from 'oidc-provider';
 import { CredentialRefused, type KnownRepository, type VerifiedToken } from '@latchkey/credentials';
 import { OidcRecord, RevokedToken, type EntityManager } from '@latchkey/database';
@@ -8,6 +9,12 @@ import { currentState, stateOf } from './request-state.js';
 
 /** Records that end when their user's generation is raised. */
 const boundToUser = new Set(['Session', 'Grant']);
+
+/**
+ * Whoever has the id of one of these has what it stands for: it is the code, the token, the cookie. So their ids are stored as
+ * hashes (SHA-256; they are random enough to need no salt).
+ */
+const secretIds = new Set(['Session', 'Interaction', 'AuthorizationCode', 'RefreshToken', 'PushedAuthorizationRequest']);
 
 /**
  * What oidc-provider remembers of one issuer, in PostgreSQL. Every row carries the repository, and row-level security
@@ -27,7 +34,8 @@ export class Records implements Adapter {
   async find(id: string): Promise<AdapterPayload | undefined> {
     if (this.kind === 'Client') return this.#findClient(id);
     if (this.kind === 'AccessToken' || this.kind === 'ClientCredentials') return this.#findAccessToken(id);
-    return this.#findRecord('id', id);
+    const found = await this.#findRecord('id', this.#stored(id));
+    return found && { ...found, jti: id };
   }
 
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {
@@ -45,10 +53,10 @@ export class Records implements Adapter {
     const record: Partial<OidcRecord> = {
       repositoryId: this.repository.id,
       kind: this.kind,
-      id,
+      id: this.#stored(id),
       // In the payload too, with which it comes back; the column is for ending them all.
       payload: {
-        ...payload,
+        ...this.#withoutIds(payload),
         ...(identityProviderId === null ? {} : { identityProviderId }),
         ...(this.kind === 'Session' && this.url !== undefined ? { issuer: this.url } : {}),
       },
@@ -71,6 +79,18 @@ export class Records implements Adapter {
         await tx.query(writeRecord, values);
       });
     return undefined;
+  }
+
+  /** What a record is called in the database. */
+  #stored(id: string): string {
+    return secretIds.has(this.kind) ? createHash('sha256').update(id).digest('base64url') : id;
+  }
+
+  /** A payload without what is stored as a hash alone: its own id, and the session's in an interaction, which nobody asks for. */
+  #withoutIds({ jti, session, ...payload }: AdapterPayload): AdapterPayload {
+    if (!secretIds.has(this.kind)) return { ...payload, jti, session };
+    const { cookie: _, ...rest } = (session ?? {}) as { cookie?: string };
+    return session === undefined ? payload : { ...payload, session: rest };
   }
 
   /**
@@ -116,14 +136,14 @@ export class Records implements Adapter {
     const [row] = await this.authority.database.call<{ consumed: boolean }>('SELECT consume_oidc_record($1, $2, $3) AS consumed', [
       this.repository.id,
       this.kind,
-      id,
+      this.#stored(id),
     ]);
     if (!row?.consumed) throw new errors.InvalidGrant('used already');
   }
 
   async destroy(id: string): Promise<void> {
     if (this.kind === 'AccessToken' || this.kind === 'ClientCredentials') return this.#revokeAccessToken(id);
-    await this.#write((tx) => tx.delete(OidcRecord, { repositoryId: this.repository.id, kind: this.kind, id }));
+    await this.#write((tx) => tx.delete(OidcRecord, { repositoryId: this.repository.id, kind: this.kind, id: this.#stored(id) }));
     return undefined;
   }
 

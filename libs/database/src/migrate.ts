@@ -29,6 +29,7 @@ import { ProveTheEndOfGrants1763750000000 } from './migrations/1763750000000-pro
 import { KeepNamesAndAddressesApart1763750000500 } from './migrations/1763750000500-keep-names-and-addresses-apart.js';
 import { LetPeopleSignUp1763752000000 } from './migrations/1763752000000-let-people-sign-up.js';
 import { LetFilesBeInAnObjectStore1763751000000 } from './migrations/1763751000000-let-files-be-in-an-object-store.js';
+import { HashIdsOfRecords1763754000000 } from './migrations/1763754000000-hash-ids-of-records.js';
 import { LetTenantsBeDeleted1763752000500 } from './migrations/1763752000500-let-tenants-be-deleted.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
@@ -63,6 +64,7 @@ export const migrations = [
   LetPeopleSignUp1763752000000,
   LetFilesBeInAnObjectStore1763751000000,
   LetTenantsBeDeleted1763752000500,
+  HashIdsOfRecords1763754000000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */
