@@ -29,7 +29,7 @@ async function schema(): Promise<string[]> {
   return rows.map(({ line }) => line);
 }
 
-it('the schema goes down to its first tables, migration by migration, and up again to what it was', async () => {
+it('the schema goes down to nothing, migration by migration, and up again to what it was', async () => {
   const before = await schema();
   expect(before.length).toBeGreaterThan(300);
   const source = new DataSource({
@@ -41,10 +41,16 @@ it('the schema goes down to its first tables, migration by migration, and up aga
     extra: { options: '-c search_path=latchkey' },
   });
   await source.initialize();
-  // The second drops functions that a later one's way down has dropped already. It has landed, so it stays as it is.
-  for (const _ of migrations.slice(2)) await source.undoLastMigration({ transaction: 'each' });
+  const undo = async (all: unknown[]) => {
+    for (const _ of all) await source.undoLastMigration({ transaction: 'each' });
+  };
+  await undo(migrations.slice(2));
+  // What the second is to drop a later one's way down has dropped already; both have landed, so they stay as they are.
+  for (const name of ['check_credentials', 'find_repository'])
+    await test.owner.query(`CREATE FUNCTION ${name}() RETURNS void LANGUAGE sql AS ''`);
+  await undo(migrations.slice(0, 2));
   await source.destroy();
-  expect((await schema()).length).toBeLessThan(before.length / 2);
+  expect(await schema()).toEqual([]);
   await migrate(test.ownerUrl);
   expect(await schema()).toEqual(before);
 });
