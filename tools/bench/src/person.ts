@@ -54,7 +54,7 @@ export class Person {
   }
 
   async #send(method: 'GET' | 'POST', path: string, expected: number, form?: URLSearchParams) {
-    const headers: Record<string, string> = { cookie: this.cookies };
+    const headers: Record<string, string> = { accept: 'text/html', cookie: this.cookies };
     if (form) headers['content-type'] = 'application/x-www-form-urlencoded';
     const response = await this.#authority.request({ method, path, headers, body: form?.toString() ?? null });
     const text = await response.body.text();
