@@ -56,9 +56,42 @@ export async function look(page: Page, name: string): Promise<string[]> {
 
 /** What axe finds wrong with the page as it stands, for whoever cannot see it or uses no mouse; nothing when it is right. @param only one of its rules, for what alone has changed. */
 export async function accessibilityFaults(page: Page, only?: 'color-contrast'): Promise<string[]> {
-  await page.evaluate(axe.source);
+  await giveAxe(page);
   const { violations } = await page.evaluate<axe.AxeResults>(
     `axe.run(document, ${JSON.stringify({ resultTypes: ['violations'], ...(only ? { runOnly: [only] } : {}) })})`,
   );
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
+}
+
+/** Gives a page axe, once: going on within it does not take it away. */
+async function giveAxe(page: Page): Promise<void> {
+  if (!(await page.evaluate<boolean>(`'axe' in globalThis`))) await page.evaluate(axe.source);
+}
+
+/**
+ * What is not laid out as it should be at the width that the page has now: it scrolls sideways; words are cut off without an
+ * ellipsis; something to press is outside the screen, or smaller than WCAG 2.2 asks for (§2.5.8: 24 by 24 pixels; what stands in a
+ * sentence or has a label that can be pressed too is exempt).
+ */
+export function layoutFaults(page: Page): Promise<string[]> {
+  return page.evaluate<string[]>(`(() => {
+    const faults = [];
+    const { scrollWidth } = document.documentElement;
+    if (scrollWidth > innerWidth) faults.push('the page is ' + scrollWidth + ' wide');
+    for (const element of document.body.querySelectorAll('*')) {
+      const { width, height, left, right } = element.getBoundingClientRect();
+      const style = getComputedStyle(element);
+      // What is for screen readers alone is a pixel wide.
+      if (width <= 1 || height <= 1 || style.visibility === 'hidden' || element.closest('svg')) continue;
+      const what = element.tagName + ' “' + (element.getAttribute('aria-label') ?? element.innerText ?? '').slice(0, 60) + '”';
+      const clips = ['hidden', 'clip'].includes(style.overflowX) && style.textOverflow !== 'ellipsis' && element.tagName !== 'INPUT';
+      if (clips && element.scrollWidth > element.clientWidth + 1) faults.push(what + ' is cut off');
+      const scrolls = ['auto', 'scroll'].includes(style.overflowX) && element.tagName !== 'PRE';
+      if (scrolls && element.scrollWidth > element.clientWidth + 1) faults.push(what + ' scrolls sideways');
+      if (!element.matches('a, button, select, summary, [role=tab]') || style.display === 'inline') continue;
+      if (width < 24 || height < 24) faults.push(what + ' is ' + Math.round(width) + ' by ' + Math.round(height));
+      if (left < 0 || right > innerWidth + 1) faults.push(what + ' is outside the screen');
+    }
+    return faults;
+  })()`);
 }

@@ -3,7 +3,7 @@ import { join as pathOf } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RegeneratedSecretView, RepositoryView } from '@latchkey/contracts';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { accessibilityFaults, openBrowser, openContext, submitSignIn } from './browser.js';
+import { accessibilityFaults, layoutFaults, openBrowser, openContext, submitSignIn } from './browser.js';
 import { buildDotnet, findDotnet, folderOf, run, Site, startTool, type Folder } from './pasted.js';
 import { setWhatIsRare, walkByKeyboard } from './portal-walks.js';
 import { startProduct, type Product } from './product.js';
@@ -26,10 +26,10 @@ const password = 'a long pass phrase of the owner';
 beforeAll(async () => {
   product = await startProduct();
   tenant = new Tenant(product.credential);
-  const { toolClient } = await tenant.createRepository(slug);
+  const { toolClient } = await tenant.createRepository(slug, { name: `Customer relationship management for Europe, ${slug}` });
   tool = { ...(await tenant.regenerate({ slug, toolClient })), clientId: toolClient.clientId };
-  await tenant.createUser(slug, { loginName: 'anna', password });
-  await tenant.call('POST', `/v1/repositories/${slug}/webhooks`, { url: 'http://127.0.0.1:9/hook' });
+  await tenant.createUser(slug, { loginName: 'anna', password, email: 'anna.of-the-merchandise-planning@subsidiary.example.com' });
+  await tenant.call('POST', `/v1/repositories/${slug}/webhooks`, { url: `http://127.0.0.1:9/${'hook'.repeat(20)}` });
   browser = await openBrowser();
   context = await openContext(browser);
   page = await context.newPage();
@@ -41,11 +41,14 @@ afterAll(async () => {
   await product?.clean();
 });
 
+/** Longer than a phone is wide. */
+const nameOf = (login: string) => `Hannelore-Margarethe ${login} von und zu Hohenlohe-Langenburg`;
+
 /** Takes up an invitation and signs in at the portal. */
 async function join(at: Page, link: string, login: string): Promise<void> {
   await at.goto(link);
   await at.getByLabel('User name').fill(login);
-  await at.getByLabel('Your name').fill(`Member ${login}`);
+  await at.getByLabel('Your name').fill(nameOf(login));
   await at.getByLabel('E-mail').fill(`${login}@example.com`);
   await at.getByLabel('Password', { exact: true }).fill(password);
   await at.getByLabel('Password again').fill(password);
@@ -62,7 +65,7 @@ async function join(at: Page, link: string, login: string): Promise<void> {
 async function open(path: string): Promise<void> {
   await page.goto(product.tenantApiUrl + path);
   await page.getByRole('main').getByRole('heading', { level: 1 }).waitFor();
-  await page.getByRole('button', { name: 'Member olga', exact: true }).waitFor();
+  await page.getByRole('button', { name: nameOf('olga'), exact: true }).waitFor();
   await page.waitForLoadState('networkidle');
 }
 
@@ -143,11 +146,12 @@ describe('the pages of the portal', () => {
     await page.setViewportSize({ width: 390, height: 844 });
     await go(path);
     expect(await settledFaults()).toEqual([]);
-    expect(await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+    expect(await layoutFaults(page)).toEqual([]);
     await page.emulateMedia({ colorScheme: 'dark' });
     await page.setViewportSize({ width: 1440, height: 900 });
     await page.locator('html[data-mantine-color-scheme=dark]').waitFor();
     expect(await settledFaults('color-contrast')).toEqual([]);
+    expect(await layoutFaults(page)).toEqual([]);
   });
 
   it('are gone through by keyboard alone: creating a repository, regenerating, a planned rotation and its end', async () => {
@@ -174,7 +178,7 @@ describe('the pages of the portal', () => {
     await page.getByText('01a1fc9c-1b07-71c2-b765-617512bba927').waitFor();
     failing = false;
     await page.getByRole('button', { name: 'Try again' }).click();
-    await page.getByText('Member olga (you)').waitFor();
+    await page.getByText(`${nameOf('olga')} (you)`).waitFor();
     await page.unroute('**/v1/members?**');
   });
 
@@ -312,15 +316,15 @@ describe('the pages of the portal', () => {
 
   it('are about one tenant at a time, and a person goes from one to another', async () => {
     await open('/');
-    await page.getByRole('button', { name: 'Member olga', exact: true }).click();
+    await page.getByRole('button', { name: nameOf('olga'), exact: true }).click();
     expect(await accessibilityFaults(page)).toEqual([]);
     await page.getByRole('menuitem', { name: 'Make a tenant' }).click();
     await page.getByLabel('Name').fill('Second');
     await page.getByRole('button', { name: 'Make it' }).click();
     await page.getByText('Create your first repository').waitFor();
-    await page.getByRole('button', { name: 'Member olga', exact: true }).click();
+    await page.getByRole('button', { name: nameOf('olga'), exact: true }).click();
     await page.getByRole('menuitem', { name: 'First tenant' }).click();
-    await page.getByRole('link', { name: `Repository ${slug}` }).waitFor();
+    await page.getByRole('link', { name: `Customer relationship management for Europe, ${slug}` }).waitFor();
   });
 
   it('offer a viewer nothing that the API would refuse', async () => {
@@ -332,7 +336,7 @@ describe('the pages of the portal', () => {
     expect(await theirs.getByRole('link', { name: 'Audit' }).count()).toBe(0);
     expect(await theirs.getByRole('link', { name: 'Credentials', exact: true }).count()).toBe(0);
     await theirs.getByRole('link', { name: 'Members' }).click();
-    await theirs.getByText('Member vera (you)').waitFor();
+    await theirs.getByText(`${nameOf('vera')} (you)`).waitFor();
     expect(await theirs.getByRole('button', { name: /Invite|Role|Remove/ }).count()).toBe(0);
     await other.close();
   });

@@ -160,6 +160,7 @@ function Member() {
   const queries = useQueryClient();
   const [making, setMaking] = useState(false);
   const { name, preferred_username: loginName, email } = auth.user?.profile ?? {};
+  const who = name ?? loginName ?? 'You';
   const signOut = async () => {
     signedInHere.remove();
     chosenTenant.forget();
@@ -172,13 +173,20 @@ function Member() {
   };
   return (
     <>
-      <Menu position="bottom-end" withinPortal={false}>
+      <Menu position="bottom-end" withinPortal={false} width="max-content">
         <Menu.Target>
-          <Button variant="subtle" color="gray" c="var(--mantine-color-text)" leftSection={<PersonIcon />} maw={200}>
-            {name ?? loginName ?? 'You'}
+          {/* On a phone there is no room for a name. */}
+          <Button variant="subtle" color="gray" c="var(--mantine-color-text)" px={{ base: 'xs', sm: 'md' }} aria-label={who}>
+            <PersonIcon />
+            <Text component="span" inherit truncate maw={220} ml="xs" visibleFrom="sm">
+              {who}
+            </Text>
           </Button>
         </Menu.Target>
-        <Menu.Dropdown>
+        <Menu.Dropdown maw="calc(100vw - 2rem)">
+          <Menu.Label hiddenFrom="sm" fw={600} c="var(--mantine-color-text)">
+            {who}
+          </Menu.Label>
           {email !== undefined && <Menu.Label>{email}</Menu.Label>}
           <Suspense>
             <TenantMenu onMake={() => setMaking(true)} />

@@ -22,12 +22,14 @@ export const theme = createTheme({
     Modal: {
       // Its header is a part of the dialog, not the banner of the page.
       defaultProps: { closeButtonProps: { 'aria-label': 'Close' }, attributes: { header: { role: 'none' } } },
-      styles: { title: { fontWeight: 650, fontSize: 'var(--mantine-font-size-lg)' } },
+      styles: { title: { fontWeight: 650, fontSize: 'var(--mantine-font-size-lg)', lineHeight: 1.3 } },
     },
     // Its placeholder for the focus is an item that is none.
     Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
     // A state is a word or three, and is never cut off.
     Badge: { styles: { root: { flexShrink: 0, overflow: 'visible' }, label: { overflow: 'visible' } } },
+    // Its arrows are too small for a finger, and count by one where one thinks in days.
+    NumberInput: { defaultProps: { hideControls: true } },
     Fieldset: {
       styles: {
         root: { margin: 0 },

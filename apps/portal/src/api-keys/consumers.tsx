@@ -1,5 +1,6 @@
-import { Badge, Box, Table, Text } from '@mantine/core';
+import { Badge, Text } from '@mantine/core';
 import type { Consumer } from '../api/queries.ts';
+import { Records, type Column } from '../controls/records.tsx';
 import { When } from '../controls/when.tsx';
 
 const dayMillis = 86_400_000;
@@ -16,44 +17,37 @@ export function usersSince(consumers: Consumer[], secrets: { id: string }[], day
   return [...seen.values()].toSorted((a, b) => b.lastUsedAt.localeCompare(a.lastUsedAt));
 }
 
+const columns: Column<Consumer>[] = [
+  {
+    title: 'Who',
+    cell: ({ consumer, outcome }) => (
+      <>
+        <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+          {consumer}
+        </Text>
+        {outcome === 'replaced' && (
+          <Badge color="red.2" c="dark.9" tt="none" fw={500}>
+            Still on an ended secret
+          </Badge>
+        )}
+      </>
+    ),
+  },
+  { title: 'From', cell: ({ address }) => address, exact: true },
+  { title: 'Secret', cell: ({ secretHint }) => secretHint, exact: true },
+  { title: 'Last', cell: ({ lastUsedAt }) => <When at={lastUsedAt} /> },
+  { title: 'Uses', cell: ({ uses }) => uses.toLocaleString(), count: true },
+];
+
 /** Who presented which secret, from where and when; whoever still presents one that has ended comes first. */
 export function Consumers({ consumers, name }: { consumers: Consumer[]; name: string }) {
   const rows = consumers.toSorted((a, b) => Number(b.outcome === 'replaced') - Number(a.outcome === 'replaced'));
   return (
-    <Box className="wide-table" tabIndex={0} role="region" aria-label={`Who uses ${name}`}>
-      <Table verticalSpacing={6} fz="sm" miw={560}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Who</Table.Th>
-            <Table.Th>From</Table.Th>
-            <Table.Th>Secret</Table.Th>
-            <Table.Th>Last</Table.Th>
-            <Table.Th ta="right">Uses</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {rows.map(({ consumer, address, secretId, secretHint, outcome, uses, lastUsedAt }) => (
-            <Table.Tr key={`${consumer} ${address} ${secretId} ${outcome}`}>
-              <Table.Td maw={220}>
-                <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-                  {consumer}
-                </Text>
-                {outcome === 'replaced' && (
-                  <Badge color="red.2" c="dark.9" tt="none" fw={500}>
-                    Still on an ended secret
-                  </Badge>
-                )}
-              </Table.Td>
-              <Table.Td className="exact">{address}</Table.Td>
-              <Table.Td className="exact">{secretHint}</Table.Td>
-              <Table.Td>
-                <When at={lastUsedAt} />
-              </Table.Td>
-              <Table.Td ta="right">{uses.toLocaleString()}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </Box>
+    <Records
+      label={`Who uses ${name}`}
+      columns={columns}
+      records={rows}
+      id={({ consumer, address, secretId, outcome }) => `${consumer} ${address} ${secretId} ${outcome}`}
+    />
   );
 }

@@ -10,6 +10,7 @@ import { toProblem } from '../api/problem.ts';
 import { kept, useAnswer, useMay, useUsers, type Repository, type User } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
+import { Details } from '../controls/details.tsx';
 import { List } from '../controls/list.tsx';
 import { PermissionsField } from '../controls/permissions-field.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
@@ -110,17 +111,21 @@ function KeysOfUser({ slug, user }: { slug: string; user: User }) {
                     </Badge>
                   )}
                 </Group>
-                <Text size="sm" c="dimmed">
-                  Created <When at={key.createdAt} /> ·{' '}
+                <Details>
+                  <>
+                    created <When at={key.createdAt} />
+                  </>
                   {key.lastUsedAt === null ? (
                     'no use recorded'
                   ) : (
                     <>
                       last used <When at={key.lastUsedAt} />
                     </>
-                  )}{' '}
-                  · ends <When at={key.expiresAt} />
-                </Text>
+                  )}
+                  <>
+                    ends <When at={key.expiresAt} />
+                  </>
+                </Details>
                 <Text size="sm" c="dimmed">
                   {key.permissions.join(', ') || 'may do nothing'}
                 </Text>
@@ -133,7 +138,7 @@ function KeysOfUser({ slug, user }: { slug: string; user: User }) {
                   onClick={() => setEnding(key)}
                   aria-label={`End the key ${key.name}`}
                 >
-                  End it
+                  End
                 </Button>
               )}
             </Group>

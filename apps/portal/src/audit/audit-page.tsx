@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { Box, Button, Code, Group, SimpleGrid, Stack, Table, Text, TextInput } from '@mantine/core';
+import { Button, Code, Group, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
 import { DownloadIcon } from '@radix-ui/react-icons';
 import { answerOf, useApi } from '../api/api.ts';
 import { toProblem } from '../api/problem.ts';
@@ -7,6 +7,7 @@ import { usePages } from '../api/queries.ts';
 import { useChange } from '../api/use-change.ts';
 import { Page } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { Records, type Column } from '../controls/records.tsx';
 import { RepositoryChoice } from '../controls/repository-choice.tsx';
 import { saveFile } from '../controls/save-file.ts';
 import { When } from '../controls/when.tsx';
@@ -26,6 +27,53 @@ function queryOf({ action, actor, repository, from, to }: Filter) {
   const moment = (day: string) => (day === '' ? undefined : new Date(day).toISOString());
   const named = { action, actor, repository, from: moment(from), to: moment(to) };
   return Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined && value !== null && value !== ''));
+}
+
+interface Event {
+  at: string;
+  action: string;
+  actor: Party;
+  target: Party;
+  address: string | null;
+  details: Record<string, unknown>;
+}
+
+interface Party {
+  kind: string;
+  id: string | null;
+}
+
+const columns: Column<Event>[] = [
+  { title: 'When', cell: ({ at }) => <When at={at} exactly /> },
+  {
+    title: 'Action',
+    cell: ({ action, details }) => (
+      <>
+        <Text size="sm" fw={600}>
+          {action}
+        </Text>
+        {Object.keys(details).length > 0 && (
+          <Code fz="xs" style={{ overflowWrap: 'anywhere' }}>
+            {JSON.stringify(details)}
+          </Code>
+        )}
+      </>
+    ),
+  },
+  { title: 'Who', cell: ({ actor }) => <Named party={actor} /> },
+  { title: 'To what', cell: ({ target }) => <Named party={target} /> },
+  { title: 'From', cell: ({ address }) => address, exact: true },
+];
+
+function Named({ party: { kind, id } }: { party: Party }) {
+  return (
+    <>
+      <Text size="sm">{kind}</Text>
+      <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
+        {id}
+      </Text>
+    </>
+  );
 }
 
 /** Who did what, when and from where. */
@@ -102,53 +150,7 @@ export function AuditPage() {
       <ProblemAlert problem={save.problem} />
       {events.error && <ProblemAlert problem={toProblem(events.error)} retry={() => void events.refetch()} />}
       {events.items?.length === 0 && <Text>Nothing matches. Take away a part of the filter.</Text>}
-      {events.items && events.items.length > 0 && (
-        <Box className="wide-table" tabIndex={0} role="region" aria-label="Events">
-          <Table verticalSpacing={6} fz="sm" miw={760}>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>When</Table.Th>
-                <Table.Th>Action</Table.Th>
-                <Table.Th>Who</Table.Th>
-                <Table.Th>To what</Table.Th>
-                <Table.Th>From</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {events.items.map(({ id, at, action, actor, target, address, details }) => (
-                <Table.Tr key={id} style={{ verticalAlign: 'top' }}>
-                  <Table.Td style={{ whiteSpace: 'nowrap' }}>
-                    <When at={at} exactly />
-                  </Table.Td>
-                  <Table.Td>
-                    <Text size="sm" fw={600}>
-                      {action}
-                    </Text>
-                    {Object.keys(details).length > 0 && (
-                      <Code fz="xs" style={{ overflowWrap: 'anywhere' }}>
-                        {JSON.stringify(details)}
-                      </Code>
-                    )}
-                  </Table.Td>
-                  <Table.Td maw={200}>
-                    <Text size="sm">{actor.kind}</Text>
-                    <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
-                      {actor.id}
-                    </Text>
-                  </Table.Td>
-                  <Table.Td maw={200}>
-                    <Text size="sm">{target.kind}</Text>
-                    <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
-                      {target.id}
-                    </Text>
-                  </Table.Td>
-                  <Table.Td className="exact">{address}</Table.Td>
-                </Table.Tr>
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Box>
-      )}
+      {events.items && events.items.length > 0 && <Records label="Events" columns={columns} records={events.items} id={({ id }) => id} />}
       {events.hasNextPage && (
         <Group>
           <Button variant="default" size="xs" loading={events.isFetchingNextPage} onClick={() => void events.fetchNextPage()}>

@@ -45,17 +45,17 @@ export function Page({ title, within, beside, children }: PageProps) {
 export function Section({ title, about, beside, children }: { title: string; about?: ReactNode; beside?: ReactNode; children: ReactNode }) {
   return (
     <Paper withBorder p={{ base: 'md', sm: 'lg' }} component="section" aria-label={title}>
-      <Group justify="space-between" gap="sm" mb={about ? 4 : 'md'}>
+      <Box className="section-head" mb="md">
         <Title order={2} size="h4">
           {title}
         </Title>
-        {beside}
-      </Group>
-      {about && (
-        <Text size="sm" c="dimmed" mb="md" maw={720}>
-          {about}
-        </Text>
-      )}
+        {about && (
+          <Text size="sm" c="dimmed" maw={720} className="about">
+            {about}
+          </Text>
+        )}
+        {beside && <div className="beside">{beside}</div>}
+      </Box>
       {children}
     </Paper>
   );

@@ -1,12 +1,36 @@
-import { Alert, Badge, Box, Group, Skeleton, Stack, Table, Text } from '@mantine/core';
+import { Alert, Badge, Group, Skeleton, Stack, Text } from '@mantine/core';
 import { CheckCircledIcon, ExclamationTriangleIcon } from '@radix-ui/react-icons';
 import { toProblem } from '../api/problem.ts';
 import { useAnswer } from '../api/queries.ts';
 import { Page, Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { Records, type Column } from '../controls/records.tsx';
 import { When } from '../controls/when.tsx';
 
 const lookMillis = 15_000;
+
+interface Run {
+  beganAt: string;
+  repository: string;
+  requests: number;
+  violations: number;
+  acceptedForMillis: number | null;
+}
+
+const columns: Column<Run>[] = [
+  { title: 'Began', cell: ({ beganAt }) => <When at={beganAt} exactly /> },
+  { title: 'Whose', cell: ({ repository }) => repository },
+  { title: 'Presented after the answer', cell: ({ requests }) => requests.toLocaleString(), count: true },
+  { title: 'Accepted', cell: ({ violations }) => violations.toLocaleString(), count: true },
+  {
+    title: 'What came of it',
+    cell: ({ violations, acceptedForMillis }) => (
+      <Badge color={violations === 0 ? 'key.1' : 'red.2'} c="dark.9" tt="none" fw={500}>
+        {violations === 0 ? 'All refused' : `For ${acceptedForMillis} ms`}
+      </Badge>
+    ),
+  },
+];
 
 /** What the canary sees: whether anything was accepted after a call that ended it had answered. */
 export function CanaryPage() {
@@ -56,36 +80,7 @@ export function CanaryPage() {
           {data.runs.length === 0 ? (
             <Text size="sm">The first run is under way. Come back in a minute.</Text>
           ) : (
-            <Box className="wide-table" tabIndex={0} role="region" aria-label="Table of the latest runs">
-              <Table verticalSpacing={6} fz="sm" miw={560}>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>Began</Table.Th>
-                    <Table.Th>Whose</Table.Th>
-                    <Table.Th ta="right">Presented after the answer</Table.Th>
-                    <Table.Th ta="right">Accepted</Table.Th>
-                    <Table.Th>What came of it</Table.Th>
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {data.runs.map(({ id, beganAt, repository, requests, violations, acceptedForMillis }) => (
-                    <Table.Tr key={id}>
-                      <Table.Td>
-                        <When at={beganAt} exactly />
-                      </Table.Td>
-                      <Table.Td>{repository}</Table.Td>
-                      <Table.Td ta="right">{requests.toLocaleString()}</Table.Td>
-                      <Table.Td ta="right">{violations.toLocaleString()}</Table.Td>
-                      <Table.Td>
-                        <Badge color={violations === 0 ? 'key.1' : 'red.2'} c="dark.9" tt="none" fw={500}>
-                          {violations === 0 ? 'All refused' : `For ${acceptedForMillis} ms`}
-                        </Badge>
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Box>
+            <Records label="The latest runs" columns={columns} records={data.runs} id={({ id }) => id} />
           )}
         </Section>
       )}

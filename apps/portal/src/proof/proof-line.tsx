@@ -44,7 +44,7 @@ export function ProofLine({ proof, slug }: { proof: Proof; slug?: string | undef
           {proofSentence(proof)}
         </Text>
         {nodes.length > 0 && (
-          <Button variant="subtle" size="compact-xs" onClick={() => setOpen(!open)} aria-expanded={open}>
+          <Button variant="subtle" size="compact-sm" onClick={() => setOpen(!open)} aria-expanded={open}>
             {open ? 'Hide the nodes' : 'Each node'}
           </Button>
         )}
@@ -104,7 +104,7 @@ function Propagation({ slug, target }: { slug: string | undefined; target: Proof
             {states[shown].words}
           </Badge>
           {shown === 'failed' && slug !== undefined && (
-            <Button size="compact-xs" variant="default" loading={change.pending} onClick={() => void change.run()}>
+            <Button size="compact-sm" variant="default" loading={change.pending} onClick={() => void change.run()}>
               Try again
             </Button>
           )}

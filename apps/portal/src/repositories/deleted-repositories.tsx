@@ -2,6 +2,7 @@ import { Button, Group, Stack, Text, Title } from '@mantine/core';
 import { answerOf, useApi } from '../api/api.ts';
 import { kept, useForget, useMay, usePages, type Repository } from '../api/queries.ts';
 import { useChange } from '../api/use-change.ts';
+import { Details } from '../controls/details.tsx';
 import { List } from '../controls/list.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { When } from '../controls/when.tsx';
@@ -44,9 +45,12 @@ function Row({ repository: { slug, name, deletedAt } }: { repository: Repository
       <Group justify="space-between" gap="xs">
         <Stack gap={0} miw={0}>
           <Text style={{ overflowWrap: 'anywhere' }}>{name}</Text>
-          <Text size="sm" c="dimmed">
-            <span className="exact">{slug}</span> · can be restored until <When at={until} />
-          </Text>
+          <Details>
+            <span className="exact">{slug}</span>
+            <>
+              can be restored until <When at={until} />
+            </>
+          </Details>
         </Stack>
         {mayChange && (
           <Button size="xs" variant="default" loading={restore.pending} onClick={() => void restore.run()} aria-label={`Restore ${name}`}>

@@ -1,8 +1,9 @@
-import { Anchor, Button, EmptyState, Group, Paper, Skeleton, Stack, Text, Title } from '@mantine/core';
+import { Anchor, Button, EmptyState, Flex, Paper, Skeleton, Stack, Title } from '@mantine/core';
 import { ArchiveIcon, PlusIcon } from '@radix-ui/react-icons';
 import { Link } from 'wouter';
 import { toProblem } from '../api/problem.ts';
 import { useRepositories, type Repository } from '../api/queries.ts';
+import { Details } from '../controls/details.tsx';
 import { Page } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { When } from '../controls/when.tsx';
@@ -42,19 +43,22 @@ export function RepositoriesPage() {
 function Row({ repository }: { repository: Repository }) {
   return (
     <Paper component="li" withBorder p="md" className="row-link">
-      <Group justify="space-between" gap="sm" wrap="nowrap">
+      <Flex justify="space-between" gap="xs" direction={{ base: 'column', sm: 'row' }} align={{ sm: 'center' }}>
         <Stack gap={2} miw={0}>
           <Title order={2} size="h5" style={{ overflowWrap: 'anywhere' }}>
             <Anchor component={Link} href={`/repositories/${repository.slug}`} inherit>
               {repository.name}
             </Anchor>
           </Title>
-          <Text size="sm" c="dimmed">
-            <span className="exact">{repository.slug}</span> · created <When at={repository.createdAt} />
-          </Text>
+          <Details>
+            <span className="exact">{repository.slug}</span>
+            <>
+              created <When at={repository.createdAt} />
+            </>
+          </Details>
         </Stack>
         <Status repository={repository} />
-      </Group>
+      </Flex>
     </Paper>
   );
 }

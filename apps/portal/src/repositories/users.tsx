@@ -6,6 +6,7 @@ import { toProblem } from '../api/problem.ts';
 import { answerOf, useApi } from '../api/api.ts';
 import { kept, useMay, useUsers, type User } from '../api/queries.ts';
 import { useChange } from '../api/use-change.ts';
+import { Details } from '../controls/details.tsx';
 import { Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { When } from '../controls/when.tsx';
@@ -108,32 +109,26 @@ function UserRow({ slug, user, mayChange, onInvite, onDo }: UserRowProps) {
   });
   return (
     <Paper component="li" withBorder px="md" py="xs">
-      <Group justify="space-between" gap="xs">
-        <Stack gap={0} miw={0}>
-          <Group gap="xs">
-            <Text fw={600} style={{ overflowWrap: 'anywhere' }}>
-              {user.name}
-            </Text>
-            {!user.enabled && (
-              <Badge color="gray.3" c="dark.9" tt="none" fw={500}>
-                Disabled
-              </Badge>
-            )}
-            {!user.hasPassword && (
-              <Badge variant="default" tt="none" fw={500}>
-                No password yet
-              </Badge>
-            )}
-          </Group>
-          <Text size="sm" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
-            <span className="exact">{user.loginName}</span>
-            {user.email !== null && ` · ${user.email}`} · added <When at={user.createdAt} />
+      <Group justify="space-between" gap="xs" wrap="nowrap" align="flex-start">
+        <Group gap="0.25rem 0.5rem" miw={0}>
+          <Text fw={600} style={{ overflowWrap: 'anywhere' }}>
+            {user.name}
           </Text>
-        </Stack>
+          {!user.enabled && (
+            <Badge color="gray.3" c="dark.9" tt="none" fw={500}>
+              Disabled
+            </Badge>
+          )}
+          {!user.hasPassword && (
+            <Badge variant="default" tt="none" fw={500}>
+              No password yet
+            </Badge>
+          )}
+        </Group>
         {mayChange && (
           <Menu position="bottom-end" withinPortal={false}>
             <Menu.Target>
-              <Button size="xs" variant="default" rightSection={<ChevronDownIcon />} aria-label={`Actions for ${user.name}`}>
+              <Button size="xs" variant="default" rightSection={<ChevronDownIcon />} flex="none" aria-label={`Actions for ${user.name}`}>
                 Actions
               </Button>
             </Menu.Target>
@@ -156,6 +151,13 @@ function UserRow({ slug, user, mayChange, onInvite, onDo }: UserRowProps) {
           </Menu>
         )}
       </Group>
+      <Details>
+        <span className="exact">{user.loginName}</span>
+        {user.email}
+        <>
+          added <When at={user.createdAt} />
+        </>
+      </Details>
       <ProblemAlert problem={enable.problem} />
     </Paper>
   );

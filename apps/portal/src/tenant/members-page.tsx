@@ -8,6 +8,7 @@ import { answerOf, useApi } from '../api/api.ts';
 import { useMay, useMe, usePages } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
+import { Details } from '../controls/details.tsx';
 import { List } from '../controls/list.tsx';
 import { Page, Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
@@ -69,10 +70,13 @@ export function MembersPage() {
                     </Badge>
                   )}
                 </Group>
-                <Text size="sm" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
+                <Details>
                   <span className="exact">{member.loginName}</span>
-                  {member.email !== null && ` · ${member.email}`} · since <When at={member.createdAt} />
-                </Text>
+                  {member.email}
+                  <>
+                    since <When at={member.createdAt} />
+                  </>
+                </Details>
               </Stack>
               {mayChange && (
                 <Group gap="xs">

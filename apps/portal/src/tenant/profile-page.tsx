@@ -7,6 +7,7 @@ import { toProblem } from '../api/problem.ts';
 import { useAnswer, useMe } from '../api/queries.ts';
 import { useChange } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
+import { Details } from '../controls/details.tsx';
 import { ExactValue, Fact, Facts } from '../controls/exact-value.tsx';
 import { Page, Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
@@ -91,17 +92,21 @@ function Credential({ refusal }: { refusal: keyof typeof refusals | null }) {
                 {present.data.status === 'active' ? 'Works' : 'Suspended'}
               </Badge>
             </Group>
-            <Text size="sm" c="dimmed">
-              Created <When at={present.data.createdAt} /> ·{' '}
+            <Details>
+              <>
+                created <When at={present.data.createdAt} />
+              </>
               {present.data.lastUsedAt === null ? (
                 'no use recorded'
               ) : (
                 <>
                   last used <When at={present.data.lastUsedAt} />
                 </>
-              )}{' '}
-              · ends <When at={present.data.expiresAt} />
-            </Text>
+              )}
+              <>
+                ends <When at={present.data.expiresAt} />
+              </>
+            </Details>
             <Button size="xs" variant="outline" color="var(--mantine-color-error)" onClick={() => setAsking(true)}>
               Revoke it
             </Button>

@@ -4,6 +4,7 @@ import { toProblem } from '../api/problem.ts';
 import { useAnswer } from '../api/queries.ts';
 import { Page, Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { Records, type Column } from '../controls/records.tsx';
 import { RepositoryChoice } from '../controls/repository-choice.tsx';
 import { byDay, byGroup, kinds, total, type Kind } from './counts.ts';
 
@@ -124,25 +125,28 @@ function Days({ days, name }: { days: { day: string; count: number }[]; name: st
   );
 }
 
-function Groups({ title, groups }: { title: string; groups: { name: string; repository: string | null; count: number }[] }) {
+interface Counted {
+  name: string;
+  repository: string | null;
+  count: number;
+}
+
+const columnsOf = (by: 'By reason' | 'By credential'): Column<Counted>[] => [
+  { title: by === 'By reason' ? 'Reason' : 'Credential', cell: ({ name }) => name, exact: true },
+  { title: 'Repository', cell: ({ repository }) => repository ?? 'the tenant' },
+  { title: 'How often', cell: ({ count }) => count.toLocaleString(), count: true },
+];
+
+function Groups({ title, groups }: { title: 'By reason' | 'By credential'; groups: Counted[] }) {
   if (groups.length === 0) return null;
   return (
     <Section title={title}>
-      <Box className="wide-table" tabIndex={0} role="region" aria-label={`${title}, as a table`}>
-        <Table fz="sm">
-          <Table.Tbody>
-            {groups.slice(0, 50).map(({ name, repository, count }) => (
-              <Table.Tr key={`${repository} ${name}`}>
-                <Table.Td className="exact" style={{ overflowWrap: 'anywhere' }}>
-                  {name}
-                </Table.Td>
-                <Table.Td>{repository ?? 'the tenant'}</Table.Td>
-                <Table.Td ta="right">{count.toLocaleString()}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Box>
+      <Records
+        label={`${title}, as a table`}
+        columns={columnsOf(title)}
+        records={groups.slice(0, 50)}
+        id={({ name, repository }) => `${repository} ${name}`}
+      />
     </Section>
   );
 }

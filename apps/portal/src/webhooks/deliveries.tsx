@@ -4,6 +4,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi } from '../api/api.ts';
 import { kept, usePages } from '../api/queries.ts';
 import { useChange } from '../api/use-change.ts';
+import { Details } from '../controls/details.tsx';
 import { List } from '../controls/list.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { When } from '../controls/when.tsx';
@@ -95,16 +96,17 @@ function Row({ delivery: { event, status, createdAt, attempts, log, payload }, p
           <Badge color={states[status].color} c="dark.9" tt="none" fw={500}>
             {states[status].words}
           </Badge>
-          <Text size="sm" c="dimmed">
-            <When at={createdAt} exactly /> · {attempts === 1 ? 'one attempt' : `${attempts} attempts`}
-          </Text>
+          <Details>
+            <When at={createdAt} exactly />
+            {attempts === 1 ? 'one attempt' : `${attempts} attempts`}
+          </Details>
         </Group>
         <Group gap="xs">
-          <Button size="compact-xs" variant="default" onClick={() => setOpen(!open)} aria-expanded={open}>
+          <Button size="compact-sm" variant="default" onClick={() => setOpen(!open)} aria-expanded={open}>
             {open ? 'Less' : 'More'}
           </Button>
           {mayChange && (
-            <Button size="compact-xs" variant="default" loading={again.pending} onClick={() => void again.run()}>
+            <Button size="compact-sm" variant="default" loading={again.pending} onClick={() => void again.run()}>
               Send again
             </Button>
           )}

@@ -8,6 +8,7 @@ import { answerOf, useApi } from '../api/api.ts';
 import { kept, useMay, usePages, useRepositories } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
+import { Details } from '../controls/details.tsx';
 import { List } from '../controls/list.tsx';
 import { NoRepository } from '../controls/no-repository.tsx';
 import { Page } from '../controls/page.tsx';
@@ -165,21 +166,19 @@ function WebhookRow({ slug, webhook, mayChange, onEdit, onSecret }: WebhookRowPr
           )}
         </Group>
         {description !== '' && <Text size="sm">{description}</Text>}
-        <Text size="sm" c="dimmed">
+        <Details>
           {events === null ? 'Every event' : events.join(', ')}
           {failingSince !== null && (
             <>
-              {' '}
-              · nothing delivered since <When at={failingSince} />
+              nothing delivered since <When at={failingSince} />
             </>
           )}
           {previousSecretEndsAt !== null && (
             <>
-              {' '}
-              · the earlier signing secret signs until <When at={previousSecretEndsAt} />
+              the earlier signing secret signs until <When at={previousSecretEndsAt} />
             </>
           )}
-        </Text>
+        </Details>
       </Stack>
       <Group gap="xs">
         <Button size="xs" variant="default" onClick={() => setOpen(!open)} aria-expanded={open}>
