@@ -12,6 +12,7 @@ import {
   suspendedBecause,
   type Answer,
   type CheckedSecret,
+  type ClientDetails,
   type KnownRepository,
   type SecretMatch,
 } from '@latchkey/credentials';
@@ -43,7 +44,7 @@ export async function findClient(
 ): Promise<AdapterPayload | undefined> {
   const assertion = presentedAssertion();
   const answer = await askForClient(authority, repository, clientId, assertion);
-  const client = answer?.repository.alive ? (answer.client ?? suspended(answer)) : undefined;
+  const client = answer?.repository.alive ? (described(answer) ?? suspended(answer)) : undefined;
   const guesser = { repositoryId: repository.id, clientId: client?.id, address: authority.addressOf(Provider.ctx?.req) };
   await authority.guessing.refuseGuesser(guesser);
   const state = currentState();
@@ -66,10 +67,12 @@ export interface ClientAbilities {
 }
 
 /** What the library is told of a client. */
-type Described = Pick<
-  NonNullable<Answer['client']>,
-  'id' | 'kind' | 'name' | 'permissions' | 'redirectUris' | 'postLogoutRedirectUris' | 'backchannelLogoutUri' | 'keys'
->;
+type Described = Pick<NonNullable<Answer['client']>, 'id' | 'kind' | 'permissions'> & { details: ClientDetails };
+
+/** A client that was asked for with its secrets. */
+function described({ client }: Answer): Described | undefined {
+  return client?.details ? { ...client, details: client.details } : undefined;
+}
 
 /**
  * A credential that the policy of its tenant suspends may do nothing. It is there only for its secret to be compared, so that
@@ -78,7 +81,15 @@ type Described = Pick<
 function suspended({ refusedClient }: Answer): Described | undefined {
   if (!refusedClient || refusedClient.because === 'deleted') return undefined;
   const { id, kind } = refusedClient;
-  return { id, kind, name: id, permissions: [], redirectUris: [], postLogoutRedirectUris: [], backchannelLogoutUri: null, keys: null };
+  const details = {
+    redirectUris: [],
+    postLogoutRedirectUris: [],
+    backchannelLogoutUri: null,
+    jwksUri: null,
+    keys: null,
+    tokenSeconds: null,
+  };
+  return { id, kind, permissions: [], details: { name: id, ...details } };
 }
 
 /** The assertion with which the request proves who it is (RFC 7523 §2.2), if it has one. */
@@ -104,9 +115,9 @@ async function askForClient(
   const known = currentState()?.leftByLane;
   const answer = known?.repositoryId === repository.id && known.clientId === clientId ? known.answer : await ask();
   const client = answer?.client;
-  if (!assertion || !answer?.repository.alive || !client?.jwksUri) return answer;
+  if (!assertion || !answer?.repository.alive || !client?.details?.jwksUri) return answer;
   const kid = keyIdOf(assertion);
-  if (client.keys?.some(({ jwk }) => jwk.kid === kid)) return answer;
+  if (client.details.keys?.some(({ jwk }) => jwk.kid === kid)) return answer;
   const { allowPrivateAddresses, database, log } = authority;
   const owner = { tenantId: client.tenantId, repositoryId: repository.id, clientId };
   const fetched = await fetchClientKeys(database, owner, { everySeconds: fetchEverySeconds, allowPrivateAddresses }).catch(
@@ -128,16 +139,17 @@ function keyIdOf(assertion: string): string | undefined {
 }
 
 function metadata(client: Described, { byKey, deviceFlow }: ClientAbilities & { byKey: boolean }): AdapterPayload {
-  const base = { client_id: client.id, client_name: client.name };
+  const { details } = client;
+  const base = { client_id: client.id, client_name: details.name };
   if (client.kind === 'app') {
-    const signsIn = client.redirectUris.length > 0;
+    const signsIn = details.redirectUris.length > 0;
     return {
       ...base,
       // Native lets a loopback port vary (RFC 8252 §7.3) and is as strict as web about everything else.
       application_type: 'native',
       token_endpoint_auth_method: 'none',
-      redirect_uris: client.redirectUris,
-      post_logout_redirect_uris: client.postLogoutRedirectUris,
+      redirect_uris: details.redirectUris,
+      post_logout_redirect_uris: details.postLogoutRedirectUris,
       grant_types: [
         ...(signsIn ? ['authorization_code'] : []),
         ...(deviceFlow ? [deviceGrantType] : []),
@@ -145,16 +157,16 @@ function metadata(client: Described, { byKey, deviceFlow }: ClientAbilities & { 
       ],
       response_types: signsIn ? ['code'] : [],
       scope: [...openidScopes, everythingScope, ...client.permissions].join(' '),
-      ...(client.backchannelLogoutUri === null
+      ...(details.backchannelLogoutUri === null
         ? {}
-        : { backchannel_logout_uri: client.backchannelLogoutUri, backchannel_logout_session_required: true }),
+        : { backchannel_logout_uri: details.backchannelLogoutUri, backchannel_logout_session_required: true }),
     };
   }
   return {
     ...base,
     // A tool may have both secrets and keys. How the request proves who it is decides what the library compares.
-    ...(byKey && client.keys?.length
-      ? { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: client.keys.map(({ jwk }) => jwk) as never } }
+    ...(byKey && details.keys?.length
+      ? { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: details.keys.map(({ jwk }) => jwk) as never } }
       : { token_endpoint_auth_method: 'client_secret_basic', client_secret: placeholderSecret }),
     redirect_uris: [],
     grant_types: ['client_credentials'],
@@ -215,7 +227,7 @@ export function acceptAssertion(
 ): void {
   const state = currentState();
   const answer = state?.client?.client?.id === clientId ? state.client : undefined;
-  const keys = answer?.client?.keys ?? [];
+  const keys = answer?.client?.details?.keys ?? [];
   const key = header.kid === undefined ? (keys.length === 1 ? keys[0] : undefined) : keys.find(({ jwk }) => jwk.kid === header.kid);
   if (!key) throw new errors.InvalidClientAuth("the assertion does not name one of the client's keys");
   if (typeof claims.exp !== 'number' || claims.exp > Date.now() / 1000 + maxAssertionSeconds)

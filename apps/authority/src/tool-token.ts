@@ -23,7 +23,7 @@ export function toolScopes({ permissions }: { permissions: string[] }): string[]
 
 /** How long a tool's token lives. That of a member's credential does as the tenant's policy says, which came with the check. */
 export function toolTokenSeconds(answer: Answer | undefined, { settings }: Repository): number {
-  return answer?.client?.tokenSeconds ?? settings.toolTokenSeconds;
+  return answer?.client?.details?.tokenSeconds ?? settings.toolTokenSeconds;
 }
 
 /** Whom a tool's token is about, and what its life hangs on; nothing if the client has no user to act as. */

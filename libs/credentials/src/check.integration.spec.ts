@@ -17,19 +17,23 @@ const question = (): Question => ({ repositoryId: acme.id, clientId: acme.toolId
 /** A pool whose statements are counted, and can be held up on their way back. */
 function watchedCheck() {
   const sent: string[] = [];
-  let hold: Promise<void> | undefined;
+  let hold: ((nth: number) => Promise<void> | undefined) | undefined;
   const pool = new Proxy(fixture.pool, {
     get(target, name) {
       if (name !== 'query') return Reflect.get(target, name) as unknown;
       return async (statement: { text: string }) => {
-        sent.push(statement.text);
+        const nth = sent.push(statement.text);
         const answer = await (target.query(statement as never) as unknown as Promise<unknown>);
-        await hold;
+        await hold?.(nth);
         return answer;
       };
     },
   });
-  return { check: new CredentialCheck(pool), sent, holdAnswers: (until: Promise<void>) => void (hold = until) };
+  return {
+    check: new CredentialCheck(pool),
+    sent,
+    holdAnswers: (until: (nth: number) => Promise<void> | undefined) => void (hold = until),
+  };
 }
 
 describe('the check', () => {
@@ -58,11 +62,44 @@ describe('the check', () => {
     expect(sent).toHaveLength(1);
   });
 
+  it('gathers what is asked while a statement is under way into the next one', async () => {
+    const { check, sent, holdAnswers } = watchedCheck();
+    holdAnswers(() => new Promise((resolve) => setTimeout(resolve, 10)));
+    const answers = [check.ask(question())];
+    while (sent.length === 0) await new Promise(setImmediate);
+    for (let turn = 0; turn < 5; turn++) {
+      answers.push(check.ask(question()), check.ask(question()));
+      await new Promise(setImmediate);
+    }
+    expect((await Promise.all(answers)).every((answer) => answer?.client)).toBe(true);
+    expect(sent).toHaveLength(2);
+  });
+
+  it('does not wait for a statement whose answer is late', async () => {
+    const { check, sent, holdAnswers } = watchedCheck();
+    let release = () => {};
+    const released = new Promise<void>((resolve) => void (release = resolve));
+    holdAnswers((nth) => (nth === 1 ? released : undefined));
+    const hanging = check.ask(question());
+    while (sent.length === 0) await new Promise(setImmediate);
+    expect((await check.ask(question()))?.client?.id).toBe(acme.toolId);
+    release();
+    expect((await hanging)?.client?.id).toBe(acme.toolId);
+  });
+
+  it('describes a client to who would prove to be it, and to nobody else', async () => {
+    const [proving, other] = await Promise.all([fixture.check.ask(question()), fixture.check.ask({ ...question(), withSecrets: false })]);
+    expect(proving?.client?.details).toMatchObject({ redirectUris: [], keys: [], tokenSeconds: null });
+    expect([other?.client?.details, other?.secrets]).toEqual([null, null]);
+    expect(other?.client).toEqual({ ...proving?.client, details: null });
+  });
+
   it('uses only the answer of a statement that was sent after the check began', async () => {
     const { check, holdAnswers } = watchedCheck();
     const version = { repositoryId: acme.id, clientId: acme.toolId, versionId: acme.secret.id };
     let release = () => {};
-    holdAnswers(new Promise((resolve) => void (release = resolve)));
+    const released = new Promise<void>((resolve) => void (release = resolve));
+    holdAnswers(() => released);
 
     // This statement reads the secret alive, and its answer is still on its way when the secret ends.
     const early = check.ask(version);
@@ -96,7 +133,7 @@ describe('the check', () => {
       connection.release();
     }
     const { rows } = await fixture.owner.query<{ settings: string[] }>(
-      `SELECT proconfig AS settings FROM pg_proc WHERE proname = 'check_credentials'`,
+      `SELECT proconfig AS settings FROM pg_proc WHERE proname = 'check_presented_credentials'`,
     );
     expect(rows[0]?.settings).toEqual(expect.arrayContaining(['plan_cache_mode=force_generic_plan', 'enable_seqscan=off']));
   });

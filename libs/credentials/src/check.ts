@@ -16,7 +16,7 @@ export interface Question {
   tokenId?: string | undefined;
   /** The keyed hash of a presented API key, under one of the peppers. */
   keyHash?: Buffer | undefined;
-  /** The client's latest secret versions, to compare a presented one with. */
+  /** The client's latest secret versions, to compare a presented one with, and what else is known of the client. */
   withSecrets?: boolean;
 }
 
@@ -35,6 +35,19 @@ export interface CheckedSecret {
   replaced: boolean;
 }
 
+/** What it takes to let a client in, besides its secrets. */
+export interface ClientDetails {
+  name: string;
+  redirectUris: string[];
+  postLogoutRedirectUris: string[];
+  backchannelLogoutUri: string | null;
+  jwksUri: string | null;
+  /** The live keys of a tool; null for other kinds. */
+  keys: { id: string; jwk: PublicJwk }[] | null;
+  /** Life of its tokens, where the tenant's policy for its kind says one. */
+  tokenSeconds: number | null;
+}
+
 /** What the primary said, after the question was asked. */
 export interface Answer {
   repository: { tenantId: string; id: string; alive: boolean; generation: number; settingsVersion: number; environment: Environment };
@@ -43,18 +56,11 @@ export interface Answer {
     id: string;
     tenantId: string;
     kind: StoredClientKind;
-    name: string;
     generation: number;
     permissions: string[];
     userId: number | null;
-    redirectUris: string[];
-    postLogoutRedirectUris: string[];
-    backchannelLogoutUri: string | null;
-    jwksUri: string | null;
-    /** The live keys of a tool, with its secrets. */
-    keys: { id: string; jwk: PublicJwk }[] | null;
-    /** Life of its tokens, where the tenant's policy for its kind says one. */
-    tokenSeconds: number | null;
+    /** Where it was asked for with its secrets. */
+    details: ClientDetails | null;
   } | null;
   /** Whose a client was that may not be used, so that `client` is null: for the audit trail. It opens nothing. */
   refusedClient: {
@@ -83,19 +89,52 @@ interface Waiting {
 /** Questions that one statement carries at most, so that one slow batch does not hold up everyone. */
 const batchSize = 500;
 
+/** For how long questions wait for the statement that is under way to be answered; then they no longer rely on its connection. */
+const lateMillis = 20;
+
 const statement = {
-  name: 'check-credentials',
-  text: `SELECT ordinal, repository, client, refused_client AS "refusedClient", subject, secrets, api_key AS "apiKey", version_alive AS "versionAlive", grant_alive AS "grantAlive",
-           token_revoked AS "tokenRevoked"
-         FROM check_credentials($1::uuid[], $2::text[], $3::integer[], $4::uuid[], $5::text[], $6::text[], $7::bytea[], $8::boolean[])`,
+  name: 'check-presented-credentials',
+  text: `SELECT * FROM check_presented_credentials(
+    $1::uuid[], $2::text[], $3::integer[], $4::uuid[], $5::text[], $6::text[], $7::bytea[], $8::boolean[])`,
 };
+
+/** A row of that function: what belongs together is null together. */
+interface Row {
+  ordinal: number;
+  tenant_id: string;
+  repository_alive: boolean;
+  repository_generation: number;
+  settings_version: number;
+  environment: Environment;
+  client_tenant_id: string | null;
+  client_kind: StoredClientKind;
+  client_refusal: 'deleted' | MemberCredentialRefusal | null;
+  client_generation: number;
+  /** With spaces between. */
+  client_permissions: string;
+  client_user_id: number | null;
+  client_details: ClientDetails | null;
+  user_id: number | null;
+  user_name: string;
+  user_enabled: boolean;
+  user_generation: number;
+  secrets: CheckedSecret[] | null;
+  api_key_id: string | null;
+  api_key_permissions: string;
+  api_key_alive: boolean;
+  version_alive: boolean | null;
+  grant_alive: boolean | null;
+  token_revoked: boolean | null;
+}
 
 /**
  * Asks the primary whether credentials are alive. Nothing it hears is remembered.
  *
  * The rule that makes a cut-off true: **a check uses only the answer of a statement that was sent after the check began.**
- * Questions that arrive while statements are under way wait and go out together in the next one; none joins a statement
- * that has been sent.
+ * Questions that arrive while a statement is under way wait and go out together in the next one; none joins a statement
+ * that has been sent. The busier a node is, the more they are: a statement costs as much as what it asks about a dozen
+ * credentials, so this is what keeps checks cheap under load. Only when the answer is late, as on a connection that hangs, does
+ * another statement go out beside it.
  *
  * Why that is enough: let a cut-off commit before its call answers, and let a check begin after that answer. Its statement
  * is sent after the check began, so its snapshot is taken after the commit, and READ COMMITTED on the primary must see it.
@@ -108,6 +147,9 @@ export class CredentialCheck {
   readonly #pool: Pool;
   #waiting: Waiting[] = [];
   #underWay = 0;
+  /** When the latest statement was sent, and whether it is looked at again once it is late. */
+  #sentAt = 0;
+  #watched = false;
   #scheduled = false;
 
   /** @param pool from `connectForChecks`; as many statements run at once as it has connections. */
@@ -132,15 +174,32 @@ export class CredentialCheck {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      while (this.#waiting.length > 0 && this.#underWay < this.#pool.options.max) void this.#send(this.#waiting.splice(0, batchSize));
+      while (this.#waiting.length > 0 && this.#mayBeSent()) void this.#send(this.#waiting.splice(0, batchSize));
+      if (this.#waiting.length > 0) this.#watch();
     });
+  }
+
+  #mayBeSent(): boolean {
+    if (this.#underWay === 0) return true;
+    return this.#underWay < this.#pool.options.max && performance.now() - this.#sentAt >= lateMillis;
+  }
+
+  /** Looks again when the statement under way is late, unless it is answered before. */
+  #watch(): void {
+    if (this.#watched) return;
+    this.#watched = true;
+    setTimeout(() => {
+      this.#watched = false;
+      if (this.#waiting.length > 0) this.#schedule();
+    }, lateMillis).unref();
   }
 
   async #send(batch: Waiting[]): Promise<void> {
     this.#underWay++;
+    this.#sentAt = performance.now();
     try {
-      const rows = await this.#query(batch.map((waiting) => waiting.question));
-      for (const [index, waiting] of batch.entries()) waiting.resolve(rows.get(index + 1));
+      const answers = await this.#query(batch.map((waiting) => waiting.question));
+      for (const [index, waiting] of batch.entries()) waiting.resolve(answers[index]);
     } catch (error) {
       for (const waiting of batch) waiting.reject(error);
     } finally {
@@ -149,9 +208,10 @@ export class CredentialCheck {
     }
   }
 
-  async #query(questions: Question[]): Promise<Map<number, Answer>> {
+  /** @returns the answers in the order of the questions. */
+  async #query(questions: Question[]): Promise<(Answer | undefined)[]> {
     const column = <T>(pick: (question: Question) => T | undefined) => questions.map((question) => pick(question) ?? null);
-    const { rows } = await this.#pool.query<Answer & { ordinal: string }>({
+    const { rows } = await this.#pool.query<Row>({
       ...statement,
       values: [
         column((question) => question.repositoryId),
@@ -164,6 +224,45 @@ export class CredentialCheck {
         column((question) => question.withSecrets ?? false),
       ],
     });
-    return new Map(rows.map((row) => [Number(row.ordinal), row]));
+    const answers: (Answer | undefined)[] = questions.map(() => undefined);
+    for (const row of rows) answers[row.ordinal - 1] = answerTo(questions[row.ordinal - 1]!, row);
+    return answers;
   }
 }
+
+function answerTo({ repositoryId, clientId }: Question, row: Row): Answer {
+  const { client_tenant_id: clientTenant, client_kind: kind, client_refusal: because } = row;
+  const client = clientId === undefined || clientTenant === null ? undefined : { id: clientId, tenantId: clientTenant, kind };
+  return {
+    repository: {
+      tenantId: row.tenant_id,
+      id: repositoryId,
+      alive: row.repository_alive,
+      generation: row.repository_generation,
+      settingsVersion: row.settings_version,
+      environment: row.environment,
+    },
+    client:
+      client && because === null
+        ? {
+            ...client,
+            generation: row.client_generation,
+            permissions: words(row.client_permissions),
+            userId: row.client_user_id,
+            details: row.client_details,
+          }
+        : null,
+    refusedClient: client && because !== null ? { ...client, because } : null,
+    subject:
+      row.user_id === null
+        ? null
+        : { id: row.user_id, loginName: row.user_name, enabled: row.user_enabled, generation: row.user_generation },
+    secrets: row.secrets,
+    apiKey: row.api_key_id === null ? null : { id: row.api_key_id, permissions: words(row.api_key_permissions), alive: row.api_key_alive },
+    versionAlive: row.version_alive,
+    grantAlive: row.grant_alive,
+    tokenRevoked: row.token_revoked,
+  };
+}
+
+const words = (text: string) => (text === '' ? [] : text.split(' '));

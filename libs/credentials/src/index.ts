@@ -16,7 +16,7 @@ export {
   type KeysToEnd,
   type VerifiedApiKey,
 } from './api-key.js';
-export { CredentialCheck, type Answer, type CheckedSecret, type Question } from './check.js';
+export { CredentialCheck, type Answer, type CheckedSecret, type ClientDetails, type Question } from './check.js';
 export { ClientKeys, fetchClientKeys, parsePublicJwk, type PublicJwk } from './client-key.js';
 export { Clients, createClient, deleteClient, endClient, findClient, insertClient, listClients, newClientId } from './client.js';
 export {

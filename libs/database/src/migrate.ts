@@ -30,6 +30,7 @@ import { KeepNamesAndAddressesApart1763750000500 } from './migrations/1763750000
 import { LetPeopleSignUp1763752000000 } from './migrations/1763752000000-let-people-sign-up.js';
 import { LetFilesBeInAnObjectStore1763751000000 } from './migrations/1763751000000-let-files-be-in-an-object-store.js';
 import { HashIdsOfRecords1763754000000 } from './migrations/1763754000000-hash-ids-of-records.js';
+import { AnswerChecksInColumns1763759000000 } from './migrations/1763759000000-answer-checks-in-columns.js';
 import { LetTenantsBeDeleted1763752000500 } from './migrations/1763752000500-let-tenants-be-deleted.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
@@ -65,6 +66,7 @@ export const migrations = [
   LetFilesBeInAnObjectStore1763751000000,
   LetTenantsBeDeleted1763752000500,
   HashIdsOfRecords1763754000000,
+  AnswerChecksInColumns1763759000000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */
