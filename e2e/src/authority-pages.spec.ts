@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import axe from 'axe-core';
 import pg from 'pg';
 import { decodeJwt } from 'jose';
 import * as client from 'openid-client';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import type { ProvisionedRepositoryView, UserView } from '@latchkey/contracts';
-import { openBrowser, submitSignIn } from './browser.js';
+import { accessibilityFaults, layoutFaults, openBrowser, submitSignIn } from './browser.js';
 import { embeddedOwnerUrl } from './embedded-database.js';
 import { startProduct, type Product } from './product.js';
 import { authorizeWithCode, discover, openPassingOn, openRelyingParty, openSinglePageApp, type RelyingParty } from './relying-party.js';
@@ -103,17 +102,9 @@ async function openSignIn(page: Page): Promise<void> {
   expect(await arrived).toBe('stays');
 }
 
-/** What is wrong with a page by WCAG 2.2 A and AA, and with how wide it is. */
+/** What is wrong with a page, for whoever cannot see it or uses no mouse, and in its layout. */
 async function faults(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const found = await page.evaluate(async () => {
-    const { violations } = await (globalThis as never as { axe: typeof axe }).axe.run({
-      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-    });
-    const { document, innerWidth } = globalThis as never as { document: { documentElement: { scrollWidth: number } }; innerWidth: number };
-    const wide = document.documentElement.scrollWidth > innerWidth ? ['wider than the screen'] : [];
-    return [...wide, ...violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)];
-  });
+  const found = [...(await accessibilityFaults(page)), ...(await layoutFaults(page))];
   return found.map((fault) => `${page.url().replace(/[\w-]{30,}/g, '…')}: ${fault}`);
 }
 
@@ -155,6 +146,7 @@ describe('the pages of an authority', () => {
         ['message', '/invitation/' + 'a'.repeat(43)],
         ['forgotten-password', '/forgotten-password'],
         ['request-refused', '/connect/authorize?client_id=nobody'],
+        ['nowhere', '/nowhere'],
       ] as const) {
         await page.goto(home.authorityUrl + path);
         await look(name);
@@ -232,6 +224,15 @@ describe('signing in with another authority', () => {
     });
     expect(first).toEqual({ sub: String(anna.id), amr: ['pwd'] });
     await page.context().close();
+
+    // Now the account says with whom one is connected.
+    const theirs = await openPage();
+    await theirs.goto(`${home.authorityUrl}/account`);
+    await submitSignIn(theirs, 'anna', password);
+    await theirs.getByRole('heading', { name: 'Signing in with others' }).waitFor();
+    expect(await faults(theirs)).toEqual([]);
+    await picture(theirs, 'account-connected-390-light');
+    await theirs.context().close();
 
     const later = await openPage();
     const second = await signIn(later, async () => {

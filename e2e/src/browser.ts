@@ -54,11 +54,14 @@ export async function look(page: Page, name: string): Promise<string[]> {
   return found;
 }
 
+/** Also the one of WCAG 2.2 that axe leaves out by itself. */
+const allRules = { rules: { 'target-size': { enabled: true } } };
+
 /** What axe finds wrong with the page as it stands, for whoever cannot see it or uses no mouse; nothing when it is right. @param only one of its rules, for what alone has changed. */
 export async function accessibilityFaults(page: Page, only?: 'color-contrast'): Promise<string[]> {
   await giveAxe(page);
   const { violations } = await page.evaluate<axe.AxeResults>(
-    `axe.run(document, ${JSON.stringify({ resultTypes: ['violations'], ...(only ? { runOnly: [only] } : {}) })})`,
+    `axe.run(document, ${JSON.stringify({ resultTypes: ['violations'], ...(only ? { runOnly: [only] } : allRules) })})`,
   );
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);
 }

@@ -10,7 +10,7 @@ import { beginWithTheCode } from './device-flow.js';
 import type { Issuer } from './issuer.js';
 import type { IssuerSettings } from './issuer-settings.js';
 import { brandOf } from './pages/brand.js';
-import { leadOn } from './pages/library-pages.js';
+import { leadOn, nowherePage } from './pages/library-pages.js';
 import { recordRefusedCall } from './refused.js';
 import { stateOf } from './request-state.js';
 import { ageHeaders } from './secret-age.js';
@@ -79,6 +79,7 @@ export function createIssuer(
       state.unavailable = true;
     });
     leadOn(ctx, issuer);
+    nowherePage(ctx, issuer);
     if (state.unavailable) answerUnavailable(ctx);
     else ctx.set(ageHeaders(state));
   });

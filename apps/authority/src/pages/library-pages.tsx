@@ -59,6 +59,20 @@ export function signedOutPage(ctx: KoaContextWithOIDC, issuer: Issuer): void {
   ctx.body = messagePage(look, look.language.texts.signOut.done);
 }
 
+/** What a person sees at an address where nothing is, with the way to what is theirs. */
+export function nowherePage(ctx: Pick<KoaContextWithOIDC, 'status' | 'set' | 'body' | 'req'>, issuer: Issuer): void {
+  if (ctx.status !== 404 || ctx.body || !readsPages(ctx.req)) return;
+  const look = lookOf(issuer, ctx.req);
+  const { problem, account } = look.language.texts;
+  ctx.set(pageHeaders(look.brand));
+  ctx.body = messagePage(look, {
+    title: problem.title,
+    text: problem.nowhere,
+    link: { href: `${issuer.url}/account`, label: account.title },
+  });
+  ctx.status = 404;
+}
+
 /** Where a form of ours has led to an app, a page sends the browser there instead (see onward.tsx). */
 export function leadOn(
   ctx: Pick<KoaContextWithOIDC, 'method' | 'status' | 'response' | 'remove' | 'set' | 'body' | 'req'>,

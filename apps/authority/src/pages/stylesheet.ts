@@ -34,6 +34,7 @@ dt { font-weight: 600; } dd { margin: 0 0 0.75rem; }
 .things p { margin: 0; }
 .tag { padding: 0.125rem 0.5rem; border: 1px solid var(--line); border-radius: 1rem; font-size: 0.8125rem; white-space: nowrap; }
 button.small { width: auto; min-height: 2.25rem; margin: 0; padding: 0.25rem 0.75rem; white-space: nowrap; }
+h1 + .fault, h1 + .done { margin-top: 1rem; }
 .done { margin: 0 0 1.25rem; padding: 0.75rem 1rem; border-left: 4px solid var(--accent); border-radius: 0.25rem; background: var(--ground); }
 .after { margin: 1.25rem 0 0; text-align: center; }
 .after + .after { margin-top: 0.5rem; }
@@ -54,6 +55,8 @@ details summary { padding: 0.625rem 0; color: var(--accent); font-weight: 600; t
 .secret { margin: 0.25rem 0 1.25rem; }
 .codes { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 0.5rem; margin: 0 0 1.5rem; padding: 0; list-style: none; }
 .codes code { font-size: 1rem; }
+.code code { font-size: 1.5rem; letter-spacing: 0.05em; }
+@media (max-width: 26rem) { main { padding: 1.5rem; } }
 `;
 
 /** How a Content-Security-Policy names the one stylesheet that pages may have (CSP Level 3 §2.3.1). */

@@ -34,7 +34,7 @@ export const de: Texts = {
       passkey: 'Stattdessen einen Passkey verwenden',
     },
     codes: {
-      title: 'Ihre Wiederherstellungscodes',
+      title: 'Ihre Wiederherstellungs\u00ADcodes',
       keep: 'Wenn Sie Telefon oder Passkey verlieren, kommen Sie mit jedem dieser Codes einmal hinein. Bewahren Sie sie bei Ihren wichtigen Unterlagen auf: Sie werden nicht noch einmal gezeigt.',
       shown:
         'Ihre Wiederherstellungscodes wurden einmal gezeigt. Wenn Sie sie nicht aufbewahrt haben, erzeugen Sie auf Ihrer Kontoseite neue.',
@@ -172,6 +172,7 @@ export const de: Texts = {
       'Die App hat Sie mit einer Anfrage hierher geschickt, die nicht beantwortet werden kann. Gehen Sie zurück und versuchen Sie es noch einmal; hilft das nicht, geben Sie den Betreibern der App weiter, was unten steht.',
     otherSite: 'Das Formular kam von einer anderen Website. Öffnen Sie die Seite neu und füllen Sie es dort aus.',
     noRepository: 'Unter dieser Adresse gibt es kein aktives Repository.',
+    nowhere: 'Diese Seite gibt es nicht.',
     unavailable: 'Zugangsdaten können gerade nicht geprüft werden. Versuchen Sie es gleich noch einmal.',
     failed: 'Auf unserer Seite ist etwas schiefgegangen.',
     startAgain: {

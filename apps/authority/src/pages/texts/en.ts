@@ -165,6 +165,7 @@ export const en = {
       'The app sent you here with a request that cannot be answered. Go back to it and try again; if that does not help, tell whoever runs it what stands below.',
     otherSite: 'The form was sent from another site. Open the page again and fill it in there.',
     noRepository: 'There is no active repository at this address.',
+    nowhere: 'There is no such page.',
     unavailable: 'The authority cannot check credentials now. Try again in a moment.',
     failed: 'Something went wrong on our side.',
     startAgain: {

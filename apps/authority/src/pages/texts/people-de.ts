@@ -18,7 +18,7 @@ export const peopleDe: typeof peopleEn = {
     lead: 'Geben Sie Ihren Benutzernamen oder Ihre E-Mail-Adresse ein. Wir senden Ihnen einen Link, mit dem Sie ein neues Passwort festlegen.',
     submit: 'Link senden',
     sent: {
-      title: 'Sehen Sie in Ihre E-Mails',
+      title: 'Sehen Sie in Ihre E\u2011Mails',
       text: 'Wenn es ein Konto mit diesem Namen oder dieser Adresse gibt, ist ein Link an dessen Adresse unterwegs. Er gilt 30 Minuten. Ein Konto bekommt höchstens drei in einer Stunde.',
     },
   },
@@ -45,7 +45,7 @@ export const peopleDe: typeof peopleEn = {
     already: 'Sie haben schon ein Konto?',
     signIn: 'Anmelden',
     sent: {
-      title: 'Sehen Sie in Ihre E-Mails',
+      title: 'Sehen Sie in Ihre E\u2011Mails',
       text: 'Ein Link ist an diese Adresse unterwegs. Er gilt 24 Stunden. Eine Adresse bekommt höchstens drei in einer Stunde.',
     },
     closed: { title: 'Keine neuen Konten', text: 'Konten legt hier nur der Betreiber an. Bitten Sie um eine Einladung.' },
@@ -143,7 +143,7 @@ export const peopleDe: typeof peopleEn = {
       none: 'Zurzeit keine.',
       since: (when) => `seit ${when}`,
       end: 'Zugriff beenden',
-      endOf: (app) => `Zugriff von ${app} beenden`,
+      endOf: (app) => `Zugriff beenden: ${app}`,
     },
     links: {
       title: 'Anmelden mit anderen',

@@ -125,7 +125,7 @@ export const peopleEn = {
       none: 'None at present.',
       since: (when: string) => `since ${when}`,
       end: 'End access',
-      endOf: (app: string) => `End the access of ${app}`,
+      endOf: (app: string) => `End access of ${app}`,
     },
     links: {
       title: 'Signing in with others',
