@@ -1,13 +1,15 @@
-import { lazy, Suspense, useEffect, useMemo, useState, type ReactNode } from 'react';
-import { Button, Center, Group, Loader, Stack, Text, Title } from '@mantine/core';
+import { lazy, Suspense, useEffect, useMemo, useState, useSyncExternalStore, type ReactNode } from 'react';
+import { Anchor, Button, Center, Group, Loader, Stack, Text, Title } from '@mantine/core';
+import { useQueryClient } from '@tanstack/react-query';
 import type { User, UserManager } from 'oidc-client-ts';
 import { AuthProvider, useAuth } from 'react-oidc-context';
 import { useLocation } from 'wouter';
-import { ApiContext, createApi, type Tokens } from '../api/api.ts';
+import { ApiContext, createApi } from '../api/api.ts';
 import { toProblem } from '../api/problem.ts';
 import { useConsole } from '../api/queries.ts';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
-import { createUserManager, signedInHere, tokensOf } from './user-manager.ts';
+import { SessionEnd } from './session-end.ts';
+import { createUserManager, signedInForAnother, signedInHere, tokensOf } from './user-manager.ts';
 
 const SessionEnded = lazy(async () => ({ default: (await import('./session-ended.tsx')).SessionEnded }));
 
@@ -16,6 +18,7 @@ export function SignedIn({ children }: { children: ReactNode }) {
   const found = useConsole();
   const manager = useMemo(() => found.data && createUserManager(found.data), [found.data]);
   const [, navigate] = useLocation();
+  const [isForAnother] = useState(signedInForAnother);
   if (found.error) {
     return (
       <Alone>
@@ -24,6 +27,7 @@ export function SignedIn({ children }: { children: ReactNode }) {
     );
   }
   if (!found.data || !manager) return <Waiting words="Starting" />;
+  if (isForAnother) return <SignedInForAnother manager={manager} />;
   const onSigninCallback = (user: User | undefined) => {
     signedInHere.set();
     navigate((user?.state as { returnTo?: string } | undefined)?.returnTo ?? '/', { replace: true });
@@ -42,8 +46,14 @@ const arrivalPath = '/welcome';
 
 function Door({ manager, signUpUrl, children }: { manager: UserManager; signUpUrl: string | null; children: ReactNode }) {
   const auth = useAuth();
-  const [ended, setEnded] = useState(false);
-  const api = useMemo(() => createApi(watched(tokensOf(manager), () => setEnded(true))), [manager]);
+  const queries = useQueryClient();
+  const end = useMemo(() => new SessionEnd(manager), [manager]);
+  const ended = useSyncExternalStore(end.subscribe, () => end.state);
+  const api = useMemo(() => createApi(tokensOf(manager, end)), [manager, end]);
+  useEffect(() => {
+    // What could not be read while nobody was signed in can be read now.
+    if (!ended) void queries.refetchQueries({ predicate: ({ state }) => state.status === 'error' });
+  }, [ended, queries]);
   useEffect(() => signedInHere.onRemoved(() => void manager.removeUser()), [manager]);
 
   const signIn = () => manager.signinRedirect({ state: { returnTo: returnPath() } });
@@ -59,7 +69,7 @@ function Door({ manager, signUpUrl, children }: { manager: UserManager; signUpUr
     return (
       <ApiContext value={api}>
         {children}
-        <Suspense>{ended && <SessionEnded onClose={() => setEnded(false)} onSignIn={() => void signIn()} />}</Suspense>
+        <Suspense>{ended && <SessionEnded end={end} onLeave={() => void signIn()} />}</Suspense>
       </ApiContext>
     );
   }
@@ -74,19 +84,15 @@ function returnPath(): string {
   return pathname === '/signed-in' ? '/' : pathname + search;
 }
 
-/** Tells when the session turns out to have ended. */
-function watched(tokens: Tokens, onEnd: () => void): Tokens {
-  return {
-    current: tokens.current,
-    renewed: async () => {
-      try {
-        return await tokens.renewed();
-      } catch (error) {
-        if (toProblem(error).type === 'unauthenticated') onEnd();
-        throw error;
-      }
-    },
-  };
+/** The window in which a member signed in again: it tells the page that waits for it, and closes. */
+function SignedInForAnother({ manager }: { manager: UserManager }) {
+  useEffect(() => void manager.signinPopupCallback(), [manager]);
+  return (
+    <Alone>
+      <Text role="status">You are signed in. Close this window, and go on in the other.</Text>
+      <Anchor href="/">Or go to the portal here</Anchor>
+    </Alone>
+  );
 }
 
 function WayIn({ failure, signUpUrl, onSignIn }: { failure: string | undefined; signUpUrl: string | null; onSignIn: () => void }) {

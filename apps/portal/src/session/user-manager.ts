@@ -1,6 +1,7 @@
 import { InMemoryWebStorage, UserManager, WebStorageStateStore } from 'oidc-client-ts';
-import { ApiProblem, unreachable } from '../api/problem.ts';
+import { unreachable } from '../api/problem.ts';
 import type { Tokens } from '../api/api.ts';
+import type { SessionEnd } from './session-end.ts';
 
 /*
  * Where a member's tokens are kept: in memory, and nowhere else. The loser was sessionStorage, which spares one round
@@ -12,6 +13,8 @@ import type { Tokens } from '../api/api.ts';
  * In sessionStorage is, while one is away at the authority, the PKCE verifier, which is of no use without the code; in
  * localStorage a mark that somebody signed in here, so that the next visit goes to the authority without a press.
  */
+
+const signInPrefix = 'latchkey.sign-in.';
 
 /** Where members sign in, as the tenant API tells it. */
 export interface Console {
@@ -34,32 +37,36 @@ export function createUserManager({ authority, clientId }: Console): UserManager
     revokeTokensOnSignout: true,
     revokeTokenAdditionalContentTypes: ['text/plain'],
     userStore: new WebStorageStateStore({ store: new InMemoryWebStorage() }),
-    stateStore: new WebStorageStateStore({ store: window.sessionStorage, prefix: 'latchkey.sign-in.' }),
+    stateStore: new WebStorageStateStore({ store: window.sessionStorage, prefix: signInPrefix }),
   });
 }
 
-/** The member's tokens. Several calls that are refused at once wait for one renewal. */
-export function tokensOf(manager: UserManager): Tokens {
-  let renewal: Promise<string> | undefined;
+/** The member's tokens. Several calls that are refused at once wait for one renewal, or for one end of the session to be mended. */
+export function tokensOf(manager: UserManager, end: SessionEnd): Tokens {
+  let renewal: Promise<string | undefined> | undefined;
   const renew = async () => {
     const user = await manager.getUser();
-    if (!user?.refresh_token) throw sessionEnded();
+    if (!user?.refresh_token) return undefined;
     try {
-      const renewed = await manager.signinSilent();
-      if (renewed) return renewed.access_token;
+      return (await manager.signinSilent())?.access_token;
     } catch (error) {
       // The authority's own words mean that it refused; anything else, that it was not reached.
-      if (!(error instanceof Error && error.name === 'ErrorResponse')) throw unreachable(error);
+      if (error instanceof Error && error.name === 'ErrorResponse') return undefined;
+      throw unreachable(error);
     }
-    throw sessionEnded();
   };
   return {
     current: async () => (await manager.getUser())?.access_token,
-    renewed: () => (renewal ??= renew().finally(() => (renewal = undefined))),
+    renewed: async (forChange) =>
+      (end.state === undefined ? await (renewal ??= renew().finally(() => (renewal = undefined))) : undefined) ?? end.mended(forChange),
   };
 }
 
-const sessionEnded = () => new ApiProblem('unauthenticated', 'You are no longer signed in', 'Sign in again to go on.');
+/** Whether this window comes back from the authority for another page: this one did not send it there. */
+export function signedInForAnother(): boolean {
+  const state = new URLSearchParams(window.location.search).get('state');
+  return window.location.pathname === '/signed-in' && state !== null && window.sessionStorage.getItem(signInPrefix + state) === null;
+}
 
 const mark = 'latchkey.member';
 
