@@ -5,6 +5,7 @@ import type { RegeneratedSecretView, RepositoryView } from '@latchkey/contracts'
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { accessibilityFaults, layoutFaults, openBrowser, openContext, submitSignIn } from './browser.js';
 import { buildDotnet, findDotnet, folderOf, run, Site, startTool, type Folder } from './pasted.js';
+import { failAndRecover, formsOf } from './portal-forms.js';
 import { setWhatIsRare, walkByKeyboard } from './portal-walks.js';
 import { startProduct, type Product } from './product.js';
 import { freshSlug, Tenant } from './tenant.js';
@@ -60,6 +61,18 @@ async function join(at: Page, link: string, login: string): Promise<void> {
   await at.getByRole('button', { name: 'Sign in', exact: true }).click();
   await at.getByRole('heading', { level: 1, name: 'Repositories' }).waitFor();
 }
+
+/** Olga ends her sessions at another place, and signs in again in the window that opens. */
+const session = {
+  end: async () => {
+    const elsewhere = await context.newPage();
+    await elsewhere.goto(`${product.authorityUrl('console')}/account`);
+    await elsewhere.getByRole('button', { name: 'Sign out everywhere' }).click();
+    await elsewhere.getByText('You are signed out everywhere').waitFor();
+    await elsewhere.close();
+  },
+  signIn: (window: Page) => submitSignIn(window, 'olga', password),
+};
 
 /** Goes to a page and waits until it has read what it shows. */
 async function open(path: string): Promise<void> {
@@ -182,57 +195,26 @@ describe('the pages of the portal', () => {
     await page.unroute('**/v1/members?**');
   });
 
-  it('say what happened when the API is away, keep what was typed, and carry the same change out once it is back', async () => {
-    await open('/members');
-    await page.getByRole('button', { name: 'Invite somebody' }).click();
-    await page.getByLabel('E-mail address').fill('new@example.com');
-    const keys: (string | undefined)[] = [];
-    await page.route('**/v1/invitations', async (route) => {
-      if (route.request().method() !== 'POST') return route.continue();
-      keys.push(route.request().headers()['idempotency-key']);
-      if (keys.length === 1) return route.abort('connectionrefused');
-      if (keys.length === 2) return route.fulfill({ status: 502, contentType: 'text/html', body: '<h1>Bad gateway</h1>' });
-      return route.continue();
+  describe.each(formsOf(slug))('in a form, $name,', (form) => {
+    it('say what went wrong, keep what was typed, and do it once, whatever is in the way', async () => {
+      await go('/');
+      await go(form.path);
+      await form.fill(page);
+      await failAndRecover(page, form, form.path === '/new-repository' ? session : undefined);
     });
-    const send = page.getByRole('dialog').getByRole('button', { name: 'Invite' });
-    await send.click();
-    await page.getByText('The server cannot be reached').waitFor();
-    await send.click();
-    await page.getByText('The server did not answer as it should').waitFor();
-    expect(await page.getByLabel('E-mail address').inputValue()).toBe('new@example.com');
-    await send.click();
-    expect(await page.getByTestId('secret-value').innerText()).toMatch(/\/invitation\/\w{43}$/);
-    expect(new Set(keys).size).toBe(1);
-    await page.unroute('**/v1/invitations');
-    await page.getByRole('button', { name: 'I have stored it' }).click();
-    await page.getByText('new@example.com, as developer').waitFor();
   });
 
-  it('go on with a new token when one is refused in the middle, and say so when the session is over, with the form as it was', async () => {
-    await open('/new-repository');
-    await page.getByLabel('Name').fill('Typed before');
-    let refused = 0;
-    await page.route('**/v1/slug-availability?**', (route) =>
-      refused++ === 0 ? route.fulfill({ status: 401, body: '' }) : route.continue(),
-    );
-    await page.getByLabel('Slug').fill(`${slug}-more`);
-    await page.getByText(`The slug ${slug}-more is free`).waitFor();
-    expect(refused).toBe(2);
-    await page.unroute('**/v1/slug-availability?**');
-    await page.route('**/connect/token', (route) =>
-      route.fulfill({
-        status: 400,
-        contentType: 'application/json',
-        body: '{"error":"invalid_grant"}',
-        headers: { 'access-control-allow-origin': '*' },
-      }),
-    );
-    await page.route('**/v1/repositories', (route) => route.fulfill({ status: 401, body: '' }));
-    await page.getByRole('button', { name: 'Create the repository' }).click();
-    await page.getByText('You are no longer signed in').first().waitFor();
-    await page.getByRole('button', { name: 'Back to the page' }).click();
-    expect(await page.getByLabel('Name').inputValue()).toBe('Typed before');
-    await page.unrouteAll();
+  it('wait half a minute for an answer, and then say that there is none', async () => {
+    await go('/members');
+    await page.clock.install();
+    await page.getByRole('button', { name: 'Invite somebody' }).click();
+    await page.route('**/v1/invitations', () => undefined);
+    const sent = page.waitForRequest((request) => request.method() === 'POST');
+    await page.getByRole('button', { name: 'Invite', exact: true }).click();
+    await sent;
+    await page.clock.fastForward(30_000);
+    await page.getByText('The server cannot be reached').waitFor();
+    await page.unroute('**/v1/invitations');
   });
 
   it('give a configuration that runs as it is pasted: Node and curl', async () => {

@@ -49,7 +49,8 @@ export function ApiKeysPage({ slug, tab }: { slug: string | undefined; tab: stri
 
 function KeysOf({ slug, tab, onTab }: { slug: string; tab: string; onTab: (tab: string) => void }) {
   const repository = useRepository(slug);
-  if (repository.error) return <ProblemAlert problem={toProblem(repository.error)} retry={() => void repository.refetch()} />;
+  if (repository.error && !repository.data)
+    return <ProblemAlert problem={toProblem(repository.error)} retry={() => void repository.refetch()} />;
   return (
     <Tabs value={tab} onChange={(next) => next !== null && onTab(next)} keepMounted={false}>
       <Tabs.List>

@@ -102,11 +102,7 @@ export function RegenerateDialog({ name, slug, settings, live, consumers, regene
               maw={220}
             />
           )}
-          <ProblemAlert problem={change.problem}>
-            {change.problem?.type === 'idempotency-replayed' && (
-              <Text size="sm">Regenerate once more to get a secret that you can see.</Text>
-            )}
-          </ProblemAlert>
+          <ProblemAlert problem={change.problem} lost="Regenerate once more to get a secret that you can see." />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose} data-autofocus>
               Cancel

@@ -195,9 +195,11 @@ interface Wish extends Record<string, unknown> {
 function MakeKey({ slug, user, onClose, onMade }: { slug: string; user: User; onClose: () => void; onMade: (value: string) => void }) {
   const api = useApi();
   const queries = useQueryClient();
+  // Sent again after a failure, it must be the same request to the millisecond.
+  const [openedAt] = useState(Date.now);
   const form = useForm<Wish>({ initialValues: { name: '', permissions: ['content:read'], days: '365' } });
   const change = useChange(async (headers, { name, permissions, days }: Wish) => {
-    const expiresAt = new Date(Date.now() + Number(days) * 86_400_000).toISOString();
+    const expiresAt = new Date(openedAt + Number(days) * 86_400_000).toISOString();
     const params = { path: { slug, id: String(user.id) } };
     const body = { name, permissions, expiresAt };
     const made = await answerOf(api.POST('/v1/repositories/{slug}/users/{id}/api-keys', { params, body, headers }));
@@ -226,7 +228,11 @@ function MakeKey({ slug, user, onClose, onMade }: { slug: string; user: User; on
             onChange={(value) => form.setFieldValue('permissions', value as RepositoryPermission[])}
           />
           <NativeSelect label="Ends by itself after" data={lives} maw={220} {...form.getInputProps('days')} />
-          <ProblemAlert problem={change.problem} fields={['name', 'permissions']} />
+          <ProblemAlert
+            problem={change.problem}
+            fields={['name', 'permissions', 'expiresAt']}
+            lost="The key was made, and nobody can see it. Close this, end it, and make another."
+          />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

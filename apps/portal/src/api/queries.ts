@@ -144,6 +144,19 @@ export function useAnswer<T>(
   return useQuery({ queryKey: key, queryFn: ({ signal }) => answerOf(read(api, signal)), ...more });
 }
 
+/** One call that reads what need not be there, kept under `key`: `null` when there is none. */
+export function useAnswerOrNone<T>(...[key, read]: Parameters<typeof useAnswer<T>>) {
+  const api = useApi();
+  return useQuery({
+    queryKey: key,
+    queryFn: ({ signal }) =>
+      answerOf(read(api, signal)).catch((error: unknown) => {
+        if (toProblem(error).type === 'not-found') return null;
+        throw error;
+      }),
+  });
+}
+
 /** A list that comes a page at a time, kept under `key`. */
 export function usePages<T>(
   key: readonly unknown[],

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import type { UseFormReturnType } from '@mantine/form';
+import { useQueryClient } from '@tanstack/react-query';
 import { faultsByField, toProblem, type ApiProblem } from './problem.ts';
 
 /** A change under way, or what came of it. */
@@ -20,6 +21,7 @@ export function useChange<Input extends unknown[]>(
   work: (headers: { 'Idempotency-Key': string }, ...input: Input) => Promise<void>,
 ): Change<Input> {
   const [state, setState] = useState<{ pending: boolean; problem?: ApiProblem }>({ pending: false });
+  const queries = useQueryClient();
   const attempt = useRef<{ input: string; key: string }>(undefined);
 
   const run = async (...input: Input) => {
@@ -33,6 +35,8 @@ export function useChange<Input extends unknown[]>(
     } catch (error) {
       const problem = toProblem(error);
       if (!problem.isPassing) attempt.current = undefined;
+      // It was made when it was sent before, and nothing has said so yet.
+      if (problem.type === 'idempotency-replayed') void queries.invalidateQueries();
       setState({ pending: false, problem });
     }
   };

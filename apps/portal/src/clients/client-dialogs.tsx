@@ -124,11 +124,11 @@ export function ClientDialog({ repository, kind, client, onClose }: ClientDialog
               <ActsAs slug={slug} form={form.getInputProps('userId')} present={client?.userId ?? undefined} />
             </>
           )}
-          <ProblemAlert problem={change.problem} fields={fields}>
-            {change.problem?.type === 'idempotency-replayed' && (
-              <Text size="sm">It was added. Regenerate its secret to get one that you can see.</Text>
-            )}
-          </ProblemAlert>
+          <ProblemAlert
+            problem={change.problem}
+            fields={fields}
+            lost="It was added. Close this, and regenerate its secret to get one that you can see."
+          />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

@@ -12,11 +12,13 @@ export interface ConfirmDialogProps {
   action: string;
   change: Change<[]>;
   disabled?: boolean;
+  /** What to do when the answer, which holds a secret, is lost. */
+  lost?: string;
   onClose: () => void;
 }
 
 /** Asks before something is done that somebody will notice. */
-export function ConfirmDialog({ title, children, action, change, disabled = false, onClose }: ConfirmDialogProps) {
+export function ConfirmDialog({ title, children, action, change, disabled = false, lost, onClose }: ConfirmDialogProps) {
   return (
     <Modal opened onClose={onClose} title={title} centered>
       <form
@@ -27,7 +29,7 @@ export function ConfirmDialog({ title, children, action, change, disabled = fals
       >
         <Stack>
           {children}
-          <ProblemAlert problem={change.problem} />
+          <ProblemAlert problem={change.problem} lost={lost} />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

@@ -9,12 +9,12 @@ export interface ProblemAlertProps {
   fields?: readonly string[];
   /** Tries again what failed, where that can help. */
   retry?: () => void;
-  /** What else can be done. */
-  children?: ReactNode;
+  /** What to do when the change was made, but its answer is lost, with the secret in it. */
+  lost?: ReactNode;
 }
 
 /** What went wrong and what to do, read out when it appears; nothing when nothing did. */
-export function ProblemAlert({ problem, fields = [], retry, children }: ProblemAlertProps) {
+export function ProblemAlert({ problem, fields = [], retry, lost }: ProblemAlertProps) {
   if (!problem) return null;
   const elsewhere = Object.entries(faultsByField(problem)).filter(([path]) => !fields.includes(path.split('.')[0] as string));
   return (
@@ -35,7 +35,7 @@ export function ProblemAlert({ problem, fields = [], retry, children }: ProblemA
             Request <span className="exact">{problem.requestId}</span>
           </Text>
         )}
-        {children}
+        {problem.type === 'idempotency-replayed' && lost !== undefined && <Text size="sm">{lost}</Text>}
         {retry && problem.type !== 'not-found' && (
           <Button size="xs" variant="default" onClick={retry}>
             Try again

@@ -127,16 +127,19 @@ function CreateForm({ first, onMade }: { first: boolean; onMade: (made: Provisio
               errors={form.errors}
               onChange={(uris) => form.setFieldValue('redirectUris', uris)}
             />
-            <ProblemAlert problem={change.problem} fields={['name', 'slug', 'environment', 'redirectUris']}>
-              {change.problem?.type === 'idempotency-replayed' && (
-                <Text size="sm">
+            <ProblemAlert
+              problem={change.problem}
+              fields={['name', 'slug', 'environment', 'redirectUris']}
+              lost={
+                <>
+                  The repository is there.{' '}
                   <Anchor component={Link} href={`/api-keys/${form.values.slug}/token`} inherit underline="always">
                     Regenerate its secret
                   </Anchor>{' '}
                   to get one that you can see.
-                </Text>
-              )}
-            </ProblemAlert>
+                </>
+              }
+            />
             <Group>
               <Button type="submit" loading={change.pending}>
                 Create the repository

@@ -116,7 +116,7 @@ export function PasswordLink({ slug, user, onClose }: { slug: string; user: User
             <ExactValue value={link} what="the link" />
           </Alert>
         )}
-        <ProblemAlert problem={change.problem} />
+        <ProblemAlert problem={change.problem} lost="Make another link to get one that you can see; the one before works no more." />
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>
             {link === undefined ? 'Not now' : 'Done'}

@@ -203,7 +203,11 @@ function Make({ onClose, onMade }: { onClose: () => void; onMade: (made: { name:
             onChange={(value) => form.setFieldValue('permissions', value as TenantPermission[])}
             error={form.errors['permissions'] as string | undefined}
           />
-          <ProblemAlert problem={change.problem} fields={['name', 'permissions']} />
+          <ProblemAlert
+            problem={change.problem}
+            fields={['name', 'permissions']}
+            lost="It was made. Close this, and regenerate its secret to get one that you can see."
+          />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

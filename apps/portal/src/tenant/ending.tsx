@@ -88,8 +88,8 @@ function Transfer({ name, others, onClose }: { name: string; others: Other[]; on
   const queries = useQueryClient();
   const [memberId, setMemberId] = useState(others[0]?.id ?? '');
   const [typed, setTyped] = useState('');
-  const change = useChange(async (headers) => {
-    await answerOf(api.POST('/v1/tenant/transfer', { body: { memberId }, headers }));
+  const change = useChange(async (headers, to: string) => {
+    await answerOf(api.POST('/v1/tenant/transfer', { body: { memberId: to }, headers }));
     await queries.invalidateQueries();
     onClose();
   });
@@ -105,7 +105,13 @@ function Transfer({ name, others, onClose }: { name: string; others: Other[]; on
       </Modal>
     );
   return (
-    <ConfirmDialog title={`Hand over ${name}`} action="Hand it over now" change={change} onClose={onClose} disabled={typed.trim() !== name}>
+    <ConfirmDialog
+      title={`Hand over ${name}`}
+      action="Hand it over now"
+      change={{ ...change, run: () => change.run(memberId) }}
+      onClose={onClose}
+      disabled={typed.trim() !== name}
+    >
       <NativeSelect
         label="New owner"
         data={others.map((other) => ({ value: other.id, label: `${other.name} (${other.loginName})` }))}

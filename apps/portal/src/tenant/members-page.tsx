@@ -182,7 +182,11 @@ function Invite({ onClose, onInvited }: { onClose: () => void; onInvited: (link:
             {...form.getInputProps('email')}
           />
           <NativeSelect label="Role" data={roleChoices} {...form.getInputProps('role')} />
-          <ProblemAlert problem={change.problem} fields={['role', 'email']} />
+          <ProblemAlert
+            problem={change.problem}
+            fields={['role', 'email']}
+            lost="The invitation is open, and nobody can see its link. Close this, withdraw it, and invite once more."
+          />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

@@ -4,7 +4,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useAuth } from 'react-oidc-context';
 import { answerOf, useApi } from '../api/api.ts';
 import { toProblem } from '../api/problem.ts';
-import { useAnswer, useMe } from '../api/queries.ts';
+import { useAnswerOrNone, useMe } from '../api/queries.ts';
 import { useChange } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
 import { Details } from '../controls/details.tsx';
@@ -60,8 +60,7 @@ const key = ['me', 'credential'];
 function Credential({ refusal }: { refusal: keyof typeof refusals | null }) {
   const api = useApi();
   const queries = useQueryClient();
-  const present = useAnswer(key, (client, signal) => client.GET('/v1/me/credential', { signal }));
-  const none = present.error !== null && toProblem(present.error).type === 'not-found';
+  const present = useAnswerOrNone(key, (client, signal) => client.GET('/v1/me/credential', { signal }));
   const [made, setMade] = useState<{ clientId: string; value: string }>();
   const [asking, setAsking] = useState(false);
   const [cutoffId, setCutoffId] = useState<string>();
@@ -74,7 +73,7 @@ function Credential({ refusal }: { refusal: keyof typeof refusals | null }) {
     const { cutoff } = await answerOf(api.DELETE('/v1/me/credential', { headers }));
     setCutoffId(cutoff.id);
     setAsking(false);
-    await queries.resetQueries({ queryKey: key });
+    await queries.invalidateQueries({ queryKey: key });
   });
   return (
     <Section
@@ -82,8 +81,8 @@ function Credential({ refusal }: { refusal: keyof typeof refusals | null }) {
       about="For your own scripts against the tenant API. It may do what your role may, and ends when you leave. One at a time."
     >
       <Stack gap="sm" align="flex-start">
-        {present.error && !none && <ProblemAlert problem={toProblem(present.error)} retry={() => void present.refetch()} />}
-        {present.data && !none && (
+        {present.error && <ProblemAlert problem={toProblem(present.error)} retry={() => void present.refetch()} />}
+        {present.data && (
           <>
             <Group gap="sm">
               <ExactValue value={present.data.clientId} what="the client ID of your credential" />
@@ -112,7 +111,7 @@ function Credential({ refusal }: { refusal: keyof typeof refusals | null }) {
             </Button>
           </>
         )}
-        {none && (
+        {present.data === null && (
           <>
             <Text size="sm">{refusal === null ? 'You have none.' : refusals[refusal]}</Text>
             {refusal === null && (
@@ -122,7 +121,7 @@ function Credential({ refusal }: { refusal: keyof typeof refusals | null }) {
             )}
           </>
         )}
-        <ProblemAlert problem={create.problem} />
+        <ProblemAlert problem={create.problem} lost="It was made, and nobody can see its secret. Revoke it and make another." />
         {cutoffId !== undefined && <LiveProof cutoffId={cutoffId} />}
       </Stack>
       {made && (

@@ -80,7 +80,11 @@ function SetAddress({ hasOne, onClose, onSet }: { hasOne: boolean; onClose: () =
             error={fault}
           />
           {hasOne && <Text size="sm">It gets a signing secret of its own. The one before is told of nothing more.</Text>}
-          <ProblemAlert problem={change.problem} fields={['webhook']} />
+          <ProblemAlert
+            problem={change.problem}
+            fields={['webhook']}
+            lost="The address is set. Set it once more to get a signing secret that you can see."
+          />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

@@ -245,14 +245,20 @@ function RotateDialog({
 }) {
   const api = useApi();
   const [overlap, setOverlap] = useState('86400');
-  const rotate = useChange(async (headers) => {
+  const rotate = useChange(async (headers, overlapSeconds: number) => {
     const params = { path: { slug, webhookId } };
-    const body = { overlapSeconds: Number(overlap) };
+    const body = { overlapSeconds };
     const { signingSecret } = await answerOf(api.POST('/v1/repositories/{slug}/webhooks/{webhookId}/rotate', { params, body, headers }));
     onRotated(signingSecret);
   });
   return (
-    <ConfirmDialog title="Rotate the signing secret?" action="Rotate it" change={rotate} onClose={onClose}>
+    <ConfirmDialog
+      title="Rotate the signing secret?"
+      action="Rotate it"
+      change={{ ...rotate, run: () => rotate.run(Number(overlap)) }}
+      lost="Rotate it once more to get one that you can see."
+      onClose={onClose}
+    >
       <NativeSelect
         label="The earlier one signs beside it for"
         data={[
@@ -323,7 +329,11 @@ function WebhookDialog({ slug, webhook, onClose, onSaved }: WebhookDialogProps) 
           {!form.values.all && (
             <MultiSelect label="Events" data={eventNames} searchable hidePickedOptions clearable {...form.getInputProps('events')} />
           )}
-          <ProblemAlert problem={change.problem} fields={['url', 'description', 'events']} />
+          <ProblemAlert
+            problem={change.problem}
+            fields={['url', 'description', 'events']}
+            lost="It was added. Close this, and rotate its signing secret to get one that you can see."
+          />
           <Group justify="flex-end">
             <Button variant="default" onClick={onClose}>
               Cancel

@@ -17,6 +17,8 @@ export function Branding({ repository: { slug, branding } }: { repository: Repos
   const mayChange = useMay('repositories:write');
   const [colour, setColour] = useState(branding.accentColor ?? '');
   const [tooLarge, setTooLarge] = useState(false);
+  // What to send again: a browser says nothing when the same file is chosen twice.
+  const [picked, setPicked] = useState<string | null>(null);
   const paint = useChange(async (headers, accentColor: string | null) => {
     await answerOf(api.PATCH('/v1/repositories/{slug}', { params: { path: { slug } }, body: { branding: { accentColor } }, headers }));
     await forget();
@@ -33,7 +35,10 @@ export function Branding({ repository: { slug, branding } }: { repository: Repos
   const pick = async (file: File | null) => {
     if (!file) return;
     setTooLarge(file.size > maxLogoBytes);
-    if (file.size <= maxLogoBytes) await setLogo.run(await base64(file));
+    if (file.size > maxLogoBytes) return;
+    const image = await base64(file);
+    setPicked(image);
+    await setLogo.run(image);
   };
   return (
     <Section title="Look of the sign-in pages" about="People see it when they sign in, beside the name of the repository.">
@@ -93,7 +98,14 @@ export function Branding({ repository: { slug, branding } }: { repository: Repos
                 )}
               </FileButton>
               {branding.logoUrl !== null && (
-                <Button size="xs" variant="default" onClick={() => void setLogo.run(null)}>
+                <Button
+                  size="xs"
+                  variant="default"
+                  onClick={() => {
+                    setPicked(null);
+                    void setLogo.run(null);
+                  }}
+                >
                   Remove
                 </Button>
               )}
@@ -104,7 +116,7 @@ export function Branding({ repository: { slug, branding } }: { repository: Repos
               The file is larger than 256 KiB. Choose a smaller one.
             </Text>
           )}
-          <ProblemAlert problem={setLogo.problem} />
+          <ProblemAlert problem={setLogo.problem} retry={() => void setLogo.run(picked)} />
         </Stack>
       </Stack>
     </Section>

@@ -4,7 +4,7 @@ import { useForm } from '@mantine/form';
 import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi, type Api } from '../../api/api.ts';
 import { toProblem } from '../../api/problem.ts';
-import { kept, useAnswer, useMay } from '../../api/queries.ts';
+import { kept, useAnswerOrNone, useMay } from '../../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../../api/use-change.ts';
 import { ConfirmDialog } from '../../controls/confirm-dialog.tsx';
 import { ExactValue, Fact, Facts } from '../../controls/exact-value.tsx';
@@ -27,20 +27,17 @@ export function CustomDomain({ slug }: { slug: string }) {
   const queries = useQueryClient();
   const mayChange = useMay('repositories:write');
   const key = [...kept.repository(slug), 'domain'];
-  const domain = useAnswer(key, (api, signal) => read(api, slug, signal));
-  const problem = domain.error ? toProblem(domain.error) : undefined;
-  const isNone = problem?.type === 'not-found';
-  // Kept as it is while it is read anew: the answer that there is none is an error.
-  const forget = () => queries.resetQueries({ queryKey: key });
+  const domain = useAnswerOrNone(key, (api, signal) => read(api, slug, signal));
+  const forget = () => queries.invalidateQueries({ queryKey: key });
   return (
     <Section
       title="Your own domain"
       about="People sign in at a domain of yours, such as login.example.com, instead of the usual address, which goes on working beside it."
     >
-      {problem && !isNone && <ProblemAlert problem={problem} retry={() => void domain.refetch()} />}
-      {isNone && mayChange && <Claim slug={slug} onClaimed={forget} />}
-      {isNone && !mayChange && <Text size="sm">None is set.</Text>}
-      {!isNone && domain.data && <Claimed slug={slug} domain={domain.data} mayChange={mayChange} onChanged={forget} />}
+      {domain.error && <ProblemAlert problem={toProblem(domain.error)} retry={() => void domain.refetch()} />}
+      {domain.data === null && mayChange && <Claim slug={slug} onClaimed={forget} />}
+      {domain.data === null && !mayChange && <Text size="sm">None is set.</Text>}
+      {domain.data && <Claimed slug={slug} domain={domain.data} mayChange={mayChange} onChanged={forget} />}
     </Section>
   );
 }

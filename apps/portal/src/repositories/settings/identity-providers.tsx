@@ -44,8 +44,8 @@ export function IdentityProviders({ slug }: { slug: string }) {
   const [adding, setAdding] = useState(false);
   const [removing, setRemoving] = useState<Provider>();
   const forget = () => queries.invalidateQueries({ queryKey: keyOf(slug) });
-  const remove = useChange(async (headers) => {
-    const path = { slug, providerId: removing?.id ?? '' };
+  const remove = useChange(async (headers, providerId: string) => {
+    const path = { slug, providerId };
     await answerOf(api.DELETE('/v1/repositories/{slug}/identity-providers/{providerId}', { params: { path }, headers }));
     await forget();
     setRemoving(undefined);
@@ -114,7 +114,12 @@ export function IdentityProviders({ slug }: { slug: string }) {
         />
       )}
       {removing && (
-        <ConfirmDialog title={`Remove ${removing.name}?`} action="Remove it now" change={remove} onClose={() => setRemoving(undefined)}>
+        <ConfirmDialog
+          title={`Remove ${removing.name}?`}
+          action="Remove it now"
+          change={{ ...remove, run: () => remove.run(removing.id) }}
+          onClose={() => setRemoving(undefined)}
+        >
           <Text size="sm">
             From the moment that you confirm, nobody signs in with it, and those who did are signed out. Their users stay.
           </Text>

@@ -32,8 +32,8 @@ export function Keys({ repository: { slug, signingAlgorithm } }: { repository: R
     await answerOf(api.PATCH('/v1/repositories/{slug}', { params: { path: { slug } }, body: { signingAlgorithm: next }, headers }));
     await forget();
   });
-  const rotate = useChange(async (headers) => {
-    const body = asking === 'compromised' ? { compromised: true } : {};
+  const rotate = useChange(async (headers, why: 'planned' | 'compromised') => {
+    const body = why === 'compromised' ? { compromised: true } : {};
     const { cutoff } = await answerOf(api.POST('/v1/repositories/{slug}/keys/rotate', { params: { path: { slug } }, body, headers }));
     await queries.invalidateQueries({ queryKey: [...kept.repository(slug), 'keys'] });
     setCutoffId(cutoff?.id);
@@ -97,14 +97,24 @@ export function Keys({ repository: { slug, signingAlgorithm } }: { repository: R
         {cutoffId !== undefined && <LiveProof slug={slug} cutoffId={cutoffId} />}
       </Stack>
       {asking === 'planned' && (
-        <ConfirmDialog title="Rotate the signing key?" action="Rotate" change={rotate} onClose={() => setAsking(undefined)}>
+        <ConfirmDialog
+          title="Rotate the signing key?"
+          action="Rotate"
+          change={{ ...rotate, run: () => rotate.run('planned') }}
+          onClose={() => setAsking(undefined)}
+        >
           <Text size="sm">
             The new key is published now and signs in an hour. Nobody notices: tokens that the old one signed go on being valid.
           </Text>
         </ConfirmDialog>
       )}
       {asking === 'compromised' && (
-        <ConfirmDialog title="End every earlier key now?" action="End them now" change={rotate} onClose={() => setAsking(undefined)}>
+        <ConfirmDialog
+          title="End every earlier key now?"
+          action="End them now"
+          change={{ ...rotate, run: () => rotate.run('compromised') }}
+          onClose={() => setAsking(undefined)}
+        >
           <Text size="sm">From the moment that you confirm, on every node:</Text>
           <Bullets size="sm">
             <Bullets.Item>every access token of this repository is refused, and everybody gets a new one</Bullets.Item>
