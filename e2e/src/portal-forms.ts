@@ -140,7 +140,10 @@ export const formsOf = (slug: string): Form[] => [
   {
     name: 'the name of a repository',
     path: `/repositories/${slug}/settings`,
-    fill: (page) => page.getByRole('region', { name: 'General' }).getByLabel('Name').fill(`Repository ${slug} renamed`),
+    fill: async (page) => {
+      const field = page.getByRole('region', { name: 'General' }).getByLabel('Name');
+      await field.fill(`${await field.inputValue()}, renamed`);
+    },
     send: 'Save',
     done: 'Saved.',
   },

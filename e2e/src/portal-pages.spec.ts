@@ -1,20 +1,23 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join as pathOf } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RegeneratedSecretView, RepositoryView } from '@latchkey/contracts';
+import type { MemberView, RegeneratedSecretView, RepositoryView } from '@latchkey/contracts';
+import { TestDns } from '@latchkey/tenancy/testing';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { accessibilityFaults, layoutFaults, openBrowser, openContext, submitSignIn } from './browser.js';
 import { buildDotnet, findDotnet, folderOf, run, Site, startTool, type Folder } from './pasted.js';
 import { failAndRecover, formsOf } from './portal-forms.js';
-import { setWhatIsRare, walkByKeyboard } from './portal-walks.js';
+import { handOver, lookAfterMember, setUpAuthenticator, setWhatIsRare, walkByKeyboard } from './portal-walks.js';
 import { startProduct, type Product } from './product.js';
 import { freshSlug, Tenant } from './tenant.js';
 
 /** Every page of the portal, as it looks, weighs and fails. */
 let product: Product;
+let dns: TestDns;
 let browser: Browser;
 let context: BrowserContext;
 let page: Page;
+let viewersPage: Page;
 let tenant: Tenant;
 /** Of the tool client: the live secret. */
 let tool: RegeneratedSecretView & { clientId: string };
@@ -25,7 +28,8 @@ const example = (path: string) => readFile(examples(path), 'utf8');
 const password = 'a long pass phrase of the owner';
 
 beforeAll(async () => {
-  product = await startProduct();
+  dns = await TestDns.start();
+  product = await startProduct({ environment: { DNS_SERVERS: dns.address } });
   tenant = new Tenant(product.credential);
   const { toolClient } = await tenant.createRepository(slug, { name: `Customer relationship management for Europe, ${slug}` });
   tool = { ...(await tenant.regenerate({ slug, toolClient })), clientId: toolClient.clientId };
@@ -39,6 +43,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await product?.stop();
+  dns?.close();
   await product?.clean();
 });
 
@@ -173,7 +178,7 @@ describe('the pages of the portal', () => {
   });
 
   it('set what is rarely set: a domain, a public key, the address of the tenant', async () => {
-    await setWhatIsRare(page, go, slug);
+    await setWhatIsRare(page, go, slug, dns);
     expect(await settledFaults()).toEqual([]);
   });
 
@@ -311,16 +316,30 @@ describe('the pages of the portal', () => {
 
   it('offer a viewer nothing that the API would refuse', async () => {
     const { link } = (await (await tenant.call('POST', '/v1/invitations', { role: 'viewer' })).json()) as { link: string };
-    const other = await openContext(browser);
-    const theirs = await other.newPage();
-    await join(theirs, link, 'vera');
-    await theirs.getByRole('link', { name: 'Usage' }).waitFor();
-    expect(await theirs.getByRole('link', { name: 'Audit' }).count()).toBe(0);
-    expect(await theirs.getByRole('link', { name: 'Credentials', exact: true }).count()).toBe(0);
-    await theirs.getByRole('link', { name: 'Members' }).click();
-    await theirs.getByText(`${nameOf('vera')} (you)`).waitFor();
-    expect(await theirs.getByRole('button', { name: /Invite|Role|Remove/ }).count()).toBe(0);
-    await other.close();
+    viewersPage = await (await openContext(browser)).newPage();
+    await join(viewersPage, link, 'vera');
+    await viewersPage.getByRole('link', { name: 'Usage' }).waitFor();
+    expect(await viewersPage.getByRole('link', { name: 'Audit' }).count()).toBe(0);
+    expect(await viewersPage.getByRole('link', { name: 'Credentials', exact: true }).count()).toBe(0);
+    await viewersPage.getByRole('link', { name: 'Members' }).click();
+    await viewersPage.getByText(`${nameOf('vera')} (you)`).waitFor();
+    expect(await viewersPage.getByRole('button', { name: /Invite|Actions/ }).count()).toBe(0);
+  });
+
+  it('look after the account of a member: their second factor and their sessions are taken away, and they notice', async () => {
+    await setUpAuthenticator(viewersPage, `${product.authorityUrl('console')}/account`);
+    await viewersPage.goto(product.tenantApiUrl);
+    await viewersPage.getByRole('link', { name: 'Members' }).waitFor();
+    await open('/');
+    await lookAfterMember(page, go, nameOf('vera'));
+    await viewersPage.getByRole('link', { name: 'Members' }).click();
+    await viewersPage.getByRole('dialog', { name: 'You are no longer signed in' }).waitFor();
+  });
+
+  it('hand the tenant over to somebody else, who is its owner from then on', async () => {
+    await handOver(page, go, 'First tenant');
+    const { items } = (await (await tenant.call('GET', '/v1/members')).json()) as { items: MemberView[] };
+    expect(items.map(({ loginName, role }) => `${loginName}: ${role}`).toSorted()).toEqual(['olga: super-admin', 'vera: owner']);
   });
 });
 

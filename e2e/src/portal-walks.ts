@@ -1,6 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { TOTP } from 'otpauth';
 import type { Page } from 'playwright-core';
 import { accessibilityFaults } from './browser.js';
+import type { TestDns } from '@latchkey/tenancy/testing';
 import { freshSlug } from './tenant.js';
 
 /** Goes to another page within the portal. */
@@ -55,7 +57,7 @@ export async function walkByKeyboard(page: Page, go: Go): Promise<void> {
 }
 
 /** Sets and takes away what is set once in the life of a repository or a tenant. */
-export async function setWhatIsRare(page: Page, go: Go, slug: string): Promise<void> {
+export async function setWhatIsRare(page: Page, go: Go, slug: string, dns: TestDns): Promise<void> {
   await go(`/repositories/${slug}/settings`);
   await page.getByLabel('Domain', { exact: true }).fill('localhost');
   await page.getByRole('button', { name: 'Add the domain' }).click();
@@ -64,6 +66,13 @@ export async function setWhatIsRare(page: Page, go: Go, slug: string): Promise<v
   await page.getByRole('button', { name: 'Add the domain' }).click();
   await page.getByRole('button', { name: 'Check the record' }).waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Check the record' }).click();
+  await page.getByText(/^There is no TXT record/).waitFor();
+  const [, name = '', value = ''] = /TXT record\s+(\S+)[\s\S]*Its value\s+(\S+)/.exec(await page.getByRole('main').innerText()) ?? [];
+  dns.records.set(name, [value]);
+  await page.getByRole('button', { name: 'Check the record' }).click();
+  await page.getByText('Answers here').waitFor();
+  await page.getByText(/^https?:\/\/login\.acme\.com/).waitFor();
   await page.getByRole('button', { name: 'Remove the domain' }).click();
   await page.getByRole('button', { name: 'Remove it now' }).click();
   await page.getByRole('button', { name: 'Add the domain' }).waitFor();
@@ -113,4 +122,50 @@ export async function setWhatIsRare(page: Page, go: Go, slug: string): Promise<v
   await page.getByRole('region', { name: 'For the whole tenant' }).getByRole('button', { name: 'Remove' }).click();
   await page.getByRole('button', { name: 'Remove it now' }).click();
   await page.getByText('None is set.').waitFor();
+}
+
+/** Sets up an authenticator app on the pages of one's account. */
+export async function setUpAuthenticator(page: Page, account: string): Promise<void> {
+  await page.goto(account);
+  await page.getByRole('button', { name: 'Add an authenticator app' }).click();
+  const secret = (await page.locator('.secret').innerText()).replaceAll(' ', '');
+  await page.getByLabel('Code', { exact: true }).fill(new TOTP({ secret }).generate());
+  await page.getByRole('button', { name: 'Set up' }).click();
+  await page.getByRole('button', { name: 'I have kept them' }).click();
+}
+
+/** Looks after the account of a member who has an authenticator app, and is signed in: takes both away. */
+export async function lookAfterMember(page: Page, go: Go, name: string): Promise<void> {
+  await go('/members');
+  const choose = async (item: string) => {
+    await page.getByRole('button', { name: `Actions for ${name}` }).click();
+    await page.getByRole('menuitem', { name: item }).click();
+  };
+  await choose('Second factors');
+  await page.getByText('Authenticator app').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Take away: Authenticator app' }).click();
+  await page.getByText(/^3 of 3 nodes refuse/).waitFor();
+  await page.getByRole('button', { name: 'Done' }).click();
+  await page.getByText('None. They set one up').waitFor();
+  await page.getByText('Close', { exact: true }).click();
+  await choose('Where they are signed in');
+  await page.getByText('Nowhere at the moment').waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Sign out everywhere' }).click();
+  await page.getByText(/^3 of 3 nodes refuse/).waitFor();
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Done' }).click();
+}
+
+/** Hands the tenant over to the only other member, and is no owner any more. */
+export async function handOver(page: Page, go: Go, tenant: string): Promise<void> {
+  await go('/tenant');
+  await page.getByRole('button', { name: 'Hand over' }).click();
+  expect(await page.getByRole('button', { name: 'Hand it over now' }).isDisabled()).toBe(true);
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.getByLabel(`Type ${tenant}`).fill(tenant);
+  await page.getByRole('button', { name: 'Hand it over now' }).click();
+  await page.getByRole('button', { name: 'Delete the tenant' }).waitFor({ state: 'detached' });
+  expect(await page.getByRole('button', { name: 'Hand over' }).count()).toBe(0);
 }

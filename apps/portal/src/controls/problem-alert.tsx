@@ -36,7 +36,7 @@ export function ProblemAlert({ problem, fields = [], retry, lost }: ProblemAlert
           </Text>
         )}
         {problem.type === 'idempotency-replayed' && lost !== undefined && <Text size="sm">{lost}</Text>}
-        {retry && problem.type !== 'not-found' && (
+        {retry && !['not-found', 'forbidden'].includes(problem.type) && (
           <Button size="xs" variant="default" onClick={retry}>
             Try again
           </Button>

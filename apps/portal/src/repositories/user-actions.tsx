@@ -1,15 +1,13 @@
 import { useState } from 'react';
-import { Alert, Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi } from '../api/api.ts';
-import { kept, useAnswer, type User } from '../api/queries.ts';
+import { kept, type User } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
-import { List } from '../controls/list.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
-import { When } from '../controls/when.tsx';
-import { LiveProof } from '../proof/proof-line.tsx';
+import { Proven } from '../proof/proven.tsx';
 
 export interface UserDialogProps {
   slug: string;
@@ -95,81 +93,5 @@ export function DeleteUser({ slug, user, onClose }: UserDialogProps) {
         in the trash of the repository, from where they can be given back; then what is known of the person is gone.
       </Text>
     </ConfirmDialog>
-  );
-}
-
-/** Where a user is signed in, and the ways to end it. */
-export function UserSessions({ slug, user, onClose }: UserDialogProps) {
-  const api = useApi();
-  const queries = useQueryClient();
-  const params = { path: { slug, id: String(user.id) } };
-  const key = [...kept.users(slug), 'sessions', user.id];
-  const sessions = useAnswer(key, (client, signal) => client.GET('/v1/repositories/{slug}/users/{id}/sessions', { params, signal }));
-  const [cutoffId, setCutoffId] = useState<string>();
-  const end = useChange(async (headers, sessionId: string) => {
-    const path = { ...params.path, sessionId };
-    await answerOf(api.DELETE('/v1/repositories/{slug}/users/{id}/sessions/{sessionId}', { params: { path }, headers }));
-    await queries.invalidateQueries({ queryKey: key });
-  });
-  const everywhere = useChange(async (headers) => {
-    const { cutoff } = await answerOf(api.POST('/v1/repositories/{slug}/users/{id}/sign-out', { params, headers }));
-    await queries.invalidateQueries({ queryKey: key });
-    setCutoffId(cutoff.id);
-  });
-  if (cutoffId !== undefined) return <Proven slug={slug} title={`${user.name} is signed out`} cutoffId={cutoffId} onClose={onClose} />;
-  return (
-    <Modal opened onClose={onClose} title={`Where ${user.name} is signed in`} centered size="lg">
-      <Stack>
-        <List
-          label="Sessions"
-          {...sessions}
-          items={sessions.data?.items}
-          id={({ id }) => id}
-          empty={<Text size="sm">Nowhere at the moment. Apps may still hold tokens: “Sign out everywhere” ends those too.</Text>}
-          renderRow={({ id, userAgent, address, signedInAt }) => (
-            <Group justify="space-between" gap="xs" wrap="nowrap">
-              <Stack gap={0} miw={0}>
-                <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-                  {userAgent ?? 'An unknown browser'}
-                </Text>
-                <Text size="sm" c="dimmed">
-                  since <When at={signedInAt} /> {address !== null && `from ${address}`}
-                </Text>
-              </Stack>
-              <Button size="xs" variant="default" style={{ flex: 'none' }} loading={end.pending} onClick={() => void end.run(id)}>
-                End
-              </Button>
-            </Group>
-          )}
-        />
-        <ProblemAlert problem={end.problem ?? everywhere.problem} />
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose}>
-            Close
-          </Button>
-          <Button color="red.9" loading={everywhere.pending} onClick={() => void everywhere.run()}>
-            Sign out everywhere
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
-  );
-}
-
-/** The proof that what was ended is refused, while it fills up. */
-export function Proven({ slug, title, cutoffId, onClose }: { slug: string; title: string; cutoffId: string; onClose: () => void }) {
-  return (
-    <Modal opened onClose={onClose} title={title} centered>
-      <Stack>
-        <Alert color="key" variant="outline">
-          <LiveProof slug={slug} cutoffId={cutoffId} />
-        </Alert>
-        <Group justify="flex-end">
-          <Button onClick={onClose} data-autofocus>
-            Done
-          </Button>
-        </Group>
-      </Stack>
-    </Modal>
   );
 }

@@ -10,13 +10,14 @@ import { Details } from '../controls/details.tsx';
 import { Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { When } from '../controls/when.tsx';
+import { userAccount } from '../people/account.ts';
 
 const AddUser = lazy(async () => ({ default: (await import('./user-dialogs.tsx')).AddUser }));
 const ChangeUser = lazy(async () => ({ default: (await import('./user-actions.tsx')).ChangeUser }));
 const DisableUser = lazy(async () => ({ default: (await import('./user-actions.tsx')).DisableUser }));
-const UserSessions = lazy(async () => ({ default: (await import('./user-actions.tsx')).UserSessions }));
+const AccountSessions = lazy(async () => ({ default: (await import('../people/account-sessions.tsx')).AccountSessions }));
 const DeleteUser = lazy(async () => ({ default: (await import('./user-actions.tsx')).DeleteUser }));
-const UserFactors = lazy(async () => ({ default: (await import('./user-factors.tsx')).UserFactors }));
+const AccountFactors = lazy(async () => ({ default: (await import('../people/account-factors.tsx')).AccountFactors }));
 const PasswordLink = lazy(async () => ({ default: (await import('./user-dialogs.tsx')).PasswordLink }));
 
 /** The people who can sign in at a repository. */
@@ -80,9 +81,9 @@ export function Users({ slug }: { slug: string }) {
         )}
         {doing?.what === 'change' && <ChangeUser slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
         {doing?.what === 'disable' && <DisableUser slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
-        {doing?.what === 'sessions' && <UserSessions slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
+        {doing?.what === 'sessions' && <AccountSessions account={userAccount(slug, doing.user)} onClose={() => setDoing(undefined)} />}
         {doing?.what === 'delete' && <DeleteUser slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
-        {doing?.what === 'factors' && <UserFactors slug={slug} user={doing.user} onClose={() => setDoing(undefined)} />}
+        {doing?.what === 'factors' && <AccountFactors account={userAccount(slug, doing.user)} onClose={() => setDoing(undefined)} />}
         {inviting && <PasswordLink slug={slug} user={inviting} onClose={() => setInviting(undefined)} />}
       </Suspense>
     </Section>

@@ -1,7 +1,7 @@
-import { useState } from 'react';
-import { Badge, Button, Group, Modal, NativeSelect, Stack, Text, TextInput } from '@mantine/core';
+import { lazy, Suspense, useState } from 'react';
+import { Badge, Button, Group, Menu, Modal, NativeSelect, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
-import { PlusIcon } from '@radix-ui/react-icons';
+import { ChevronDownIcon, PlusIcon } from '@radix-ui/react-icons';
 import { roles, type Role } from '@latchkey/contracts';
 import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi } from '../api/api.ts';
@@ -14,8 +14,12 @@ import { Page, Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { ShownOnce } from '../controls/shown-once.tsx';
 import { When } from '../controls/when.tsx';
+import { memberAccount } from '../people/account.ts';
 import { chosenTenant } from '../session/chosen-tenant.ts';
 import { roleWords } from './role-words.ts';
+
+const AccountSessions = lazy(async () => ({ default: (await import('../people/account-sessions.tsx')).AccountSessions }));
+const AccountFactors = lazy(async () => ({ default: (await import('../people/account-factors.tsx')).AccountFactors }));
 
 interface Member {
   id: string;
@@ -33,8 +37,8 @@ export function MembersPage() {
   const invitations = usePages(['invitations'], (api, page, signal) => api.GET('/v1/invitations', { params: { query: page }, signal }));
   const [inviting, setInviting] = useState(false);
   const [link, setLink] = useState<string>();
-  const [changing, setChanging] = useState<Member>();
-  const [removing, setRemoving] = useState<Member>();
+  const [doing, setDoing] = useState<{ what: Deed; member: Member }>();
+  const done = () => setDoing(undefined);
   const inviteButton = mayChange && (
     <Button leftSection={<PlusIcon />} onClick={() => setInviting(true)}>
       Invite somebody
@@ -78,22 +82,7 @@ export function MembersPage() {
                   </>
                 </Details>
               </Stack>
-              {mayChange && (
-                <Group gap="xs">
-                  <Button size="xs" variant="default" onClick={() => setChanging(member)} aria-label={`Change the role of ${member.name}`}>
-                    Role
-                  </Button>
-                  <Button
-                    size="xs"
-                    variant="outline"
-                    color="var(--mantine-color-error)"
-                    onClick={() => setRemoving(member)}
-                    aria-label={`Remove ${member.name}`}
-                  >
-                    Remove
-                  </Button>
-                </Group>
-              )}
+              {mayChange && <Actions name={member.name} isSelf={member.id === me.data?.id} onDo={(what) => setDoing({ what, member })} />}
             </Group>
           )}
         />
@@ -122,9 +111,36 @@ export function MembersPage() {
           Hand it to the person, and to nobody else: whoever opens it first becomes a member. If you gave an address, it was sent there too.
         </ShownOnce>
       )}
-      {changing && <ChangeRole member={changing} onClose={() => setChanging(undefined)} />}
-      {removing && <Remove member={removing} isSelf={removing.id === me.data?.id} onClose={() => setRemoving(undefined)} />}
+      {doing?.what === 'role' && <ChangeRole member={doing.member} onClose={done} />}
+      {doing?.what === 'remove' && <Remove member={doing.member} isSelf={doing.member.id === me.data?.id} onClose={done} />}
+      <Suspense>
+        {doing?.what === 'sessions' && <AccountSessions account={memberAccount(doing.member)} onClose={done} />}
+        {doing?.what === 'factors' && <AccountFactors account={memberAccount(doing.member)} onClose={done} />}
+      </Suspense>
     </Page>
+  );
+}
+
+type Deed = 'role' | 'sessions' | 'factors' | 'remove';
+
+/** What can be done with a member. One looks after one's own account at its pages. */
+function Actions({ name, isSelf, onDo }: { name: string; isSelf: boolean; onDo: (what: Deed) => void }) {
+  return (
+    <Menu position="bottom-end" withinPortal={false}>
+      <Menu.Target>
+        <Button size="xs" variant="default" rightSection={<ChevronDownIcon />} aria-label={`Actions for ${name}`}>
+          Actions
+        </Button>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Item onClick={() => onDo('role')}>Change the role</Menu.Item>
+        {!isSelf && <Menu.Item onClick={() => onDo('sessions')}>Where they are signed in</Menu.Item>}
+        {!isSelf && <Menu.Item onClick={() => onDo('factors')}>Second factors</Menu.Item>}
+        <Menu.Item color="var(--mantine-color-error)" onClick={() => onDo('remove')}>
+          {isSelf ? 'Leave the tenant' : 'Remove'}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
   );
 }
 

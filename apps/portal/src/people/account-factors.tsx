@@ -3,40 +3,36 @@ import { Button, Group, Modal, Stack, Text } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi } from '../api/api.ts';
 import { toProblem } from '../api/problem.ts';
-import { kept, useAnswer } from '../api/queries.ts';
+import { useAnswer } from '../api/queries.ts';
 import { useChange } from '../api/use-change.ts';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { When } from '../controls/when.tsx';
-import { Proven, type UserDialogProps } from './user-actions.tsx';
+import { Proven } from '../proof/proven.tsx';
+import type { Account } from './account.ts';
 
-/** The second factors of a user, to take away when they are lost or in somebody else's hands. */
-export function UserFactors({ slug, user, onClose }: UserDialogProps) {
+/** The second factors of somebody, to take away when they are lost or in somebody else's hands. */
+export function AccountFactors({ account, onClose }: { account: Account; onClose: () => void }) {
   const api = useApi();
   const queries = useQueryClient();
-  const path = { slug, id: String(user.id) };
-  const key = [...kept.users(slug), 'factors', user.id];
-  const factors = useAnswer(key, (client, signal) =>
-    client.GET('/v1/repositories/{slug}/users/{id}/factors', { params: { path }, signal }),
-  );
+  const key = [...account.key, 'factors'];
+  const factors = useAnswer(key, account.factors);
   const [cutoffId, setCutoffId] = useState<string>();
   const take = useChange(async (headers, factor: string | null) => {
-    const call =
-      factor === null
-        ? api.DELETE('/v1/repositories/{slug}/users/{id}/factors', { params: { path }, headers })
-        : api.DELETE('/v1/repositories/{slug}/users/{id}/factors/{factor}', { params: { path: { ...path, factor } }, headers });
-    const { cutoff } = await answerOf(call);
+    const { cutoff } = await answerOf(account.takeFactor(api, headers, factor));
     await queries.invalidateQueries({ queryKey: key });
     setCutoffId(cutoff.id);
   });
   if (cutoffId !== undefined)
-    return <Proven slug={slug} title={`${user.name} signs in anew`} cutoffId={cutoffId} onClose={() => setCutoffId(undefined)} />;
+    return (
+      <Proven slug={account.slug} title={`${account.name} signs in anew`} cutoffId={cutoffId} onClose={() => setCutoffId(undefined)} />
+    );
   const { totp = null, passkeys = [], recoveryCodesLeft = 0 } = factors.data ?? {};
   const rows = [
     ...(totp ? [{ id: 'totp', name: 'Authenticator app', createdAt: totp.createdAt, lastUsedAt: null }] : []),
     ...passkeys.map(({ id, name, createdAt, lastUsedAt }) => ({ id, name: `Passkey: ${name}`, createdAt, lastUsedAt })),
   ];
   return (
-    <Modal opened onClose={onClose} title={`Second factors of ${user.name}`} centered size="lg">
+    <Modal opened onClose={onClose} title={`Second factors of ${account.name}`} centered size="lg">
       <Stack>
         {factors.error && <ProblemAlert problem={toProblem(factors.error)} retry={() => void factors.refetch()} />}
         {factors.data && rows.length === 0 && <Text size="sm">None. They set one up on the page of their account at the authority.</Text>}
