@@ -1,7 +1,8 @@
 import { purgeTrash, type Blobs } from '@latchkey/content';
 import type { Database } from '@latchkey/database';
 import type { Handlers, JobQueue } from '@latchkey/jobs/worker';
-import type { Logger } from '@latchkey/runtime';
+import { Counter, metrics, type Logger } from '@latchkey/runtime';
+import { purgeDeleted } from '@latchkey/tenancy';
 
 interface Sweep {
   table: string;
@@ -33,6 +34,16 @@ const batchSize = 1_000;
 /** Batches of one table in one run; the next run goes on. */
 const maxBatches = 200;
 
+/** Transactions of one run that remove what was deleted 30 days ago. */
+const purgeBatches = 1_000;
+
+const purges = new Counter({
+  name: 'latchkey_purged_total',
+  help: 'Deleted repositories and tenants of which nothing is left but what is kept for good',
+  labelNames: ['kind'],
+  registers: [metrics],
+});
+
 /** How long a job that failed for good can be looked at. */
 const failedJobsSeconds = 7 * 86_400;
 
@@ -55,6 +66,12 @@ export function sweepRecords({ database, blobs, queue, log, auditDays }: SweepOp
     removed['calls by the hour'] = await call('SELECT roll_up_calls($1) AS count', batchSize);
     if (auditDays > 0) removed['audit_events'] = await call('SELECT prune_audit_events($1, $2) AS count', auditDays, batchSize);
     removed['trash'] = await inBatches(() => purgeTrash(database, { olderThanDays: trashDays, limit: trashBatch }), trashBatch, signal);
+    const purged = await purgeDeleted(database, { batchSize, maxBatches: purgeBatches, signal });
+    removed['of what was deleted'] = purged.rows;
+    for (const kind of ['repositories', 'tenants'] as const) {
+      purges.inc({ kind }, purged[kind].length);
+      if (purged[kind].length > 0) log.info({ [kind]: purged[kind] }, 'purged for good');
+    }
     const swept = await blobs.sweep(batchSize);
     removed['blobs'] = swept.removed;
     if (swept.outOfReach) log.warn('files that nothing has stay in an object store: FILES_URL is not set');

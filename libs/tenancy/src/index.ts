@@ -29,6 +29,7 @@ export { endLink, listLinks, type KnownLink } from './own-links.js';
 export { OwnAccounts, type LinkedAccount } from './own-account.js';
 export { type OwnAct } from './own-act.js';
 export { PasswordRefused, shortestPassword } from './password-policy.js';
+export { purgeDeleted, type Purged, type PurgeOptions } from './purge.js';
 export { provision, Repositories, type Blueprint, type RepositoriesOptions } from './repositories.js';
 export {
   hasFactor,

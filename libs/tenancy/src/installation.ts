@@ -13,7 +13,7 @@ import { Client, isId, newId, Repository, Tenant, type Database, type EntityMana
 import type { AddressTemplate } from '@latchkey/runtime';
 import { installCanary } from './canary.js';
 import { createInvitation } from './invitations.js';
-import { provision } from './repositories.js';
+import { keptDays, provision } from './repositories.js';
 
 /** The slug of the built-in repository whose authority signs members in. No customer can take it. */
 export const consoleSlug = 'console';
@@ -92,14 +92,20 @@ export async function addTenant(options: InstallationOptions, name: string): Pro
  * Brings a deleted tenant back, as its operator does, with a link for an owner and a first credential. Nothing else of it comes back
  * by itself: the owner restores its repositories, as long as each is kept.
  *
- * @throws Error when there is no such tenant that was deleted.
+ * @throws Error when there is no such tenant that was deleted, or it was for more than 30 days.
  */
 export async function restoreTenant(options: InstallationOptions, tenantId: string): Promise<NewTenant> {
   return options.database.transaction('system', async (tx) => {
     const consoleRepository = await tx.findOneByOrFail(Repository, { slug: consoleSlug });
-    const again = 'UPDATE tenants SET deleted_at = NULL WHERE id = $1 AND deleted_at IS NOT NULL';
-    const [, restored] = isId(tenantId) ? await tx.query<[unknown[], number]>(again, [tenantId]) : [[], 0];
-    if (restored === 0) throw new Error('there is no such tenant that was deleted: its id is in the audit trail');
+    const tenant = isId(tenantId) ? await tx.findOneBy(Tenant, { id: tenantId }) : null;
+    if (!tenant?.deletedAt) throw new Error('there is no such tenant that was deleted: its id is in the audit trail');
+    // One statement decides, whatever removes or restores it at the same moment.
+    const [, restored] = await tx.query<[unknown[], number]>(
+      `UPDATE tenants SET deleted_at = NULL
+       WHERE id = $1 AND deleted_at > now() - make_interval(days => $2) AND purge_began_at IS NULL`,
+      [tenantId, keptDays],
+    );
+    if (restored === 0) throw new Error(`the tenant was deleted more than ${keptDays} days ago: what it had is gone for good`);
     return giveWaysIn(tx, options, consoleRepository, tenantId, 'tenant.restored');
   });
 }

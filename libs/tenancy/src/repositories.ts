@@ -28,6 +28,7 @@ import {
 import {
   Client,
   enterRepository,
+  IsNull,
   newId,
   Repository,
   Tenant,
@@ -61,8 +62,11 @@ const defaultSettings: RepositorySettings = {
   signingAlgorithm: 'ES256',
 };
 
-/** How long a deleted repository can be restored. */
-const keptDays = 30;
+/**
+ * How long what was deleted can be restored, be it a repository or a tenant. After that `purgeDeleted` removes it, by functions of
+ * the database that keep to the same time.
+ */
+export const keptDays = 30;
 
 /** What is needed to provision, whoever asks for it. */
 export interface Blueprint extends CreateRepositoryBody {
@@ -113,6 +117,8 @@ export async function provision(
     createdAt: new Date(),
     suspendedAt: null,
     deletedAt: null,
+    purgeBeganAt: null,
+    purgedAt: null,
   };
   const client = { ...scope, isDefault: true, permissions: [...permissions] };
   const toolClientId = newClientId('tool');
@@ -246,8 +252,8 @@ export class Repositories {
     return carryOut(this.#options.database, actor, async (tx) => {
       const repository = await enter(tx, slug, { lock: true, deleted: true });
       if (!repository.deletedAt) throw new Problem('conflict', 'The repository is not deleted.');
-      if (Date.now() - repository.deletedAt.getTime() > keptDays * 86_400_000)
-        throw new Problem('conflict', `The repository was deleted more than ${keptDays} days ago.`);
+      if (repository.purgeBeganAt || Date.now() - repository.deletedAt.getTime() > keptDays * 86_400_000)
+        throw new Problem('conflict', `The repository was deleted more than ${keptDays} days ago: what it had is gone for good.`);
       await write(tx, actor, repository, 'repository.restored', { deletedAt: null });
       await announce(tx, actor.tenantId, 'repository.restored', { repositoryId: repository.id, slug });
       return this.#view(tx, { ...repository, deletedAt: null });
@@ -334,7 +340,7 @@ async function write(
 async function refuseOverQuota(tx: EntityManager, tenantId: string): Promise<void> {
   const tenant = await tx.findOneByOrFail(Tenant, { id: tenantId });
   const limit = tenant.settings.maxRepositories;
-  if (limit !== undefined && (await tx.countBy(Repository, { tenantId })) >= limit) {
+  if (limit !== undefined && (await tx.countBy(Repository, { tenantId, purgeBeganAt: IsNull() })) >= limit) {
     throw new Problem('quota-exceeded', `The tenant may have ${limit} repositories, and it has.`);
   }
 }

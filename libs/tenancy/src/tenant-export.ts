@@ -62,7 +62,7 @@ const members =
   'SELECT id, role, login_name AS "loginName", name, email, enabled, created_at AS "joinedAt" FROM tenant_members() ORDER BY id';
 
 const ofTenant = `SELECT id, slug, name, environment, settings, created_at AS "createdAt", suspended_at AS "suspendedAt", deleted_at AS "deletedAt"
-  FROM repositories WHERE tenant_id = $1 ORDER BY id`;
+  FROM repositories WHERE tenant_id = $1 AND purge_began_at IS NULL ORDER BY id`;
 
 const ofRepository = {
   client: `SELECT repository_id AS "repositoryId", id AS "clientId", kind AS "clientKind", name, redirect_uris AS "redirectUris",

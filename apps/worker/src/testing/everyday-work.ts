@@ -25,6 +25,7 @@ import {
   Cutoffs,
   MemberInvitations,
   Members,
+  purgeDeleted,
   Repositories,
   Slugs,
   TenantCredentials,
@@ -206,6 +207,16 @@ function jobs({ encryption }: Surroundings): Record<string, Work> {
     'recover jobs': ({ database }) => recoverJobs({ database, queue, log })({}, run),
     'sweep records': ({ database }) =>
       sweepRecords({ database, blobs: new Blobs(database, undefined), queue, log, auditDays: 90 })({}, run),
+    'purge a repository': async ({ database }) => {
+      await deletedLongAgo(database, `repositories WHERE slug = 'seed-000003'`);
+      const { repositories: purged } = await purgeDeleted(database, { ...run, batchSize: 10, maxBatches: 100 });
+      if (purged.length !== 1) throw new Error('the repository is there still');
+    },
+    'purge a tenant': async ({ database }) => {
+      await deletedLongAgo(database, `tenants WHERE id = (SELECT id FROM tenants WHERE name LIKE 'Tenant %' LIMIT 1)`);
+      const { tenants: purged } = await purgeDeleted(database, { ...run, batchSize: 1_000, maxBatches: 100 });
+      if (purged.length !== 1) throw new Error('the tenant is there still');
+    },
     'remind of credentials': ({ database }) => remindOfCredentials({ database, log })({}, run),
     'tend signing keys': ({ database }) => tendKeys({ database, config, log })({}, run),
     'fetch the keys of clients': ({ database }) => fetchKeys({ database, allowPrivateAddresses: false, log })({}, run),
@@ -214,6 +225,12 @@ function jobs({ encryption }: Surroundings): Record<string, Work> {
       await new Canary(database).nodes();
     },
   };
+}
+
+/** Puts it where a purge finds it. */
+async function deletedLongAgo(database: Database, which: `${'repositories' | 'tenants'} ${string}`): Promise<void> {
+  const text = `UPDATE ${which.replace(' ', ` SET deleted_at = now() - interval '31 days' `)}`;
+  await database.transaction('system', (tx) => tx.query(text));
 }
 
 function repositories(database: Database, { peppers, encryption, authorityUrls, repositoryUrls }: Surroundings): Repositories {

@@ -20,6 +20,10 @@ export class Tenant {
   @Column('jsonb', { default: {} }) settings!: TenantSettings;
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
   @Column('timestamptz', { nullable: true }) deletedAt!: Date | null;
+  /** What it had is going, or gone: from then on it cannot be restored. */
+  @Column('timestamptz', { nullable: true }) purgeBeganAt!: Date | null;
+  /** Nothing is left of it but what is kept for good. */
+  @Column('timestamptz', { nullable: true }) purgedAt!: Date | null;
 }
 
 /** A slug that is or was in use. Rows are never deleted, so that a slug is never used twice. */
@@ -81,6 +85,10 @@ export class Repository {
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
   @Column('timestamptz', { nullable: true }) suspendedAt!: Date | null;
   @Column('timestamptz', { nullable: true }) deletedAt!: Date | null;
+  /** What it had is going, or gone: from then on it cannot be restored. */
+  @Column('timestamptz', { nullable: true }) purgeBeganAt!: Date | null;
+  /** Nothing is left of it but what is kept for good. */
+  @Column('timestamptz', { nullable: true }) purgedAt!: Date | null;
 }
 
 /** A person in a tenant: which user of the console, in which role. */
