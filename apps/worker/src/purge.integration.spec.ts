@@ -10,7 +10,7 @@ import { createTestDatabase, type TestDatabase } from '@latchkey/database/testin
 import { AddressTemplate, createLogger } from '@latchkey/runtime';
 import { addTenant, install, provision, purgeDeleted, Repositories, restoreTenant, type InstallationOptions } from '@latchkey/tenancy';
 import { sweepRecords } from './sweep-records.js';
-import { plant, plantTenant, type Plot } from './testing/planted.js';
+import { person, plant, plantTenant, type Plot } from './testing/planted.js';
 
 let test: TestDatabase;
 let objects: TestObjectStore;
@@ -185,6 +185,43 @@ describe('a tenant that was deleted', () => {
       { actor_id: 'worker' },
     ]);
     await expect(restoreTenant(options, made.id)).rejects.toThrow('gone for good');
+  });
+});
+
+describe('a user who was deleted', () => {
+  it('is unknown after 30 days: what names their id holds nothing about them', async () => {
+    const { repositoryId } = await makePlot(first, 'people');
+    const other = await makePlot(first, 'other-people');
+    const ofPerson = async (id: string) => {
+      const tables = await query<{ table: string }>(
+        `SELECT table_name AS "table" FROM information_schema.columns WHERE table_schema = 'latchkey' AND column_name IN ('repository_id', 'user_id')
+         GROUP BY 1 HAVING count(*) = 2 ORDER BY 1`,
+      );
+      const tests = tables.map(
+        ({ table }) => `SELECT '${table}' AS "table" FROM ${table} WHERE repository_id = $1 AND user_id = ${person}`,
+      );
+      return (await query<{ table: string }>(tests.join(' UNION ALL '), id)).map(({ table }) => table);
+    };
+    const before = await ofPerson(repositoryId);
+    expect(before.length).toBeGreaterThan(10);
+    const bin = `INSERT INTO content_trash (tenant_id, repository_id, node_id, name, parent_id, path, deleted_by, deleted_at)
+      VALUES ($1, $2, ${person}, 'x', 2, '/x', 1, now() - make_interval(days => $3))`;
+    await query(bin, first, repositoryId, 29);
+    await sweep();
+    expect(await ofPerson(repositoryId)).toEqual(before);
+    await query('UPDATE content_trash SET deleted_at = deleted_at - $2::interval WHERE repository_id = $1', repositoryId, '2 days');
+    await sweep();
+    expect(await ofPerson(repositoryId)).toEqual(['api_keys', 'call_counts', 'clients', 'content_blobs']);
+    expect(await ofPerson(other.repositoryId)).toEqual(before);
+    expect(await query('SELECT name FROM api_keys WHERE repository_id = $1', repositoryId)).toEqual([{ name: '' }]);
+    expect(
+      await query(
+        `SELECT login_name, email, name, password_hash FROM repository_users WHERE repository_id = $1 AND id = ${person}`,
+        repositoryId,
+      ),
+    ).toEqual([{ login_name: `/deleted/${person}`, email: null, name: '', password_hash: null }]);
+    const mails = (id: string) => query(`SELECT FROM mails WHERE data ->> 'repositoryId' = $1`, id);
+    expect([(await mails(repositoryId)).length, (await mails(other.repositoryId)).length]).toEqual([0, 1]);
   });
 });
 

@@ -75,7 +75,7 @@ export async function deleteContent(
   if (node.type === 'ContentType') await checkTypeUnused(tx, caller.repositoryId, node.name);
   const forGood = permanent || isInTrash(node) || node.type === 'ContentType';
   const endedUsers = facts.unique > 0 ? await endPeople(tx, caller, node) : [];
-  if (forGood) await erase(tx, caller.repositoryId, node);
+  if (forGood) await erase(tx, caller, node);
   else await intoTrash(tx, caller, node);
   return { node, permanent: forGood, endedUsers };
 }
@@ -139,32 +139,46 @@ async function setGroupsActive(tx: EntityManager, caller: Caller, node: ContentE
   );
 }
 
-/** Removes a node and everything below it. Of a user the id remains, which the audit trail and clients may name. */
-async function erase(tx: EntityManager, repositoryId: string, node: { id: number; path: string }): Promise<void> {
+/** What is known of people, beside their row and their node: each is found by the user's id. */
+const tablesOfPeople = ['totp_secrets', 'recovery_codes', 'factor_guesses', 'passkeys', 'identity_links', 'mailed_links', 'invitations'];
+
+/**
+ * Removes a node and everything below it. Of a user the id remains, which the audit trail and clients may name, and that there were
+ * API keys; what is known of the person goes, with the mails that were sent to them.
+ */
+async function erase(
+  tx: EntityManager,
+  { tenantId, repositoryId }: { tenantId: string; repositoryId: string },
+  node: { id: number; path: string },
+): Promise<void> {
   await tx.query(
     `WITH doomed AS MATERIALIZED (
        SELECT n.id FROM content_nodes n WHERE n.repository_id = $1 AND (n.id = $2 OR ${isBelow(keyOf('$3'))})
+     ), people AS MATERIALIZED (
+       SELECT id, login_name FROM repository_users WHERE repository_id = $1 AND id IN (SELECT id FROM doomed)
      ), permissions AS (
        DELETE FROM content_permissions
        WHERE repository_id = $1 AND (node_id IN (SELECT id FROM doomed) OR identity_id IN (SELECT id FROM doomed))
      ), members AS (
        DELETE FROM content_group_members
        WHERE repository_id = $1 AND (group_id IN (SELECT id FROM doomed) OR member_id IN (SELECT id FROM doomed))
+     ), ${tablesOfPeople
+       .map((table) => `of_${table} AS (DELETE FROM ${table} WHERE repository_id = $1 AND user_id IN (SELECT id FROM people))`)
+       .join(', ')}
+     , records AS (
+       DELETE FROM oidc_records WHERE repository_id = $1 AND user_id IN (SELECT id FROM people) AND user_generation IS NOT NULL
+     ), mails AS (
+       DELETE FROM mails WHERE tenant_id = $4 AND coalesce(data ->> 'repositoryId', data ->> 'repository') = $1::text
+         AND data ->> 'loginName' IN (SELECT login_name FROM people)
+     ), keys AS (
+       UPDATE api_keys SET name = '' WHERE repository_id = $1 AND user_id IN (SELECT id FROM people)
      ), users AS (
        UPDATE repository_users SET login_name = '/deleted/' || id, email = NULL, email_verified_at = NULL, name = '',
          password_hash = NULL, enabled = false, deleted_at = now()
-       WHERE repository_id = $1 AND id IN (SELECT id FROM doomed)
-     ), totp AS (
-       DELETE FROM totp_secrets WHERE repository_id = $1 AND user_id IN (SELECT id FROM doomed)
-     ), codes AS (
-       DELETE FROM recovery_codes WHERE repository_id = $1 AND user_id IN (SELECT id FROM doomed)
-     ), guesses AS (
-       DELETE FROM factor_guesses WHERE repository_id = $1 AND user_id IN (SELECT id FROM doomed)
-     ), keys AS (
-       DELETE FROM passkeys WHERE repository_id = $1 AND user_id IN (SELECT id FROM doomed)
+       WHERE repository_id = $1 AND id IN (SELECT id FROM people)
      )
      DELETE FROM content_nodes WHERE repository_id = $1 AND id IN (SELECT id FROM doomed)`,
-    [repositoryId, node.id, node.path],
+    [repositoryId, node.id, node.path, tenantId],
   );
 }
 
@@ -304,7 +318,7 @@ export async function purgeTrash(database: Database, { olderThanDays, limit }: {
          WHERE t.repository_id = $1 AND t.node_id = $2 AND t.deleted_at < now() - make_interval(days => $3)`,
         [repositoryId, nodeId, olderThanDays],
       );
-      if (node) await erase(tx, repositoryId, node);
+      if (node) await erase(tx, { tenantId, repositoryId }, node);
     });
   }
   return rows.length;

@@ -32,6 +32,7 @@ import { LetFilesBeInAnObjectStore1763751000000 } from './migrations/17637510000
 import { HashIdsOfRecords1763754000000 } from './migrations/1763754000000-hash-ids-of-records.js';
 import { AnswerChecksInColumns1763759000000 } from './migrations/1763759000000-answer-checks-in-columns.js';
 import { LetTenantsBeDeleted1763752000500 } from './migrations/1763752000500-let-tenants-be-deleted.js';
+import { ForgetPeopleWhoWereDeleted1763758000250 } from './migrations/1763758000250-forget-people-who-were-deleted.js';
 import { PurgeWhatWasDeleted1763758000000 } from './migrations/1763758000000-purge-what-was-deleted.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
@@ -69,6 +70,7 @@ export const migrations = [
   HashIdsOfRecords1763754000000,
   AnswerChecksInColumns1763759000000,
   PurgeWhatWasDeleted1763758000000,
+  ForgetPeopleWhoWereDeleted1763758000250,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

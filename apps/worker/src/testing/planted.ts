@@ -11,7 +11,7 @@ export interface Plot {
 }
 
 /** A person, and a file of theirs. */
-const person = 2_000;
+export const person = 2_000;
 const file = 2_001;
 /** An id of the repository's own: a UUID of version 4. */
 const idOf = (n: number) => `overlay(overlay(md5(repository::text || '${n}') PLACING '4' FROM 13) PLACING '8' FROM 17)::uuid`;
