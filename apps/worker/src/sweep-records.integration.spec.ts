@@ -59,7 +59,7 @@ describe('the sweep', () => {
     expect(await count('outbox')).toBe(2);
   });
 
-  it('forgets deliveries and mails after 90 days, and a removed webhook after the last of its deliveries', async () => {
+  it('forgets deliveries and mails after 90 days, invitations 30 days after they have run out, and a removed webhook after the last of its deliveries', async () => {
     const tenantId = newId();
     await test.owner.query(`INSERT INTO tenants (id, name) VALUES ($1, 'Acme')`, [tenantId]);
     const webhooks = { live: newId(), removed: newId(), removedWithDeliveries: newId() };
@@ -82,8 +82,13 @@ describe('the sweep', () => {
         `INSERT INTO mails (tenant_id, id, template, data, created_at) VALUES ($1, gen_random_uuid(), 'x', '{}', now() - make_interval(days => $2))`,
         [tenantId, days],
       );
+    for (const days of [29, 31])
+      await test.owner.query(
+        `INSERT INTO invitations (tenant_id, repository_id, hash, expires_at) VALUES ($1, $1, int4send($2), now() - make_interval(days => $2))`,
+        [tenantId, days],
+      );
     await sweep();
-    expect([await count('webhook_deliveries'), await count('mails')]).toEqual([2, 1]);
+    expect([await count('webhook_deliveries'), await count('mails'), await count('invitations')]).toEqual([2, 1, 1]);
     const { rows } = await test.owner.query<{ id: string }>('SELECT id FROM webhooks');
     expect(rows.map(({ id }) => id).toSorted()).toEqual([webhooks.live, webhooks.removedWithDeliveries].toSorted());
   });
@@ -154,6 +159,57 @@ describe('the sweep', () => {
     await expect(test.database.transaction('system', (tx) => tx.query('DELETE FROM audit_events'))).rejects.toThrow('permission denied');
     const asApp = test.database.transaction({ tenantId }, (tx) => tx.query('SELECT prune_audit_events(90, 1)'));
     await expect(asApp).rejects.toThrow('permission denied');
+  });
+
+  it('forgets ended credentials, deleted clients and cut-offs after 400 days, but not what somebody presents still', async () => {
+    const [tenantId, id] = [newId(), newId()];
+    await test.owner.query(`INSERT INTO tenants (id, name) VALUES ($1, 'Ended')`, [tenantId]);
+    const insert = (text: string) =>
+      test.owner.query(`WITH own AS (SELECT $1::uuid AS tenant_id, $2::uuid AS repository_id) INSERT INTO ${text}`, [tenantId, id]);
+    const ago = (days: number) => `now() - interval '${days} days'`;
+    await insert(`repository_users (repository_id, tenant_id, id, login_name, name) SELECT repository_id, tenant_id, 1, 'x', 'x' FROM own`);
+    await insert(`clients (repository_id, tenant_id, id, kind, name, user_id, deleted_at) SELECT repository_id, tenant_id, name, 'tool', name, 1, at FROM own,
+      (VALUES ('lives', NULL), ('gone', ${ago(401)}), ('kept', ${ago(399)}), ('presented', ${ago(401)})) AS c (name, at)`);
+    // As they ended: by an act, by themselves, or by a rotation.
+    await insert(`secret_versions (repository_id, tenant_id, client_id, id, hash, pepper_id, hint, created_at, ended_at, expires_at, overlap_ends_at)
+      SELECT repository_id, tenant_id, client, gen_random_uuid(), sha256(''), 'k', hint, ${ago(800)}, ended, expires, overlap FROM own, (VALUES
+        ('lives', 'lives', NULL::timestamptz, NULL::timestamptz, NULL::timestamptz),
+        ('lives', 'kept', ${ago(399)}, NULL, NULL), ('lives', 'will', NULL, now() + interval '1 day', NULL), ('presented', 'presented', ${ago(401)}, NULL, NULL),
+        ('lives', 'ended', ${ago(401)}, NULL, NULL), ('lives', 'expired', NULL, ${ago(401)}, NULL), ('gone', 'replaced', NULL, NULL, ${ago(401)})
+      ) AS v (client, hint, ended, expires, overlap)`);
+    await insert(`credential_uses (repository_id, tenant_id, credential_id, version_id, outcome, consumer, address, uses, first_used_at, last_used_at)
+      SELECT v.repository_id, v.tenant_id, v.client_id, v.id, 'replaced', '', '', 1, now(), now() FROM own JOIN secret_versions v USING (repository_id)
+      WHERE v.hint = 'presented'`);
+    await insert(`reminders (tenant_id, credential_id, reminder)
+      SELECT v.tenant_id, v.id, v.hint FROM own JOIN secret_versions v USING (repository_id) WHERE v.hint IN ('ended', 'kept')`);
+    await insert(`api_keys (repository_id, tenant_id, user_id, id, name, hash, pepper_id, hint, permissions, expires_at, ended_at)
+      SELECT repository_id, tenant_id, 1, gen_random_uuid(), name, sha256(name::bytea), 'k', '', '{}', expires, ended FROM own, (VALUES
+        ('lives', now() + interval '1 day', NULL::timestamptz), ('kept', now(), ${ago(399)}), ('ended', now(), ${ago(401)}), ('expired', ${ago(401)}, NULL)
+      ) AS k (name, expires, ended)`);
+    await insert(`client_keys (repository_id, tenant_id, client_id, id, kid, public_jwk, ended_at)
+      SELECT repository_id, tenant_id, 'lives', gen_random_uuid(), kid, '{}', at FROM own, (VALUES
+        ('lives', NULL), ('kept', ${ago(399)}), ('ended', ${ago(401)})) AS k (kid, at)`);
+    await insert(`cutoffs (repository_id, tenant_id, id, kind, client_id, recorded_at, effective_at)
+      SELECT repository_id, tenant_id, gen_random_uuid(), 'x', name, ${ago(500)}, at FROM own, (VALUES
+        ('kept', ${ago(399)}), ('planned', now() + interval '1 day'), ('over', ${ago(401)}), ('abandoned', NULL)) AS c (name, at)`);
+    await insert(`cutoff_reports (repository_id, tenant_id, cutoff_id, node_id, node_name, node_kind, refused_at)
+      SELECT c.repository_id, c.tenant_id, c.id, c.id, c.client_id, 'authority', now() FROM own JOIN cutoffs c USING (repository_id)`);
+    await sweep();
+    const left = async (column: string, table: string) => {
+      const { rows } = await test.owner.query<{ name: string }>(`SELECT ${column} AS name FROM ${table} WHERE tenant_id = $1 ORDER BY 1`, [
+        tenantId,
+      ]);
+      return rows.map(({ name }) => name).join(' ');
+    };
+    expect(await left('hint', 'secret_versions')).toBe('kept lives presented will');
+    expect(await left('reminder', 'reminders')).toBe('kept');
+    expect(await left('name', 'api_keys')).toBe('kept lives');
+    expect(await left('kid', 'client_keys')).toBe('kept lives');
+    expect(await left('name', 'clients')).toBe('kept lives presented');
+    expect(await left('client_id', 'cutoffs')).toBe('kept planned');
+    expect(await left('node_name', 'cutoff_reports')).toBe('kept planned');
+    for (const text of ['SELECT prune_credentials(1)', 'SELECT prune_cutoffs(1)', 'DELETE FROM secret_versions'])
+      await expect(test.database.transaction({ tenantId }, (tx) => tx.query(text))).rejects.toThrow('permission denied');
   });
 
   it('passes over what somebody has in hand', async () => {

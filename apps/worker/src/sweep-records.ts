@@ -25,6 +25,7 @@ const sweeps: Sweep[] = [
       SELECT FROM webhook_deliveries d WHERE d.tenant_id = webhooks.tenant_id AND d.webhook_id = webhooks.id)`,
   },
   { table: 'mailed_links', gone: `expires_at < now() - interval '1 day'` },
+  { table: 'invitations', gone: `expires_at < now() - interval '30 days'` },
   { table: 'mails', gone: `created_at < now() - interval '90 days'` },
 ];
 
@@ -64,6 +65,8 @@ export function sweepRecords({ database, blobs, queue, log, auditDays }: SweepOp
     await database.transaction('system', (tx) => tx.query('SELECT sweep_proofs()'));
     const call = (text: string, ...values: number[]) => inBatches(() => callBatch(database, text, values), batchSize, signal);
     removed['calls by the hour'] = await call('SELECT roll_up_calls($1) AS count', batchSize);
+    removed['ended credentials'] = await call('SELECT prune_credentials($1) AS count', batchSize);
+    removed['cut-offs'] = await call('SELECT prune_cutoffs($1) AS count', batchSize);
     if (auditDays > 0) removed['audit_events'] = await call('SELECT prune_audit_events($1, $2) AS count', auditDays, batchSize);
     removed['trash'] = await inBatches(() => purgeTrash(database, { olderThanDays: trashDays, limit: trashBatch }), trashBatch, signal);
     const purged = await purgeDeleted(database, { batchSize, maxBatches: purgeBatches, signal });

@@ -33,6 +33,7 @@ import { HashIdsOfRecords1763754000000 } from './migrations/1763754000000-hash-i
 import { AnswerChecksInColumns1763759000000 } from './migrations/1763759000000-answer-checks-in-columns.js';
 import { LetTenantsBeDeleted1763752000500 } from './migrations/1763752000500-let-tenants-be-deleted.js';
 import { ForgetPeopleWhoWereDeleted1763758000250 } from './migrations/1763758000250-forget-people-who-were-deleted.js';
+import { PruneHistory1763758000500 } from './migrations/1763758000500-prune-history.js';
 import { PurgeWhatWasDeleted1763758000000 } from './migrations/1763758000000-purge-what-was-deleted.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
@@ -71,6 +72,7 @@ export const migrations = [
   AnswerChecksInColumns1763759000000,
   PurgeWhatWasDeleted1763758000000,
   ForgetPeopleWhoWereDeleted1763758000250,
+  PruneHistory1763758000500,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */
