@@ -1,4 +1,4 @@
-import { AuditEvent, newId, type EntityManager } from '@latchkey/database';
+import { AuditEvent, insertRows, newId, type EntityManager } from '@latchkey/database';
 import type { Actor, Call } from './actor.js';
 
 /** Something that was done to something. Never holds a secret. */
@@ -22,7 +22,7 @@ export interface Doer {
 
 /** Writes down who did what, in the transaction in which it was done. Nobody can change it afterwards, and only its age removes it. */
 export async function audit(tx: EntityManager, actor: Doer, deed: Deed): Promise<void> {
-  await tx.insert(AuditEvent, {
+  const event = {
     tenantId: actor.tenantId,
     id: newId(),
     actorKind: actor.kind,
@@ -34,6 +34,7 @@ export async function audit(tx: EntityManager, actor: Doer, deed: Deed): Promise
     requestId: actor.call.requestId,
     address: actor.call.address ?? null,
     // A member's credential acts as the member; the trail tells the two apart.
-    details: { ...deed.details, ...(actor.credentialId === undefined ? {} : { credentialId: actor.credentialId }) } as object,
-  });
+    details: { ...deed.details, ...(actor.credentialId === undefined ? {} : { credentialId: actor.credentialId }) },
+  };
+  await insertRows(tx, AuditEvent, [event]);
 }

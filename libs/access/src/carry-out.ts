@@ -1,5 +1,5 @@
 import { Problem } from '@latchkey/contracts';
-import { IdempotencyKey, type Database, type EntityManager } from '@latchkey/database';
+import { IdempotencyKey, prepared, type Database, type EntityManager } from '@latchkey/database';
 import type { Actor } from './actor.js';
 
 /**
@@ -24,7 +24,8 @@ export async function carryOut<T>(
 
     const row = { tenantId: actor.tenantId, actorId: actor.id, key: idempotency.key };
     // The insert waits for a transaction that holds the same key, so two calls at once still act only once.
-    const taken: unknown[] = await tx.query(
+    const taken = await prepared(
+      tx,
       `INSERT INTO idempotency_keys (tenant_id, actor_id, key, fingerprint) VALUES ($1, $2, $3, $4)
        ON CONFLICT DO NOTHING RETURNING key`,
       [row.tenantId, row.actorId, row.key, idempotency.fingerprint],
@@ -33,7 +34,7 @@ export async function carryOut<T>(
 
     const answer = await work(tx);
     if (!answerIsSecret) {
-      await tx.query('UPDATE idempotency_keys SET answer = $4 WHERE tenant_id = $1 AND actor_id = $2 AND key = $3', [
+      await prepared(tx, 'UPDATE idempotency_keys SET answer = $4 WHERE tenant_id = $1 AND actor_id = $2 AND key = $3', [
         row.tenantId,
         row.actorId,
         row.key,

@@ -1,4 +1,4 @@
-import type { EntityManager } from '@latchkey/database';
+import { prepared, type EntityManager } from '@latchkey/database';
 import type { FieldValue } from './content-types.js';
 import { allPermissions, hereOnly, permissionBits } from './permissions.js';
 import { domainOf, firstFreeId, technicalUsers, wellKnown } from './well-known.js';
@@ -126,7 +126,7 @@ const makeEverything = `
  * @throws the database's error when the repository has a content root already.
  */
 export async function createContentRoot(tx: EntityManager, root: NewContentRoot): Promise<void> {
-  await tx.query(makeEverything, [
+  await prepared(tx, makeEverything, [
     root.repositoryId,
     root.tenantId,
     JSON.stringify(nodesOf(root.name)),

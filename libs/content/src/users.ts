@@ -1,5 +1,5 @@
 import { Problem, type Page } from '@latchkey/contracts';
-import { IsNull, RepositoryUser, violatedConstraint, type EntityManager } from '@latchkey/database';
+import { IsNull, prepared, RepositoryUser, violatedConstraint, type EntityManager } from '@latchkey/database';
 import { hereOnly, permissionBits } from './permissions.js';
 import { userFields } from './root.js';
 import { wellKnown } from './well-known.js';
@@ -102,7 +102,7 @@ export async function createUser(tx: EntityManager, actorUserId: number, user: N
     administrator,
     emailVerified && email !== null,
   ];
-  const rows = await orAlreadyExists(tx.query<{ id: number; created_at: Date }[]>(insertUser, parameters));
+  const rows = await orAlreadyExists(prepared<{ id: number; created_at: Date }>(tx, insertUser, parameters));
   const made = rows[0];
   if (!made) throw new Error('The repository has no content root');
   return {

@@ -10,7 +10,7 @@ import {
   type UpdatedClientView,
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
-import { Client, IsNull, RepositoryUser, type Database, type EntityManager, type Repository } from '@latchkey/database';
+import { Client, insertRows, IsNull, RepositoryUser, type Database, type EntityManager, type Repository } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import { insertSecret } from './client-secret.js';
 import { endKeys, liveKeys } from './client-key.js';
@@ -47,7 +47,7 @@ export async function insertClient(
     deletedAt: null,
     ...client,
   };
-  await tx.insert(Client, row);
+  await insertRows(tx, Client, [row]);
   return row;
 }
 

@@ -63,7 +63,6 @@ export { RepositoryKeys, tendSigningKeys, type KeyPolicy, type TendedKeys } from
 export {
   createSigningKey,
   generateSealedKey,
-  insertSigningKey,
   replaceSigningKey,
   SigningKeys,
   type PrivateJwk,

@@ -1,7 +1,14 @@
-import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, type webcrypto } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  generateKeyPairSync,
+  type KeyObject,
+  type webcrypto,
+} from 'node:crypto';
 import { promisify } from 'node:util';
-import { calculateJwkThumbprint } from 'jose';
-import { Repository, SigningKey, type Database, type EntityManager } from '@latchkey/database';
+import { prepared, Repository, SigningKey, type Database, type EntityManager } from '@latchkey/database';
 import type { KeyRing } from './key-ring.js';
 import type { KnownRepository } from './repository-directory.js';
 
@@ -15,14 +22,22 @@ export type SealedKey = Pick<SigningKey, 'publicJwk' | 'privateKey' | 'encryptio
 
 const generate = promisify(generateKeyPair);
 
-/** Makes a key pair. ES256 takes 0.15 ms; RS256 (2048 bits) takes 260 ms of a core, beside the event loop. */
+/**
+ * Makes a key pair. ES256 takes 0.05 ms, less than the way to another thread and back; RS256 (2048 bits) takes 260 ms of a core,
+ * beside the event loop.
+ */
 export async function generateSealedKey(encryption: KeyRing, algorithm: SigningAlgorithm): Promise<SealedKey> {
   const { privateKey, publicKey } =
-    algorithm === 'ES256' ? await generate('ec', { namedCurve: 'P-256' }) : await generate('rsa', { modulusLength: 2048 });
+    algorithm === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : await generate('rsa', { modulusLength: 2048 });
   const jwk = publicKey.export({ format: 'jwk' }) as webcrypto.JsonWebKey;
-  const kid = await calculateJwkThumbprint(jwk as Parameters<typeof calculateJwkThumbprint>[0]);
   const { keyId, sealed } = encryption.seal(privateKey.export({ format: 'der', type: 'pkcs8' }));
-  return { publicJwk: { ...jwk, kid, alg: algorithm, use: 'sig' }, privateKey: sealed, encryptionKeyId: keyId };
+  return { publicJwk: { ...jwk, kid: thumbprint(jwk), alg: algorithm, use: 'sig' }, privateKey: sealed, encryptionKeyId: keyId };
+}
+
+/** RFC 7638 §3: the members that a key consists of, in the order of their names. */
+function thumbprint({ kty, crv, x, y, e, n }: webcrypto.JsonWebKey): string {
+  const members = kty === 'EC' ? { crv, kty, x, y } : { e, kty, n };
+  return createHash('sha256').update(JSON.stringify(members)).digest('base64url');
 }
 
 /**
@@ -43,7 +58,7 @@ export async function createSigningKey(
 }
 
 /** Stores a key that was made before. @param options.afterSeconds when it begins to sign. */
-export async function insertSigningKey(
+async function insertSigningKey(
   tx: EntityManager,
   repository: { tenantId: string; id: string },
   { publicJwk, privateKey, encryptionKeyId }: SealedKey,
@@ -51,7 +66,8 @@ export async function insertSigningKey(
 ): Promise<SigningKey> {
   const owner = [repository.id, repository.tenantId];
   // Its times come from the clock of the database, which is the one that they are compared with.
-  const [row] = await tx.query<Pick<SigningKey, 'createdAt' | 'signsAt'>[]>(
+  const [row] = await prepared<Pick<SigningKey, 'createdAt' | 'signsAt'>>(
+    tx,
     `INSERT INTO signing_keys (repository_id, tenant_id, kid, algorithm, public_jwk, private_key, encryption_key_id, created_at, signs_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7, now(), now() + make_interval(secs => $8)) RETURNING created_at AS "createdAt", signs_at AS "signsAt"`,
     [...owner, publicJwk.kid, algorithm, publicJwk, privateKey, encryptionKeyId, afterSeconds],

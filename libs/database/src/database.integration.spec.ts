@@ -1,4 +1,8 @@
+import type { EntityManager } from 'typeorm';
+import { AuditEvent, Client } from './entities/index.js';
+import { insertRows } from './rows.js';
 import { newId } from './new-id.js';
+import { prepared } from './prepared.js';
 import { createTestDatabase, type TestDatabase } from './testing/index.js';
 
 describe('A transaction', () => {
@@ -42,6 +46,48 @@ describe('A transaction', () => {
     await expect(test.database.transaction({ tenantId: own }, (tx) => tx.query('SELECT 1/0'))).rejects.toThrow('division by zero');
     expect(await names()).toEqual(['Other', 'Own']);
     for (let i = 0; i < 10; i++) await test.database.read({ tenantId: own }, (tx) => tx.query('SELECT 1'));
+  });
+
+  it('sends nothing prepared once its end has begun, however long a part of its work goes on', async () => {
+    let late: Promise<unknown> | undefined;
+    const half = test.database.transaction('system', async (tx) => {
+      const goOn = tx.query('SELECT 1').catch(() => undefined);
+      late = goOn.then(async () => goOn).then(() => prepared(tx, `UPDATE tenants SET name = 'Late'`, []));
+      late.catch(() => undefined);
+      await prepared(tx, 'SELECT 1 / $1::integer', [0]);
+    });
+    await expect(half).rejects.toThrow('division by zero');
+    await expect(late).rejects.toThrow('needs a transaction');
+    let after: EntityManager | undefined;
+    await test.database.transaction('system', async (tx) => void (after = tx));
+    await expect(prepared(after!, 'SELECT 1', [])).rejects.toThrow('needs a transaction');
+    expect(await names()).toEqual(['Other', 'Own']);
+  });
+
+  it('stores rows with what they name, and gives the rest its defaults', async () => {
+    const tenantId = newId();
+    const event = { tenantId, actorKind: 'system', action: 'x', targetKind: 'x', targetId: 'x' };
+    await test.database.transaction({ tenantId }, (tx) =>
+      insertRows(tx, AuditEvent, [
+        { ...event, id: newId(), address: null, details: { list: ['a', null], text: '{"' } },
+        { ...event, id: newId(), address: '::1', details: {} },
+      ]),
+    );
+    const { rows } = await test.owner.query(
+      'SELECT address, details, at IS NOT NULL AS dated FROM audit_events WHERE tenant_id = $1 ORDER BY id',
+      [tenantId],
+    );
+    expect(rows).toEqual([
+      { address: null, details: { list: ['a', null], text: '{"' }, dated: true },
+      { address: '::1', details: {}, dated: true },
+    ]);
+    const client = { repositoryId: newId(), tenantId, id: 'app_x', kind: 'app' as const, name: 'x', permissions: ['a,b', '"'] };
+    await test.database.transaction({ tenantId }, (tx) => insertRows(tx, Client, [client]));
+    const stored = await test.database.read({ tenantId }, (tx) => tx.findOneByOrFail(Client, { id: 'app_x' }));
+    expect(stored).toMatchObject({ ...client, isDefault: false, redirectUris: [], generation: 1, deletedAt: null });
+    const foreign = { ...event, tenantId: other, id: newId() };
+    const writing = test.database.transaction({ tenantId }, (tx) => insertRows(tx, AuditEvent, [foreign]));
+    await expect(writing).rejects.toThrow('row-level security');
   });
 
   it('that only reads is refused a write, as its first statement too', async () => {

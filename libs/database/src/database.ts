@@ -3,7 +3,7 @@ import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { entities } from './entities/index.js';
 import { translated } from './errors.js';
 import { SnakeCaseNaming } from './naming.js';
-import { nameOf } from './prepared.js';
+import { beginOf, endOf, nameOf } from './prepared.js';
 
 /**
  * Whose rows a transaction may see and write. With both a tenant and a repository a row must belong to both.
@@ -110,12 +110,15 @@ export class Database {
     try {
       const connection = (await runner.connect()) as pg.PoolClient;
       const begun = connection.query(`${begin}; ${enterScope(scope)}`);
+      beginOf(runner, connection);
       begun.catch(() => undefined); // It is waited for below, unless `work` fails before.
       Object.assign(runner, { isTransactionActive: true, transactionDepth: 1 });
       const [result] = await Promise.all([work(runner.manager), begun]);
+      endOf(runner);
       await end(runner);
       return result;
     } catch (error) {
+      endOf(runner);
       // What went wrong is what is thrown; a rollback that fails too has lost its connection.
       if (runner.isTransactionActive) await runner.rollbackTransaction().catch(() => undefined);
       await runner.release();
@@ -126,6 +129,8 @@ export class Database {
   /**
    * Runs one statement as a transaction of its own that sees only the rows of `scope`: beginning, statement and commit are
    * sent together, and it resolves when it has committed. One round trip.
+   *
+   * @param text one of a few fixed texts, as for `prepared`.
    */
   async statement<Row>(scope: Scope, text: string, values: unknown[]): Promise<Row[]> {
     const runner = (scope === 'system' ? this.#system : this.#app).createQueryRunner();
@@ -134,7 +139,7 @@ export class Database {
       // After a statement that failed the commit is a rollback; all have been answered before the connection is given back.
       const [begun, done, ended] = await Promise.allSettled([
         connection.query(`START TRANSACTION; ${enterScope(scope)}`),
-        connection.query(text, values),
+        connection.query({ name: nameOf(text), text, values }),
         connection.query('COMMIT'),
       ]);
       for (const part of [begun, done, ended]) if (part.status === 'rejected') throw part.reason;

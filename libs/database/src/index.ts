@@ -6,5 +6,6 @@ export { Listener, type ListenerOptions } from './listener.js';
 export { isUnavailable, violatedConstraint } from './errors.js';
 export { migrate } from './migrate.js';
 export * from './entities/index.js';
+export { columnsOf, insertRows } from './rows.js';
 export { isId, newId } from './new-id.js';
-export { prepared } from './prepared.js';
+export { inTurn, prepared } from './prepared.js';

@@ -1,5 +1,5 @@
 import { webhookEvents, type EncryptionKey, type WebhookEvent, type WebhookEventData } from '@latchkey/contracts';
-import { newId, Webhook, type EntityManager } from '@latchkey/database';
+import { newId, prepared, Webhook, type EntityManager } from '@latchkey/database';
 import { enqueueAll } from './outbox.js';
 
 /** Encrypts the secret that an event tells of to a public key. */
@@ -26,7 +26,8 @@ export async function announce<E extends WebhookEvent>(
   const repositoryId = 'repositoryId' in data ? (data.repositoryId ?? null) : null;
   // Out of scope, row-level security would show no webhook and the event would be lost without a sound. So the scope is
   // asked for in the same statement.
-  const [row] = await tx.query<{ webhook_ids: string[]; in_scope: boolean }[]>(
+  const [row] = await prepared<{ webhook_ids: string[]; in_scope: boolean }>(
+    tx,
     `WITH delivery AS (
        INSERT INTO webhook_deliveries (tenant_id, webhook_id, id, repository_id, event, payload)
        SELECT tenant_id, id, $2, $3, $4, $5 FROM webhooks

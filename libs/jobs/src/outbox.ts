@@ -1,4 +1,4 @@
-import { newId, type EntityManager } from '@latchkey/database';
+import { newId, prepared, type EntityManager } from '@latchkey/database';
 import { parseJobData, type EnqueuedJobName, type JobData } from './catalogue.js';
 
 /** The channel on which a waiting outbox row is announced. */
@@ -24,7 +24,8 @@ export async function enqueueAll<N extends EnqueuedJobName>(
   each: JobData<N>[],
 ): Promise<string[]> {
   const ids = each.map(() => newId());
-  await tx.query(
+  await prepared(
+    tx,
     `WITH waiting AS (
        INSERT INTO outbox (id, tenant_id, name, data) SELECT job.id, $1, $2, job.data FROM unnest($3::uuid[], $4::jsonb[]) AS job (id, data))
      SELECT pg_notify('${outboxChannel}', '')`,
