@@ -1,5 +1,5 @@
 import { Problem } from '@latchkey/contracts';
-import { Repository, type EntityManager } from '@latchkey/database';
+import { columnsOf, prepared, Repository, type EntityManager } from '@latchkey/database';
 
 /**
  * Finds a repository of the transaction's tenant and narrows the transaction to it. One statement.
@@ -8,11 +8,13 @@ import { Repository, type EntityManager } from '@latchkey/database';
  * @throws Problem `not-found` when the tenant has no such repository, be it another tenant's or nobody's.
  */
 export async function enter(tx: EntityManager, slug: string, { lock = false, deleted = false } = {}): Promise<Repository> {
-  const found = tx
-    .createQueryBuilder(Repository, 'repository')
-    .addSelect(`set_config('app.repository_id', repository.id::text, true)`)
-    .where('repository.slug = :slug', { slug });
-  const repository = await (lock ? found.setLock('pessimistic_write') : found).getOne();
-  if (!repository || (repository.deletedAt && !deleted)) throw new Problem('not-found', `There is no repository ${JSON.stringify(slug)}.`);
+  const [found] = await prepared<Repository & { entered: string }>(
+    tx,
+    `SELECT ${columnsOf(tx, Repository, 'r')}, set_config('app.repository_id', r.id::text, true) AS entered
+     FROM repositories r WHERE r.slug = $1${lock ? ' FOR UPDATE' : ''}`,
+    [slug],
+  );
+  if (!found || (found.deletedAt && !deleted)) throw new Problem('not-found', `There is no repository ${JSON.stringify(slug)}.`);
+  const { entered: _, ...repository } = found;
   return repository;
 }

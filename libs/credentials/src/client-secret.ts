@@ -10,8 +10,11 @@ import {
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
 import {
   Client,
+  insertRows,
+  inTurn,
   isId,
   newId,
+  prepared,
   SecretVersion,
   type CredentialUse,
   type Database,
@@ -55,26 +58,44 @@ export function makeSecret(peppers: KeyRing, environment: Environment): FreshSec
 export async function insertSecret(
   tx: EntityManager,
   peppers: KeyRing,
-  { tenantId, repositoryId, clientId, environment }: SecretOwner,
+  owner: SecretOwner,
   expiresAt: Date | null = null,
 ): Promise<NewSecretView> {
+  const { row, view } = freshVersion(peppers, owner, expiresAt);
+  await insertRows(tx, SecretVersion, [row]);
+  return view;
+}
+
+/** A fresh secret of a client as it is stored, and as its owner is shown it. */
+function freshVersion(peppers: KeyRing, { tenantId, repositoryId, clientId, environment }: SecretOwner, expiresAt: Date | null) {
   const { id, secret, hash, pepperId } = makeSecret(peppers, environment);
-  const row = { id, hint: secret.hint, createdAt: new Date(), expiresAt };
-  await tx.insert(SecretVersion, { ...row, repositoryId, clientId, tenantId, hash, pepperId });
+  const createdAt = new Date();
   return {
-    id,
-    value: secret.reveal(),
-    hint: row.hint,
-    createdAt: row.createdAt.toISOString(),
-    expiresAt: expiresAt?.toISOString() ?? null,
+    row: { repositoryId, clientId, id, tenantId, hash, pepperId, hint: secret.hint, createdAt, expiresAt },
+    view: {
+      id,
+      value: secret.reveal(),
+      hint: secret.hint,
+      createdAt: createdAt.toISOString(),
+      expiresAt: expiresAt?.toISOString() ?? null,
+    },
   };
+}
+
+/** What a regeneration came to. */
+interface Regenerated {
+  secret: NewSecretView;
+  cutoff: PendingCutoff;
 }
 
 /**
  * Makes a new secret and ends the earlier ones, in a transaction that holds the client's row, with cut-off and audit. Every
  * kind of client secret is regenerated here. The event is the caller's, since each kind has its own.
  *
+ * Cost: two round trips, three in a planned rotation.
+ *
  * @param options.only ends this version alone, so that the client's other secrets go on working.
+ * @param tell announces it; what it sends goes out with the rest.
  */
 export async function regenerateSecret(
   tx: EntityManager,
@@ -82,23 +103,30 @@ export async function regenerateSecret(
   actor: Actor,
   owner: SecretOwner,
   { overlapSeconds, end, only }: { overlapSeconds: number; end: Date | null; only?: string },
-): Promise<{ secret: NewSecretView; cutoff: PendingCutoff }> {
+  tell?: (made: Regenerated) => Promise<unknown>,
+): Promise<Regenerated> {
   const { repositoryId, tenantId, clientId } = owner;
-  // One after the other for PostgreSQL, so that the new one is none of those that end, but in one round trip.
-  const [secretVersionIds, secret] = await Promise.all([
-    endLiveVersions(tx, owner, overlapSeconds, only),
-    insertSecret(tx, peppers, owner, end),
-  ]);
-  const repository = { id: repositoryId, tenantId };
-  const cutoff = await recordCutoff(tx, repository, {
-    kind: 'secret.regenerated',
-    clientId,
-    ended: { secretVersionIds },
-    afterSeconds: overlapSeconds,
-    ...(overlapSeconds > 0 ? { successorId: secret.id } : {}),
-  });
-  const details = { clientId, overlapSeconds, cutoffId: cutoff.id };
-  await audit(tx, actor, { action: 'secret.regenerated', repositoryId, targetKind: 'secret', targetId: secret.id, details });
+  const secretVersionIds = await endLiveVersions(tx, owner, overlapSeconds, only);
+  const { row, view: secret } = freshVersion(peppers, owner, end);
+  const cutoffId = newId();
+  const inserted = insertRows(tx, SecretVersion, [row]);
+  const recorded = recordCutoff(
+    tx,
+    { id: repositoryId, tenantId },
+    {
+      id: cutoffId,
+      kind: 'secret.regenerated',
+      clientId,
+      ended: { secretVersionIds },
+      afterSeconds: overlapSeconds,
+      ...(overlapSeconds > 0 ? { successorId: secret.id } : {}),
+    },
+  );
+  // When a planned one will be, the database says; any other is known before it is written down.
+  const cutoff = overlapSeconds > 0 ? (await inTurn(inserted, recorded))[1] : { id: cutoffId, plannedFor: null };
+  const details = { clientId, overlapSeconds, cutoffId };
+  const deed = { action: 'secret.regenerated', repositoryId, targetKind: 'secret', targetId: secret.id, details };
+  await inTurn(inserted, recorded, audit(tx, actor, deed), tell?.({ secret, cutoff }));
   return { secret, cutoff };
 }
 
@@ -139,13 +167,16 @@ export async function regenerateToolSecret(
   actor: Actor,
   owner: SecretOwner,
   wish: { overlapSeconds: number; end: Date | null; only?: string },
-): Promise<{ secret: NewSecretView; cutoff: PendingCutoff }> {
-  await lockTool(tx, owner);
-  const { secret, cutoff } = await regenerateSecret(tx, peppers, actor, owner, wish);
+): Promise<Regenerated> {
   const { repositoryId, tenantId, clientId } = owner;
-  const event = { repositoryId, clientId, secretId: secret.id, ...announced(cutoff) };
-  await announce(tx, tenantId, 'client.secret.regenerated', event, { seal: sealingOf(clientId, secret) });
-  return { secret, cutoff };
+  const [, made] = await inTurn(
+    lockTool(tx, owner),
+    regenerateSecret(tx, peppers, actor, owner, wish, async ({ secret, cutoff }) => {
+      const event = { repositoryId, clientId, secretId: secret.id, ...announced(cutoff) };
+      await announce(tx, tenantId, 'client.secret.regenerated', event, { seal: sealingOf(clientId, secret) });
+    }),
+  );
+  return made;
 }
 
 /**
@@ -311,7 +342,8 @@ async function findTool(tx: EntityManager, repository: Repository, clientId: str
 
 /** Holds the client's row until the transaction ends: changes of its secrets take turns. */
 async function lockTool(tx: EntityManager, { repositoryId, clientId }: SecretOwner): Promise<void> {
-  const rows: unknown[] = await tx.query(
+  const rows = await prepared(
+    tx,
     `SELECT FROM clients WHERE repository_id = $1 AND id = $2 AND kind = 'tool' AND deleted_at IS NULL FOR UPDATE`,
     [repositoryId, clientId],
   );
@@ -334,7 +366,8 @@ async function endLiveVersions(
   overlapSeconds: number,
   only: string | undefined,
 ): Promise<string[]> {
-  const [ended]: [{ id: string }[], number] = await tx.query(
+  const ended = await prepared<{ id: string }>(
+    tx,
     `UPDATE secret_versions SET
        ended_at = CASE WHEN $3 = 0 OR overlap_ends_at IS NOT NULL THEN now() END,
        overlap_ends_at = CASE WHEN $3 > 0 THEN coalesce(overlap_ends_at, now() + make_interval(secs => $3)) ELSE overlap_ends_at END

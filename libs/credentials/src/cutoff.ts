@@ -1,5 +1,5 @@
 import type { CutoffView } from '@latchkey/contracts';
-import { newId, type Database, type EntityManager, type Scope } from '@latchkey/database';
+import { newId, prepared, type Database, type EntityManager, type Scope } from '@latchkey/database';
 import { tellOfGeneration } from './back-channel-logout.js';
 
 /** The channel on which every node is told of a cut-off: `<repository id> <cut-off id>`. */
@@ -20,6 +20,8 @@ const grantsAskedFor = 1_000;
 
 /** A cut-off to be written down. */
 export interface CutoffRecord {
+  /** What it will be known by; a fresh id if absent. */
+  id?: string;
   /** Noun and verb, such as `secret.regenerated`. */
   kind: string;
   clientId?: string | undefined;
@@ -47,12 +49,12 @@ export interface PendingCutoff {
 export async function recordCutoff(
   tx: EntityManager,
   repository: { id: string; tenantId: string },
-  { kind, clientId, userId, ended, afterSeconds = 0, successorId, keepSession }: CutoffRecord,
+  { id = newId(), kind, clientId, userId, ended, afterSeconds = 0, successorId, keepSession }: CutoffRecord,
 ): Promise<PendingCutoff> {
-  const id = newId();
   const grants = 'grants' in ended ? ended.grants.slice(0, grantsAskedFor) : undefined;
   // The time comes from the clock by which the secret itself will end.
-  const [row] = await tx.query<{ effective_at: Date | null }[]>(
+  const [row] = await prepared<{ effective_at: Date | null }>(
+    tx,
     `WITH recorded AS (
        INSERT INTO cutoffs (repository_id, id, tenant_id, kind, client_id, user_id, secret_version_ids, api_key_ids, below_generation, successor_id, grant_ids, grant_user_ids, effective_at)
        VALUES ($1::uuid, $2::uuid, $3, $4, $5, $6, $7, $8, $9, $11, $12, $13, CASE WHEN $10::integer > 0 THEN now() + make_interval(secs => $10::integer) END)
