@@ -175,13 +175,6 @@ export class Database {
   }
 }
 
-/**
- * Narrows the running transaction to one repository of its tenant. Nothing widens a scope again.
- */
-export async function enterRepository(tx: EntityManager, repositoryId: string): Promise<void> {
-  await tx.query(`SELECT set_config('app.repository_id', $1, true)`, [repositoryId]);
-}
-
 /** Narrows the running transaction of one repository to what belongs to one tenant as well. */
 export async function enterTenant(tx: EntityManager, tenantId: string): Promise<void> {
   await tx.query(`SELECT set_config('app.tenant_id', $1, true)`, [tenantId]);

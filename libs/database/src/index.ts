@@ -1,6 +1,6 @@
 export { IsNull, type EntityManager } from 'typeorm';
 export type { Pool } from 'pg';
-export { connectForChecks, Database, elsewhere, enterRepository, enterTenant, type DatabaseOptions, type Scope } from './database.js';
+export { connectForChecks, Database, elsewhere, enterTenant, type DatabaseOptions, type Scope } from './database.js';
 export { warnOfConnections } from './connections.js';
 export { Listener, type ListenerOptions } from './listener.js';
 export { isUnavailable, violatedConstraint } from './errors.js';
