@@ -178,7 +178,7 @@ function Member() {
           {/* On a phone there is no room for a name. */}
           <Button variant="subtle" color="gray" c="var(--mantine-color-text)" px={{ base: 'xs', sm: 'md' }} aria-label={who}>
             <PersonIcon />
-            <Text component="span" inherit truncate maw={220} ml="xs" visibleFrom="sm">
+            <Text component="span" inherit truncate maw={320} ml="xs" visibleFrom="sm">
               {who}
             </Text>
           </Button>

@@ -34,7 +34,7 @@ export function ClientKeys({ slug, clientId, name }: { slug: string; clientId: s
         id={({ id }) => id}
         empty={<Text size="sm">It has none.</Text>}
         renderRow={({ id, kid, algorithms, fetched, createdAt }) => (
-          <Group justify="space-between" gap="xs">
+          <Group justify="space-between" gap="xs" className="row">
             <Stack gap={2} miw={0}>
               <Text className="exact" style={{ overflowWrap: 'anywhere' }}>
                 {kid}

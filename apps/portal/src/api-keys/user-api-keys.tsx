@@ -100,7 +100,7 @@ function KeysOfUser({ slug, user }: { slug: string; user: User }) {
         renderRow={(key) => {
           const reminder = reminderOf(key);
           return (
-            <Group justify="space-between" gap="xs">
+            <Group justify="space-between" gap="xs" className="row">
               <Stack gap={2} miw={0}>
                 <Group gap="xs">
                   <Text fw={600}>{key.name}</Text>

@@ -16,11 +16,16 @@ export interface ProblemAlertProps {
 /** What went wrong and what to do, read out when it appears; nothing when nothing did. */
 export function ProblemAlert({ problem, fields = [], retry, lost }: ProblemAlertProps) {
   if (!problem) return null;
-  const elsewhere = Object.entries(faultsByField(problem)).filter(([path]) => !fields.includes(path.split('.')[0] as string));
+  const faults = Object.entries(faultsByField(problem));
+  const elsewhere = faults.filter(([path]) => !fields.includes(path.split('.')[0] as string));
+  const { title, message } =
+    faults.length > 0 && elsewhere.length === 0
+      ? { title: 'Check what you entered', message: 'What is wrong stands at each field that is marked.' }
+      : problem;
   return (
-    <Alert color="red" variant="outline" title={problem.title} icon={<ExclamationTriangleIcon />} role="alert" w="100%">
+    <Alert color="red" variant="outline" title={title} icon={<ExclamationTriangleIcon />} role="alert" w="100%">
       <Stack gap="xs" align="flex-start">
-        <Text size="sm">{problem.message}</Text>
+        <Text size="sm">{message}</Text>
         {elsewhere.length > 0 && (
           <List size="sm">
             {elsewhere.map(([path, detail]) => (

@@ -18,8 +18,8 @@ export interface RecordsProps<T> {
 }
 
 /**
- * A table where there is room for it. On a phone every row is a card, in which each cell stands beside the title of its column:
- * nothing has to be pushed aside to be read. The roles are written out, since CSS that makes a row a card takes them away.
+ * A table where there is room for it. Elsewhere, as on a phone, every row is a card, in which each cell stands beside the title of
+ * its column: nothing has to be pushed aside to be read. The roles are written out, since CSS that makes a row a card takes them away.
  */
 export function Records<T>({ label, columns, records, id }: RecordsProps<T>) {
   return (

@@ -22,6 +22,7 @@ export function RepositoryChoice({ slug, onChoose, none }: RepositoryChoiceProps
       {...(none === undefined
         ? { allowDeselect: false }
         : { clearable: true, placeholder: none, clearButtonProps: { 'aria-label': none } })}
+      w="100%"
       maw={420}
       nothingFoundMessage="No repository is called that"
     />

@@ -42,7 +42,7 @@ function Row({ repository: { slug, name, deletedAt } }: { repository: Repository
   const until = new Date(new Date(deletedAt ?? 0).getTime() + keptMillis).toISOString();
   return (
     <Stack gap="xs">
-      <Group justify="space-between" gap="xs">
+      <Group justify="space-between" gap="xs" className="row">
         <Stack gap={0} miw={0}>
           <Text style={{ overflowWrap: 'anywhere' }}>{name}</Text>
           <Details>

@@ -93,7 +93,7 @@ function CredentialRow({
   };
   return (
     <Stack gap="sm">
-      <Group justify="space-between" gap="xs">
+      <Group justify="space-between" gap="xs" className="row">
         <Stack gap={0} miw={0}>
           <Text fw={600}>{name}</Text>
           <ExactValue value={clientId} what={`the client ID of ${name}`} />

@@ -53,7 +53,7 @@ export function MembersPage() {
           id={({ id }) => id}
           empty={<Text size="sm">Nobody yet.</Text>}
           renderRow={(member) => (
-            <Group justify="space-between" gap="xs">
+            <Group justify="space-between" gap="xs" className="row">
               <Stack gap={0} miw={0}>
                 <Group gap="xs">
                   <Text fw={600} style={{ overflowWrap: 'anywhere' }}>
@@ -159,7 +159,7 @@ function Invitation({
   });
   return (
     <Stack gap="xs">
-      <Group justify="space-between" gap="xs">
+      <Group justify="space-between" gap="xs" className="row">
         <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
           {email ?? 'Whoever has the link'}, as {roleWords[role].name.toLowerCase()}, until <When at={expiresAt} />
         </Text>

@@ -8,6 +8,7 @@ import { answerOf, useApi, type Api } from '../api/api.ts';
 import { toProblem } from '../api/problem.ts';
 import { useAnswer, useMay } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
+import { inWords } from '../controls/in-words.ts';
 import { Page, Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { saveFile } from '../controls/save-file.ts';
@@ -108,7 +109,17 @@ function Settings({ tenant: { name, mfaEnforced, memberCredentials } }: { tenant
                   {...form.getInputProps('onSecond')}
                 />
                 <NumberInput label="Valid for" suffix=" days" min={1} max={36_500} {...form.getInputProps('validDays')} />
-                <NumberInput label="Tokens live" suffix=" s" min={60} max={604_800} {...form.getInputProps('tokenSeconds')} />
+                <NumberInput
+                  label="Tokens live"
+                  suffix=" s"
+                  thousandSeparator=" "
+                  min={60}
+                  max={604_800}
+                  rightSection={<Text size="sm">{inWords(form.values.tokenSeconds)}</Text>}
+                  rightSectionWidth={110}
+                  rightSectionPointerEvents="none"
+                  {...form.getInputProps('tokenSeconds')}
+                />
                 <NativeSelect
                   label="May be revoked by"
                   data={[

@@ -88,7 +88,7 @@ function Row({ delivery: { event, status, createdAt, attempts, log, payload }, p
   });
   return (
     <Stack gap="xs">
-      <Group justify="space-between" gap="xs">
+      <Group justify="space-between" gap="xs" className="row">
         <Group gap="xs">
           <Text size="sm" fw={600}>
             {event}

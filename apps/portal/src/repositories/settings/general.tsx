@@ -4,6 +4,7 @@ import { useForm } from '@mantine/form';
 import { answerOf, useApi } from '../../api/api.ts';
 import { useForget, useMay, type Repository } from '../../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../../api/use-change.ts';
+import { inWords } from '../../controls/in-words.ts';
 import { Section } from '../../controls/page.tsx';
 import { ProblemAlert } from '../../controls/problem-alert.tsx';
 
@@ -61,6 +62,9 @@ export function General({ repository }: { repository: Repository }) {
       max={max}
       allowDecimal={false}
       clampBehavior="none"
+      rightSection={<Text size="sm">{inWords(form.values[field])}</Text>}
+      rightSectionWidth={110}
+      rightSectionPointerEvents="none"
       {...form.getInputProps(field)}
     />
   );

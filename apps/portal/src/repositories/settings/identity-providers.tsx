@@ -72,7 +72,7 @@ export function IdentityProviders({ slug }: { slug: string }) {
           </EmptyState>
         }
         renderRow={(provider) => (
-          <Group justify="space-between" gap="xs">
+          <Group justify="space-between" gap="xs" className="row">
             <Stack gap={2} miw={0}>
               <Group gap="xs">
                 <Text fw={600}>{provider.name}</Text>
