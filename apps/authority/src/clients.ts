@@ -112,7 +112,7 @@ async function askForClient(
   assertion: string | undefined,
 ): Promise<Answer | undefined> {
   const ask = () => authority.check.ask({ repositoryId: repository.id, clientId, withSecrets: true });
-  const known = currentState()?.leftByLane;
+  const known = currentState()?.named;
   const answer = known?.repositoryId === repository.id && known.clientId === clientId ? known.answer : await ask();
   const client = answer?.client;
   if (!assertion || !answer?.repository.alive || !client?.details?.jwksUri) return answer;

@@ -12,7 +12,7 @@ import type { Issuer } from './issuer.js';
 import { errorPage, signedOutPage, signOutPage } from './pages/library-pages.js';
 import { languageTags } from './pages/texts/choose.js';
 import { accountClient } from './people/account/client.js';
-import { Records } from './records.js';
+import { Records, writeGathered } from './records.js';
 import { stateOf } from './request-state.js';
 import { allScopes, toolTokenSeconds } from './tool-token.js';
 
@@ -160,10 +160,15 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
     },
     formats: { customizers: { jwt: (ctx, token, jwt) => bindToken(authority, repository, ctx, token as never, jwt as never) } },
     interactions: { policy, url: (_ctx, interaction) => `${pathname === '/' ? '' : pathname}/interaction/${interaction.uid}` },
-    findAccount: (_ctx, id) => findAccount(authority, repository, id),
+    findAccount: (ctx, id) => findAccount(authority, repository, ctx, id),
     loadExistingGrant: (ctx) => grantWhatIsAsked(issuer.provider, ctx),
     // Whoever asks for offline_access gets a refresh token; browsers that block third-party cookies renew with it.
-    issueRefreshToken: async (_ctx, client, code) => client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access'),
+    issueRefreshToken: async (ctx, client, code) => {
+      const issues = client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access');
+      // That the code is used up is written with the refresh token, or here.
+      if (!issues) await writeGathered(authority, repository, stateOf(ctx));
+      return issues;
+    },
     // Where two factors have come to be demanded, whoever proved one goes on when they have signed in anew.
     rotateRefreshToken: async (ctx) => {
       await refuseLesserProof(authority, issuer, ctx.oidc.entities.RefreshToken);

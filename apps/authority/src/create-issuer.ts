@@ -11,6 +11,7 @@ import type { Issuer } from './issuer.js';
 import type { IssuerSettings } from './issuer-settings.js';
 import { brandOf } from './pages/brand.js';
 import { leadOn, nowherePage } from './pages/library-pages.js';
+import { writeGathered } from './records.js';
 import { recordRefusedCall } from './refused.js';
 import { stateOf } from './request-state.js';
 import { ageHeaders } from './secret-age.js';
@@ -72,11 +73,16 @@ export function createIssuer(
     ctx.set('content-security-policy', contentSecurityPolicy);
     if (await authorizeByPost(ctx, issuer)) return;
     const state = stateOf(ctx as KoaContextWithOIDC);
-    await beginWithTheCode(ctx, next).catch((error: unknown) => {
-      // It stores the session last, when it catches nothing any more.
+    const failed = (error: unknown) => {
       if (!isUnavailable(error)) throw error;
       authority.log.error({ err: error, repository: repository.slug }, 'the authority failed');
       state.unavailable = true;
+    };
+    // It stores the session last, when it catches nothing any more.
+    await beginWithTheCode(ctx, next).catch(failed);
+    // What is left was gathered for an answer that has become a refusal: nothing can make that any worse.
+    await writeGathered(authority, repository, state).catch((error: unknown) => {
+      if (ctx.status < 400 || isUnavailable(error)) failed(error);
     });
     leadOn(ctx, issuer);
     nowherePage(ctx, issuer);
@@ -87,7 +93,9 @@ export function createIssuer(
 }
 
 /** The library calls whatever its storage throws a server error; that the database is away is not one (RFC 9110 §15.6.4). */
-function answerUnavailable(ctx: Pick<KoaContextWithOIDC, 'status' | 'set' | 'body'>): void {
+function answerUnavailable(ctx: Pick<KoaContextWithOIDC, 'status' | 'set' | 'remove' | 'body'>): void {
+  // What the answer would have been is not stored.
+  for (const header of ['Location', 'Set-Cookie']) ctx.remove(header);
   ctx.status = 503;
   ctx.set('Retry-After', '1');
   ctx.body = { error: 'temporarily_unavailable', error_description: 'The authority cannot check credentials now. Try again in a moment.' };

@@ -41,7 +41,7 @@ export class ExpressLane {
     const answer = await this.#authority.check.ask({ repositoryId: repository.id, clientId: asked.clientId, withSecrets: true });
     const token = answer && (await this.#mint(repository, answer, asked, request));
     if (!token) {
-      stateOfRequest(request).leftByLane = { repositoryId: repository.id, clientId: asked.clientId, answer };
+      stateOfRequest(request).named = { repositoryId: repository.id, clientId: asked.clientId, answer };
       return false;
     }
     response.writeHead(200, { ...usualHeaders, 'content-length': Buffer.byteLength(token.body), ...token.headers }).end(token.body);

@@ -1,8 +1,10 @@
 import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
-import { boundClaims, type KnownRepository } from '@latchkey/credentials';
+import { boundClaims, type Answer, type KnownRepository, type Question } from '@latchkey/credentials';
 import { findUser } from '@latchkey/content';
 import type { Authority } from './authority.js';
-import { stateOf } from './request-state.js';
+import { Records } from './records.js';
+import { stateOf, type RequestState } from './request-state.js';
+import type { RecordOwner } from './stored-records.js';
 import { toolClaims } from './tool-token.js';
 
 /** Writes into an access token whom it is about and what its life hangs on. */
@@ -20,12 +22,7 @@ export async function bindToken(
     Object.assign(jwt.payload, claims);
     return;
   }
-  const answer = await authority.check.ask({
-    repositoryId: repository.id,
-    clientId: token.clientId,
-    userId: Number(token.accountId),
-    grantId: token.grantId,
-  });
+  const answer = knownOf(state, token) ?? (await authority.check.ask(questionAbout(repository, token)));
   if (!answer?.repository.alive || !answer.client || !answer.subject?.enabled || !answer.grantAlive || !token.grantId)
     throw new errors.InvalidGrant('the grant has ended');
   Object.assign(jwt.payload, boundClaims(answer, { grantId: token.grantId }));
@@ -35,13 +32,29 @@ export async function bindToken(
   if (asked) jwt.payload['userinfo_claims'] = asked;
 }
 
+interface PersonsToken {
+  clientId: string;
+  accountId?: string;
+  grantId?: string;
+}
+
+function questionAbout(repository: KnownRepository, { clientId, accountId, grantId }: PersonsToken): Question {
+  return { repositoryId: repository.id, clientId, userId: Number(accountId), grantId };
+}
+
+/** What the request has been told already: of the client by its check, of the person and the grant when it found what it presents. */
+function knownOf({ client, records: { person, grants } }: RequestState, token: PersonsToken): Answer | undefined {
+  if (client?.client?.id !== token.clientId || client.client.kind !== 'app' || !person || String(person.id) !== token.accountId)
+    return undefined;
+  if (token.grantId === undefined || !grants.has(token.grantId)) return undefined;
+  return { ...client, subject: { ...person, enabled: true }, grantAlive: true };
+}
+
 /** The person with this `sub`, if there is one who may sign in. */
-export async function findAccount(authority: Authority, repository: KnownRepository, id: string) {
+export async function findAccount(authority: Authority, repository: KnownRepository, ctx: KoaContextWithOIDC, id: string) {
   if (!/^[1-9]\d{0,8}$/.test(id)) return undefined;
-  const user = await authority.database.read({ repositoryId: repository.id }, (tx) =>
-    findUser(tx, { repositoryId: repository.id, id: Number(id) }),
-  );
-  if (!user?.enabled) return undefined;
+  const user = (await personOf(authority, repository, ctx, id)) ?? (await findEnabled(authority, repository, id));
+  if (!user) return undefined;
   return {
     accountId: id,
     claims: () => ({
@@ -51,6 +64,26 @@ export async function findAccount(authority: Authority, repository: KnownReposit
       ...(user.email ? { email: user.email, email_verified: user.emailVerified } : {}),
     }),
   };
+}
+
+/** A person who has been found with what is theirs. Whom an access token is about is found with its grant, which is asked for next. */
+async function personOf(
+  authority: Authority,
+  repository: KnownRepository,
+  ctx: KoaContextWithOIDC,
+  id: string,
+): Promise<RecordOwner | undefined> {
+  const { records } = stateOf(ctx);
+  const { grantId } = ctx.oidc.entities.AccessToken ?? {};
+  if (!records.person && grantId !== undefined) await new Records(authority, repository, 'Grant').lookAhead(grantId);
+  return String(records.person?.id) === id ? records.person : undefined;
+}
+
+async function findEnabled(authority: Authority, repository: KnownRepository, id: string) {
+  const user = await authority.database.read({ repositoryId: repository.id }, (tx) =>
+    findUser(tx, { repositoryId: repository.id, id: Number(id) }),
+  );
+  return user?.enabled ? user : undefined;
 }
 
 /**

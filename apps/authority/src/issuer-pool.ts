@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import type { KnownRepository } from '@latchkey/credentials';
+import type { Answer, KnownRepository } from '@latchkey/credentials';
 import type { Authority } from './authority.js';
 import { createIssuer } from './create-issuer.js';
 import type { Issuer } from './issuer.js';
 import { loadSettings, type IssuerSettings } from './issuer-settings.js';
+import { namedClient } from './named-client.js';
 import { stateOfRequest } from './request-state.js';
 
 /** Repositories whose settings and keys a process remembers at most: each takes 2.4 KB of heap and up to 20 KB beside it. */
@@ -33,17 +34,18 @@ export class IssuerPool {
   }
 
   /**
-   * The issuer of an active repository. Asks the primary, every time, whether it is active and which settings it has, unless
-   * the express lane has in this very request.
+   * The issuer of an active repository. Asks the primary, every time, whether it is active and which settings it has, and of the
+   * client that the request names with it, unless the express lane has in this very request.
    *
+   * @param path below the repository's address, with its query.
    * @param url the issuer, if it is not the repository's own address.
    * @returns nothing when there is no such repository, or it is suspended or deleted.
    */
-  async find(slug: string, request: IncomingMessage, url = this.#authority.addresses.of(slug)): Promise<Issuer | undefined> {
+  async find(slug: string, path: string, request: IncomingMessage, url = this.#authority.addresses.of(slug)): Promise<Issuer | undefined> {
     const repository = await this.#authority.directory.find(slug);
     if (!repository) return undefined;
-    const { leftByLane } = stateOfRequest(request);
-    const answer = leftByLane ? leftByLane.answer : await this.#authority.check.ask({ repositoryId: repository.id });
+    const state = stateOfRequest(request);
+    const answer = state.named ? state.named.answer : await this.#ask(repository.id, path, request);
     if (!answer?.repository.alive) return undefined;
     const settings = await this.settings(repository, answer.repository.settingsVersion);
     const known = this.#issuers.get(url);
@@ -55,6 +57,14 @@ export class IssuerPool {
       if (this.#issuers.peek(url) === built) this.#issuers.delete(url);
     });
     return issuer;
+  }
+
+  async #ask(repositoryId: string, path: string, request: IncomingMessage): Promise<Answer | undefined> {
+    const clientId = await namedClient(path, request);
+    if (clientId === undefined) return this.#authority.check.ask({ repositoryId });
+    const answer = await this.#authority.check.ask({ repositoryId, clientId, withSecrets: true });
+    stateOfRequest(request).named = { repositoryId, clientId, answer };
+    return answer;
   }
 
   /** One in each turn of the event loop, so that however many are asked for at once, others wait for one at most. */

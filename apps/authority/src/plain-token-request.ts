@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { peekForm } from './peek-form.js';
 
 /** A request for a token by a client that proves itself with a secret. */
 export interface PlainTokenRequest {
@@ -8,13 +9,8 @@ export interface PlainTokenRequest {
   scope: string | undefined;
 }
 
-/** Far more than such a request takes. It must fit in what a request buffers. */
-const limitBytes = 4 * 1024;
-
-/** Requests with one of these are answered in ways of their own: CORS, DPoP, other encodings. */
-const specialHeaders = ['origin', 'dpop', 'content-encoding', 'transfer-encoding', 'expect'];
-
-const formType = /^application\/x-www-form-urlencoded(; ?charset=utf-8)?$/i;
+/** Requests with one of these are answered in ways of their own: CORS, DPoP. */
+const specialHeaders = ['origin', 'dpop'];
 
 /** Scopes as RFC 6749 §3.3 has them, of the characters that ours have. */
 const scopeList = /^[\w:.-]+( [\w:.-]+)*$/;
@@ -27,17 +23,12 @@ const scopeList = /^[\w:.-]+( [\w:.-]+)*$/;
  */
 export async function readPlainTokenRequest(request: IncomingMessage): Promise<PlainTokenRequest | undefined> {
   const { headers } = request;
-  const length = Number(headers['content-length']);
-  if (!(length > 0 && length <= limitBytes) || !formType.test(headers['content-type'] ?? '')) return undefined;
   if (specialHeaders.some((name) => name in headers)) return undefined;
-  const body = await peek(request, length);
-  return body === undefined ? undefined : understand(body.toString('latin1'), headers.authorization);
+  const form = await peekForm(request);
+  return form === undefined ? undefined : understand(form, headers.authorization);
 }
 
-function understand(body: string, authorization: string | undefined): PlainTokenRequest | undefined {
-  // A question mark in front would be taken for that of a query.
-  if (body.startsWith('?')) return undefined;
-  const form = new URLSearchParams(body);
+function understand(form: URLSearchParams, authorization: string | undefined): PlainTokenRequest | undefined {
   const { grant_type: grant, client_id: formId, client_secret: formSecret, scope, ...others } = Object.fromEntries(form);
   const given = [grant, formId, formSecret, scope].filter((value) => value !== undefined).length;
   if (grant !== 'client_credentials' || Object.keys(others).length > 0 || form.size !== given) return undefined;
@@ -49,21 +40,8 @@ function understand(body: string, authorization: string | undefined): PlainToken
   return { clientId, secret, scope };
 }
 
-function basicCredentials(authorization: string): string[] {
+/** What a Basic header says, as far as it is plain. */
+export function basicCredentials(authorization: string): string[] {
   const [, encoded] = /^Basic ([A-Za-z0-9+/]+={0,2})$/.exec(authorization) ?? [];
   return encoded === undefined ? [] : Buffer.from(encoded, 'base64').toString('latin1').split(':');
-}
-
-/** The whole body, which stays where it is. @returns nothing when it does not come. */
-function peek(request: IncomingMessage, length: number): Promise<Buffer | undefined> {
-  return new Promise((resolve) => {
-    const look = () => {
-      const body = request.read(length) as Buffer | null;
-      if (body === null && !request.readableEnded && !request.destroyed) return;
-      request.off('readable', look).off('close', look);
-      if (body !== null) request.unshift(body);
-      resolve(body?.length === length ? body : undefined);
-    };
-    request.on('readable', look).on('close', look);
-  });
 }

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import Provider, { errors, type Adapter, type AdapterPayload } from 'oidc-provider';
 import { CredentialRefused, type KnownRepository, type VerifiedToken } from '@latchkey/credentials';
 import { OidcRecord, RevokedToken, type EntityManager } from '@latchkey/database';
 import type { Authority } from './authority.js';
 import { findClient, type ClientAbilities } from './clients.js';
 import { unmark } from './presented-token.js';
-import { currentState, stateOf } from './request-state.js';
+import { currentState, nothingFound, stateOf, type RequestState } from './request-state.js';
+import { findRecord, writeRecords, type Found, type FoundRecord, type NewRecord, type Writing } from './stored-records.js';
 
 /** Records that end when their user's generation is raised. */
 const boundToUser = new Set(['Session', 'Grant']);
@@ -34,24 +36,42 @@ export class Records implements Adapter {
   async find(id: string): Promise<AdapterPayload | undefined> {
     if (this.kind === 'Client') return this.#findClient(id);
     if (this.kind === 'AccessToken' || this.kind === 'ClientCredentials') return this.#findAccessToken(id);
-    const found = await this.#findRecord('id', this.#stored(id));
+    const found = await this.#find('id', this.#stored(id));
     return found && { ...found, jti: id };
   }
 
   async findByUid(uid: string): Promise<AdapterPayload | undefined> {
-    return this.#findRecord('uid', uid);
+    return this.#find('uid', uid);
   }
 
   async findByUserCode(userCode: string): Promise<AdapterPayload | undefined> {
-    return this.#findRecord('userCode', userCode);
+    return this.#find('userCode', userCode);
   }
 
+  /**
+   * A grant and a code wait for the session, which a request stores last, and are written with it. What is stored as it is
+   * is not written again.
+   */
   async upsert(id: string, payload: AdapterPayload, expiresIn: number): Promise<void> {
+    const record = this.#recordOf(id, payload, expiresIn);
+    if (this.kind === 'ReplayDetection') return this.#insertOnce(record);
+    const identityProviderId = record.identityProviderId ?? undefined;
+    const state = currentState();
+    if (!state) return writeRecords(this.authority.database, this.repository.id, { records: [record], identityProviderId });
+    if (this.kind === 'Session' && state.records.refused) return undefined;
+    const isStored = isUnchanged(record, state.records.stored.get(nameOf(record)));
+    if (!isStored) gather(state, { records: [record] });
+    if (state.records.gathered && identityProviderId !== undefined) gather(state, { identityProviderId });
+    const waits = awaitSession.has(this.kind) && Provider.ctx?.oidc.session !== undefined;
+    if (!waits) await this.#writeGathered();
+  }
+
+  #recordOf(id: string, payload: AdapterPayload, expiresIn: number): NewRecord {
     const { accountId, grantId, uid, userCode } = payload;
     const userId = accountId === undefined ? null : Number(accountId);
-    const identityProviderId = userId !== null && boundToUser.has(this.kind) ? identityProviderOfPerson() : null;
-    const record: Partial<OidcRecord> = {
-      repositoryId: this.repository.id,
+    const isBound = userId !== null && boundToUser.has(this.kind);
+    const identityProviderId = isBound ? identityProviderOfPerson() : null;
+    return {
       kind: this.kind,
       id: this.#stored(id),
       // In the payload too, with which it comes back; the column is for ending them all.
@@ -64,21 +84,11 @@ export class Records implements Adapter {
       uid: uid ?? null,
       userCode: userCode ?? null,
       userId,
-      ...(this.kind === 'Session' ? seenNow(this.authority) : {}),
-      userGeneration: userId !== null && boundToUser.has(this.kind) ? generationOfPerson() : null,
+      userGeneration: isBound ? generationOfPerson() : null,
       identityProviderId,
+      ...(this.kind === 'Session' ? seenNow(this.authority) : { userAgent: null, address: null, usedAt: null }),
       expiresAt: expiresIn ? new Date(Date.now() + expiresIn * 1000) : null,
     };
-    if (this.kind === 'ReplayDetection') return this.#insertOnce(record);
-    const values = recordColumns.map(([, member]) => record[member] ?? null);
-    // One round trip, unless something must stay as it is meanwhile.
-    if (identityProviderId === null) await this.authority.database.statement({ repositoryId: this.repository.id }, writeRecord, values);
-    else
-      await this.#write(async (tx) => {
-        await this.#holdProvider(tx, identityProviderId);
-        await tx.query(writeRecord, values);
-      });
-    return undefined;
   }
 
   /** What a record is called in the database. */
@@ -88,23 +98,9 @@ export class Records implements Adapter {
 
   /** A payload without what is stored as a hash alone: its own id, and the session's in an interaction, which nobody asks for. */
   #withoutIds({ jti, session, ...payload }: AdapterPayload): AdapterPayload {
-    if (!secretIds.has(this.kind)) return { ...payload, jti, session };
+    if (!secretIds.has(this.kind)) return { ...payload, jti, ...(session === undefined ? {} : { session }) };
     const { cookie: _, ...rest } = (session ?? {}) as { cookie?: string };
     return session === undefined ? payload : { ...payload, session: rest };
-  }
-
-  /**
-   * Keeps an identity provider as it is until the transaction has ended. Whoever disables it then finds the record that is
-   * about to be written, and ends it with the others.
-   *
-   * @throws AccessDenied when it has been disabled or removed.
-   */
-  async #holdProvider(tx: EntityManager, id: string): Promise<void> {
-    const rows = await tx.query<unknown[]>('SELECT FROM identity_providers WHERE repository_id = $1 AND id = $2 AND enabled FOR SHARE', [
-      this.repository.id,
-      id,
-    ]);
-    if (rows.length === 0) throw new errors.AccessDenied('the identity provider is no longer allowed');
   }
 
   /**
@@ -112,13 +108,13 @@ export class Records implements Adapter {
    *
    * @throws InvalidGrant when another request has used it since it was looked for, so that two at once cannot both succeed.
    */
-  async #insertOnce(record: Partial<OidcRecord>): Promise<void> {
+  async #insertOnce(record: NewRecord): Promise<void> {
     const { raw } = await this.#write((tx) =>
       tx
         .createQueryBuilder()
         .insert()
         .into(OidcRecord)
-        .values(record as object)
+        .values({ ...record, repositoryId: this.repository.id } as object)
         .orIgnore()
         .returning('id')
         .execute(),
@@ -127,18 +123,18 @@ export class Records implements Adapter {
   }
 
   /**
-   * Marks a code or refresh token as used. One round trip.
+   * Uses up a code or refresh token: with what is written because of it, before anything is answered.
    *
-   * @throws InvalidGrant when another request has used it since it was read, so that two at once cannot both succeed. As with
-   * any that is used twice, everything that came of its grant has ended then.
+   * @throws InvalidGrant, now or when it is written, when another request has used it since it was read.
    */
   async consume(id: string): Promise<void> {
-    const [row] = await this.authority.database.call<{ consumed: boolean }>('SELECT consume_oidc_record($1, $2, $3) AS consumed', [
-      this.repository.id,
-      this.kind,
-      this.#stored(id),
-    ]);
-    if (!row?.consumed) throw new errors.InvalidGrant('used already');
+    const used = { kind: this.kind, id: this.#stored(id) };
+    const state = currentState();
+    if (!state) return writeRecords(this.authority.database, this.repository.id, { used, records: [] });
+    if (state.records.gathered?.used) await this.#writeGathered();
+    gather(state, { used });
+    const { route, session } = Provider.ctx?.oidc ?? {};
+    if (route !== 'token' && session === undefined) await this.#writeGathered();
   }
 
   async destroy(id: string): Promise<void> {
@@ -157,18 +153,41 @@ export class Records implements Adapter {
     );
   }
 
-  /** One round trip; see the migration that adds the function. */
-  async #findRecord(by: 'id' | 'uid' | 'userCode', value: string): Promise<AdapterPayload | undefined> {
-    const [record] = await this.authority.database.call<Pick<OidcRecord, 'payload' | 'consumedAt' | 'userGeneration'>>(
-      `SELECT payload, consumed_at AS "consumedAt", user_generation AS "userGeneration" FROM find_oidc_record($1, $2, $3, $4)`,
-      [this.repository.id, this.kind, by, value],
-    );
-    if (!record) return undefined;
+  /** One round trip, unless it was found with another that this request has asked for. */
+  async #find(by: 'id' | 'uid' | 'userCode', value: string): Promise<AdapterPayload | undefined> {
     const state = currentState();
-    const { identityProviderId, issuer: _, ...payload } = record.payload;
-    if (state && this.kind === 'Session' && record.userGeneration !== null)
-      Object.assign(state, { userGeneration: record.userGeneration, identityProviderId });
-    return { ...payload, ...(record.consumedAt ? { consumed: Math.floor(record.consumedAt.getTime() / 1000) } : {}) };
+    await this.#writeGathered();
+    const name = `${this.kind} ${by} ${value}`;
+    const beside = state?.records.beside.get(name);
+    if (state && beside) {
+      state.records.beside.delete(name);
+      return this.#remember(state, beside);
+    }
+    const client = this.kind === 'Session' && by === 'id' ? clientOfRequest() : undefined;
+    const found = await findRecord(this.authority.database, this.repository.id, { kind: this.kind, by, value, client });
+    if (!found) return undefined;
+    if (state) noteBeside(state, found);
+    return this.#remember(state, found.record);
+  }
+
+  /** Finds a record for whoever will ask for it, since the person whose it is is asked for first. One round trip. */
+  async lookAhead(id: string): Promise<void> {
+    const state = currentState();
+    const found =
+      state && (await findRecord(this.authority.database, this.repository.id, { kind: this.kind, by: 'id', value: this.#stored(id) }));
+    if (!found) return;
+    noteBeside(state, found);
+    state.records.beside.set(`${this.kind} id ${found.record.id}`, found.record);
+  }
+
+  /** @returns what the library stored. */
+  #remember(state: RequestState | undefined, record: FoundRecord): AdapterPayload {
+    state?.records.stored.set(nameOf(record), record);
+    const { userGeneration, consumedAt } = record;
+    // The library changes what it gets.
+    const { identityProviderId, issuer: _, ...payload } = JSON.parse(JSON.stringify(record.payload)) as StoredPayload;
+    if (state && this.kind === 'Session' && userGeneration !== null) Object.assign(state, { userGeneration, identityProviderId });
+    return { ...payload, ...(consumedAt ? { consumed: Math.floor(consumedAt.getTime() / 1000) } : {}) };
   }
 
   /** One check within one request answers all of its questions. */
@@ -226,39 +245,86 @@ export class Records implements Adapter {
     await this.#write((tx) => tx.upsert(RevokedToken, row, ['repositoryId', 'id']));
   }
 
+  async #writeGathered(): Promise<void> {
+    const state = currentState();
+    if (state) await writeGathered(this.authority, this.repository, state);
+  }
+
+  /** Changes something by itself: after what is gathered, and what was found before counts no more. */
   async #write<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    await this.#writeGathered();
+    const state = currentState();
+    if (state) state.records = nothingFound();
     return this.authority.database.transaction({ repositoryId: this.repository.id }, work);
   }
 }
 
-/** What a record is made of; whether it was used is noted elsewhere. */
-const recordColumns = [
-  ['repository_id', 'repositoryId'],
-  ['kind', 'kind'],
-  ['id', 'id'],
-  ['payload', 'payload'],
-  ['grant_id', 'grantId'],
-  ['uid', 'uid'],
-  ['user_code', 'userCode'],
-  ['user_id', 'userId'],
-  ['user_generation', 'userGeneration'],
-  ['identity_provider_id', 'identityProviderId'],
-  ['user_agent', 'userAgent'],
-  ['address', 'address'],
-  ['used_at', 'usedAt'],
-  ['expires_at', 'expiresAt'],
-] as const satisfies (readonly [column: string, member: keyof OidcRecord])[];
+type StoredPayload = AdapterPayload & { identityProviderId?: string; issuer?: string };
 
-const writeRecord = `
-  INSERT INTO oidc_records (${recordColumns.map(([column]) => column).join(', ')})
-  VALUES (${recordColumns.map((_, index) => `$${index + 1}`).join(', ')})
-  ON CONFLICT (repository_id, kind, id) DO UPDATE SET ${recordColumns
-    .slice(3)
-    .map(([column]) => `${column} = excluded.${column}`)
-    .join(', ')}`;
+/** Written with the session of the browser that they are for. */
+const awaitSession = new Set(['Grant', 'AuthorizationCode']);
+
+const nameOf = ({ kind, id }: Pick<NewRecord, 'kind' | 'id'>) => `${kind} ${id}`;
+
+/**
+ * Writes what a request has gathered, if anything: in one round trip, all of it or nothing. Whatever the request is to answer
+ * must wait for it.
+ *
+ * @throws as `writeRecords` does.
+ */
+export async function writeGathered({ database }: Authority, repository: KnownRepository, { records }: RequestState): Promise<void> {
+  const { gathered } = records;
+  if (!gathered) return;
+  delete records.gathered;
+  for (const record of gathered.records) records.stored.delete(nameOf(record));
+  try {
+    await writeRecords(database, repository.id, gathered);
+  } catch (error) {
+    records.refused = true;
+    throw error;
+  }
+}
+
+function gather(state: RequestState, more: Partial<Writing>): void {
+  const known = state.records.gathered ?? { records: [] };
+  const added = more.records ?? [];
+  const others = known.records.filter((record) => !added.some((each) => nameOf(each) === nameOf(record)));
+  state.records.gathered = { ...known, ...more, records: [...others, ...added] };
+}
+
+function noteBeside({ records }: RequestState, { record, person, grant, session }: Found): void {
+  if (person) records.person = person;
+  if (grant) records.beside.set(`Grant id ${grant.id}`, grant);
+  if (session?.uid) records.beside.set(`Session uid ${session.uid}`, session);
+  const alive = record.kind === 'Grant' ? record : grant;
+  if (alive) records.grants.add(alive.id);
+}
+
+/** The client for which a browser was sent here. */
+function clientOfRequest(): string | undefined {
+  const { client_id: id } = Provider.ctx?.query ?? {};
+  return typeof id === 'string' ? id : undefined;
+}
+
+/** Sessions note no more often that they are used. */
+const noteUseEveryMillis = 60_000;
+
+/** Whether a record is stored as it is. That a session is used from the same place again is noted once in a while. */
+function isUnchanged(record: NewRecord, stored: FoundRecord | undefined): boolean {
+  if (!stored) return false;
+  if (record.usedAt) {
+    const isNoted = stored.usedAt !== null && record.usedAt.getTime() - stored.usedAt.getTime() < noteUseEveryMillis;
+    if (!isNoted || record.userAgent !== stored.userAgent || record.address !== stored.address) return false;
+  }
+  return (
+    record.userGeneration === stored.userGeneration &&
+    record.identityProviderId === stored.identityProviderId &&
+    isDeepStrictEqual(record.payload, stored.payload)
+  );
+}
 
 /** From where a session is used, for its owner to recognise. */
-function seenNow(authority: Authority): Pick<OidcRecord, 'userAgent' | 'address' | 'usedAt'> {
+function seenNow(authority: Authority): Pick<NewRecord, 'userAgent' | 'address' | 'usedAt'> {
   const request = Provider.ctx?.req;
   return {
     userAgent: request?.headers['user-agent']?.slice(0, 300) ?? null,

@@ -55,7 +55,7 @@ async function serve(
   const found = await findAddress(authority, request);
   // The lane writes the repository's own address into tokens.
   if (found && !found.issuer && (await lane?.serve(found.slug, found.rest, request, response))) return undefined;
-  const issuer = found && (await pool.find(found.slug, request, found.issuer));
+  const issuer = found && (await pool.find(found.slug, found.rest, request, found.issuer));
   if (!issuer) return refuse(request, response, 404, 'not_found', 'There is no active repository at this address.');
 
   settleAddress(issuer, request);

@@ -11,6 +11,7 @@ import { LetRotationsBeEnded1763710001000 } from './migrations/1763710001000-let
 import { SealSecretsForWebhooks1763710001500 } from './migrations/1763710001500-seal-secrets-for-webhooks.js';
 import { AddKeyLifeAndClientKeys1763711000000 } from './migrations/1763711000000-add-key-life-and-client-keys.js';
 import { FindRecordsAtOnce1763711000500 } from './migrations/1763711000500-find-records-at-once.js';
+import { FindAndWriteRecordsTogether1763755000000 } from './migrations/1763755000000-find-and-write-records-together.js';
 import { AddPeople1763712000000 } from './migrations/1763712000000-add-people.js';
 import { AddSecondFactors1763713000000 } from './migrations/1763713000000-add-second-factors.js';
 import { AddLogos1763714000000 } from './migrations/1763714000000-add-logos.js';
@@ -49,6 +50,7 @@ export const migrations = [
   SealSecretsForWebhooks1763710001500,
   AddKeyLifeAndClientKeys1763711000000,
   FindRecordsAtOnce1763711000500,
+  FindAndWriteRecordsTogether1763755000000,
   AddPeople1763712000000,
   AddSecondFactors1763713000000,
   AddLogos1763714000000,

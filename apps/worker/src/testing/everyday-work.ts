@@ -88,7 +88,17 @@ function hotPaths({ slug, toolClientId, encryption }: Surroundings): Record<stri
     'load the signing keys': ({ database, repository }) => new SigningKeys(database).privateKeys(repository, encryption),
     'load a public key': ({ database, repository }) => new SigningKeys(database).publicKey(repository, 'x'),
     'read a record': ({ database, repository }) =>
-      database.call('SELECT * FROM find_oidc_record($1, $2, $3, $4)', [repository.id, 'Session', 'id', 'x']),
+      database.call('SELECT * FROM find_oidc_records($1, $2, $3, $4, NULL)', [repository.id, 'Session', 'id', 'x']),
+    'write a record': ({ database, repository }) =>
+      database.call('SELECT write_oidc_records($1, $2, $3, $4, $5)', [
+        repository.id,
+        null,
+        null,
+        null,
+        JSON.stringify([{ kind: 'Session', id: 'x', payload: {} }]),
+      ]),
+    'use up a record': ({ database, repository }) =>
+      database.call('SELECT write_oidc_records($1, $2, $3, $4, NULL)', [repository.id, 'github', 'RefreshToken', 'x']),
     'sign in': async ({ database, repository }) => checkPassword(await findByName(database, repository, 'person-1'), 'wrong'),
     'a node beats': async (tools) => {
       const id = newId();
