@@ -13,11 +13,23 @@ export function siteAddress(href: string): string {
   return /^(\.\.\/)*README\.md/.test(href) ? '/quickstart' : href;
 }
 
+const icon = readFileSync(new URL('../../../apps/portal/public/favicon.svg', import.meta.url), 'base64');
+
+/** The portal's colours, each with a contrast of at least 4.5 to what it stands on (WCAG 2.2 §1.4.3). */
+const colours = `
+html:root { --vp-c-brand-1: #115e59; --vp-c-brand-2: #0f766e; --vp-c-brand-3: #0f766e; --vp-c-brand-soft: rgb(15 118 110 / 0.14); }
+html.dark:root { --vp-c-brand-1: #5eead4; --vp-c-brand-2: #2dd4bf; }
+html:root { --vp-button-brand-hover-bg: #115e59; --vp-button-brand-active-bg: #134e4a; }`;
+
 /** The site that `npm run docs` makes of docs/: the pages as they are, the READMEs of the examples, the API as it describes itself. */
 export const config = {
   title: 'Latchkey',
   description: 'Content repositories, each with its own identity',
   lang: 'en',
+  head: [
+    ['link', { rel: 'icon', href: `data:image/svg+xml;base64,${icon}` }],
+    ['style', {}, colours],
+  ],
   outDir: '../dist/docs',
   cacheDir: '../node_modules/.cache/vitepress',
   ignoreDeadLinks: 'localhostLinks',
