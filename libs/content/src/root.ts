@@ -48,8 +48,8 @@ const grants = [
 
 const administrators = [wellKnown.admin, wellKnown.publicAdmin];
 
-/** The nodes of a new repository, each after its parent. */
-function nodesOf(name: string): NewNode[] {
+/** The nodes of a new repository, each after its parent. The root has no fields yet: what it is called is the repository's own. */
+function allNodes(): NewNode[] {
   const nodes = new Map<number, NewNode>();
   const add = (id: number, parentId: number | null, nodeName: string, type: string, fields: Record<string, FieldValue>) => {
     const parent = parentId === null ? undefined : nodes.get(parentId);
@@ -63,7 +63,7 @@ function nodesOf(name: string): NewNode[] {
       permission_path: [...(parent?.permission_path ?? []), id],
     });
   };
-  add(wellKnown.root, null, 'Root', 'PortalRoot', { DisplayName: name });
+  add(wellKnown.root, null, 'Root', 'PortalRoot', {});
   add(wellKnown.ims, wellKnown.root, 'IMS', 'SystemFolder', { DisplayName: 'Users and groups' });
   add(wellKnown.builtIn, wellKnown.ims, 'BuiltIn', 'Domain', { DisplayName: 'Built in' });
   add(wellKnown.portal, wellKnown.builtIn, 'Portal', 'OrganizationalUnit', { DisplayName: 'Portal' });
@@ -100,24 +100,36 @@ export function userFields(user: {
   };
 }
 
+const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
+/** Rows as SQL writes them. */
+const rowsOf = <Each>(all: readonly Each[], columns: (each: Each) => (string | number)[]) =>
+  all.map((each) => `(${columns(each).join(', ')})`).join(', ');
+
+/** But for ids and name the same for every repository, so that it is all in the text and read when the statement is planned. */
 const makeEverything = `
   WITH counter AS (
     INSERT INTO content_counters (repository_id, tenant_id, next_id) VALUES ($1, $2, ${firstFreeId})
   ), nodes AS (
     INSERT INTO content_nodes (repository_id, tenant_id, id, parent_id, name, path, type, fields, permission_path, created_by, modified_by)
-    SELECT $1, $2, n.id, n.parent_id, n.name, n.path, n.type, n.fields, n.permission_path, ${wellKnown.admin}, ${wellKnown.admin}
-    FROM jsonb_to_recordset($3) AS n (id integer, parent_id integer, name text, path text, type text, fields jsonb, permission_path integer[])
+    SELECT $1, $2, n.id, n.parent_id, n.name, n.path, n.type,
+      CASE n.id WHEN ${wellKnown.root} THEN jsonb_build_object('DisplayName', $3::text) ELSE n.fields END,
+      n.permission_path, ${wellKnown.admin}, ${wellKnown.admin}
+    FROM (VALUES ${rowsOf(allNodes(), (node) => [
+      node.id,
+      node.parent_id ?? 'NULL',
+      ...[node.name, node.path, node.type].map(quoted),
+      `${quoted(JSON.stringify(node.fields))}::jsonb`,
+      `ARRAY[${node.permission_path.join(', ')}]`,
+    ])}) AS n (id, parent_id, name, path, type, fields, permission_path)
   ), users AS (
     INSERT INTO repository_users (repository_id, tenant_id, id, login_name, name, technical)
-    SELECT $1, $2, u.id, u."loginName", u.name, true
-    FROM jsonb_to_recordset($4) AS u (id integer, "loginName" text, name text)
+    VALUES ${rowsOf(technicalUsers, (user) => ['$1', '$2', user.id, quoted(user.loginName), quoted(user.name), 'true'])}
   ), members AS (
     INSERT INTO content_group_members (repository_id, tenant_id, group_id, member_id)
-    SELECT $1, $2, ${wellKnown.administrators}, unnest($5::integer[])
+    VALUES ${rowsOf(administrators, (id) => ['$1', '$2', wellKnown.administrators, id])}
   )
   INSERT INTO content_permissions (repository_id, tenant_id, node_id, identity_id, bits)
-  SELECT $1, $2, p.node_id, p.identity_id, p.bits
-  FROM jsonb_to_recordset($6) AS p (node_id integer, identity_id integer, bits integer)`;
+  VALUES ${rowsOf(grants, (grant) => ['$1', '$2', grant.node_id, grant.identity_id, grant.bits])}`;
 
 /**
  * Makes everything that a new repository's content consists of: the well-known nodes, the technical users, the
@@ -126,12 +138,5 @@ const makeEverything = `
  * @throws the database's error when the repository has a content root already.
  */
 export async function createContentRoot(tx: EntityManager, root: NewContentRoot): Promise<void> {
-  await prepared(tx, makeEverything, [
-    root.repositoryId,
-    root.tenantId,
-    JSON.stringify(nodesOf(root.name)),
-    JSON.stringify(technicalUsers),
-    administrators,
-    JSON.stringify(grants),
-  ]);
+  await prepared(tx, makeEverything, [root.repositoryId, root.tenantId, root.name]);
 }
