@@ -1,12 +1,12 @@
 import { useState } from 'react';
-import { Badge, Button, Group, Modal, Stack, Text, Textarea } from '@mantine/core';
+import { Badge, Button, Group, Stack, Text, Textarea } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi } from '../api/api.ts';
 import { kept, useAnswer, useMay } from '../api/queries.ts';
 import { useChange } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { List } from '../controls/list.tsx';
-import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { When } from '../controls/when.tsx';
 import { LiveProof } from '../proof/proof-line.tsx';
 
@@ -117,42 +117,23 @@ function AddKey({ path, onClose, onAdded }: OfClient & { onAdded: () => void }) 
     if (jwk) void change.run(jwk);
   };
   return (
-    <Modal opened onClose={onClose} title="Add a public key" centered size="lg">
-      <form
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault();
-          submit();
-        }}
-      >
-        <Stack>
-          <Textarea
-            label="Public key as a JWK"
-            description="EC P-256, Ed25519, or RSA of 2048 bits or more. Keep the private half where the tool is."
-            placeholder='{"kty":"EC","crv":"P-256","x":"…","y":"…"}'
-            autosize
-            minRows={5}
-            maxRows={14}
-            required
-            spellCheck={false}
-            classNames={{ input: 'exact' }}
-            data-autofocus
-            value={text}
-            error={fault}
-            onChange={(event) => setText(event.currentTarget.value)}
-          />
-          <ProblemAlert problem={change.problem} />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={change.pending}>
-              Add the key
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog title="Add a public key" wide action="Add the key" onSubmit={submit} change={change} onClose={onClose}>
+      <Textarea
+        label="Public key as a JWK"
+        description="EC P-256, Ed25519, or RSA of 2048 bits or more. Keep the private half where the tool is."
+        placeholder='{"kty":"EC","crv":"P-256","x":"…","y":"…"}'
+        autosize
+        minRows={5}
+        maxRows={14}
+        required
+        spellCheck={false}
+        classNames={{ input: 'exact' }}
+        data-autofocus
+        value={text}
+        error={fault}
+        onChange={(event) => setText(event.currentTarget.value)}
+      />
+    </FormDialog>
   );
 }
 

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { Alert, Badge, Button, EmptyState, Group, Modal, NativeSelect, Paper, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Badge, Button, EmptyState, Group, NativeSelect, Paper, Select, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { LockClosedIcon, PersonIcon, PlusIcon } from '@radix-ui/react-icons';
 import { repositoryPermissions, type RepositoryPermission } from '@latchkey/contracts';
@@ -11,6 +11,7 @@ import { kept, useAnswer, useMay, useUsers, type Repository, type User } from '.
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
 import { Details } from '../controls/details.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { List } from '../controls/list.tsx';
 import { PermissionsField } from '../controls/permissions-field.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
@@ -209,41 +210,33 @@ function MakeKey({ slug, user, onClose, onMade }: { slug: string; user: User; on
   });
   useFaultsAtFields(form, change.problem);
   return (
-    <Modal opened onClose={onClose} title={`Make an API key of ${user.name}`} centered size="lg">
-      <form onSubmit={form.onSubmit((values) => void change.run(values))} noValidate>
-        <Stack>
-          <TextInput
-            label="Name"
-            description="Of the service that will use it."
-            required
-            autoComplete="off"
-            data-autofocus
-            {...form.getInputProps('name')}
-          />
-          <PermissionsField
-            label="What it may do"
-            description={`Never more than ${user.name} may.`}
-            all={repositoryPermissions}
-            value={form.values.permissions}
-            onChange={(value) => form.setFieldValue('permissions', value as RepositoryPermission[])}
-          />
-          <NativeSelect label="Ends by itself after" data={lives} maw={220} {...form.getInputProps('days')} />
-          <ProblemAlert
-            problem={change.problem}
-            fields={['name', 'permissions', 'expiresAt']}
-            lost="The key was made, and nobody can see it. Close this, end it, and make another."
-          />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={change.pending}>
-              Make the key
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title={`Make an API key of ${user.name}`}
+      wide
+      action="Make the key"
+      onSubmit={form.onSubmit((values) => void change.run(values))}
+      change={change}
+      fields={['name', 'permissions', 'expiresAt']}
+      lost="The key was made, and nobody can see it. Close this, end it, and make another."
+      onClose={onClose}
+    >
+      <TextInput
+        label="Name"
+        description="Of the service that will use it."
+        required
+        autoComplete="off"
+        data-autofocus
+        {...form.getInputProps('name')}
+      />
+      <PermissionsField
+        label="What it may do"
+        description={`Never more than ${user.name} may.`}
+        all={repositoryPermissions}
+        value={form.values.permissions}
+        onChange={(value) => form.setFieldValue('permissions', value as RepositoryPermission[])}
+      />
+      <NativeSelect label="Ends by itself after" data={lives} maw={220} {...form.getInputProps('days')} />
+    </FormDialog>
   );
 }
 

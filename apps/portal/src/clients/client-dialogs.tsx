@@ -8,9 +8,9 @@ import { kept, useUsers, type Repository, type RepositoryClient } from '../api/q
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { AddressFields } from '../controls/address-fields.tsx';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { NewSecret } from '../controls/new-secret.tsx';
 import { PermissionsField } from '../controls/permissions-field.tsx';
-import { ProblemAlert } from '../controls/problem-alert.tsx';
 
 interface Wish extends Record<string, unknown> {
   name: string;
@@ -86,60 +86,52 @@ export function ClientDialog({ repository, kind, client, onClose }: ClientDialog
   }
   const noun = kind === 'app' ? 'an app client' : 'a tool client';
   return (
-    <Modal opened onClose={onClose} title={client ? `Change ${client.name}` : `Add ${noun}`} centered size="lg">
-      <form onSubmit={form.onSubmit((values) => void change.run(values))} noValidate>
-        <Stack>
-          <TextInput label="Name" required autoComplete="off" data-autofocus {...form.getInputProps('name')} />
-          {kind === 'app' ? (
-            <>
-              <AddressFields
-                legend="Redirect URIs"
-                about="Where the authority may send people back to after they signed in."
-                one="a redirect URI"
-                placeholder="https://app.example.com/signed-in"
-                name="redirectUris"
-                value={form.values.redirectUris}
-                errors={form.errors}
-                onChange={(uris) => form.setFieldValue('redirectUris', uris)}
-              />
-              <AddressFields
-                legend="Redirect URIs after signing out"
-                about="Where the authority may send people after they signed out."
-                one="a redirect URI after signing out"
-                placeholder="https://app.example.com/"
-                name="postLogoutRedirectUris"
-                value={form.values.postLogoutRedirectUris}
-                errors={form.errors}
-                onChange={(uris) => form.setFieldValue('postLogoutRedirectUris', uris)}
-              />
-            </>
-          ) : (
-            <>
-              <PermissionsField
-                label="What it may do"
-                all={repositoryPermissions}
-                value={form.values.permissions}
-                onChange={(value) => form.setFieldValue('permissions', value as RepositoryPermission[])}
-              />
-              <ActsAs slug={slug} form={form.getInputProps('userId')} present={client?.userId ?? undefined} />
-            </>
-          )}
-          <ProblemAlert
-            problem={change.problem}
-            fields={fields}
-            lost="It was added. Close this, and regenerate its secret to get one that you can see."
+    <FormDialog
+      title={client ? `Change ${client.name}` : `Add ${noun}`}
+      wide
+      action={client ? 'Save' : `Add ${noun}`}
+      onSubmit={form.onSubmit((values) => void change.run(values))}
+      change={change}
+      fields={fields}
+      lost="It was added. Close this, and regenerate its secret to get one that you can see."
+      onClose={onClose}
+    >
+      <TextInput label="Name" required autoComplete="off" data-autofocus {...form.getInputProps('name')} />
+      {kind === 'app' ? (
+        <>
+          <AddressFields
+            legend="Redirect URIs"
+            about="Where the authority may send people back to after they signed in."
+            one="a redirect URI"
+            placeholder="https://app.example.com/signed-in"
+            name="redirectUris"
+            value={form.values.redirectUris}
+            errors={form.errors}
+            onChange={(uris) => form.setFieldValue('redirectUris', uris)}
           />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={change.pending}>
-              {client ? 'Save' : `Add ${noun}`}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+          <AddressFields
+            legend="Redirect URIs after signing out"
+            about="Where the authority may send people after they signed out."
+            one="a redirect URI after signing out"
+            placeholder="https://app.example.com/"
+            name="postLogoutRedirectUris"
+            value={form.values.postLogoutRedirectUris}
+            errors={form.errors}
+            onChange={(uris) => form.setFieldValue('postLogoutRedirectUris', uris)}
+          />
+        </>
+      ) : (
+        <>
+          <PermissionsField
+            label="What it may do"
+            all={repositoryPermissions}
+            value={form.values.permissions}
+            onChange={(value) => form.setFieldValue('permissions', value as RepositoryPermission[])}
+          />
+          <ActsAs slug={slug} form={form.getInputProps('userId')} present={client?.userId ?? undefined} />
+        </>
+      )}
+    </FormDialog>
   );
 }
 

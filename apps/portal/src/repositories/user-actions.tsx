@@ -1,12 +1,12 @@
 import { useState } from 'react';
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi } from '../api/api.ts';
 import { kept, type User } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
-import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { Proven } from '../proof/proven.tsx';
 
 export interface UserDialogProps {
@@ -28,23 +28,17 @@ export function ChangeUser({ slug, user, onClose }: UserDialogProps) {
   });
   useFaultsAtFields(form, change.problem);
   return (
-    <Modal opened onClose={onClose} title={`Change ${user.name}`} centered>
-      <form onSubmit={form.onSubmit((values) => void change.run(values))} noValidate>
-        <Stack>
-          <TextInput label="Name" autoComplete="off" data-autofocus {...form.getInputProps('name')} />
-          <TextInput label="E-mail address" type="email" autoComplete="off" {...form.getInputProps('email')} />
-          <ProblemAlert problem={change.problem} fields={['name', 'email']} />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={change.pending}>
-              Save
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title={`Change ${user.name}`}
+      action="Save"
+      onSubmit={form.onSubmit((values) => void change.run(values))}
+      change={change}
+      fields={['name', 'email']}
+      onClose={onClose}
+    >
+      <TextInput label="Name" autoComplete="off" data-autofocus {...form.getInputProps('name')} />
+      <TextInput label="E-mail address" type="email" autoComplete="off" {...form.getInputProps('email')} />
+    </FormDialog>
   );
 }
 

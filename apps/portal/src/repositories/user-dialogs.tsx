@@ -6,6 +6,7 @@ import { answerOf, useApi } from '../api/api.ts';
 import { kept, type User } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { ExactValue } from '../controls/exact-value.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 
 interface Wish extends Record<string, unknown> {
@@ -44,52 +45,46 @@ export function AddUser({
   });
   useFaultsAtFields(form, change.problem);
   return (
-    <Modal opened onClose={onClose} title="Add a user" centered>
-      <form onSubmit={form.onSubmit((values) => void change.run(values))} noValidate>
-        <Stack>
-          <TextInput
-            label="User name"
-            description="With which they sign in. It stays."
-            required
-            autoComplete="off"
-            autoCapitalize="none"
-            data-autofocus
-            {...form.getInputProps('loginName')}
-          />
-          <TextInput label="Name" autoComplete="off" {...form.getInputProps('name')} />
-          <TextInput label="E-mail address" type="email" autoComplete="off" {...form.getInputProps('email')} />
-          <Radio.Group label="Password" {...form.getInputProps('by')}>
-            <Stack gap="xs" mt="xs">
-              <Radio value="link" label="They choose it" description="You get a link that works once, to hand to them." />
-              <Radio value="password" label="I set it" />
-            </Stack>
-          </Radio.Group>
-          {form.values.by === 'password' && (
-            <PasswordInput
-              label="Their password"
-              description="At least 15 characters."
-              required
-              autoComplete="new-password"
-              {...form.getInputProps('password')}
-            />
-          )}
-          <Checkbox
-            label="Administrator"
-            description="May do everything in this repository."
-            {...form.getInputProps('administrator', { type: 'checkbox' })}
-          />
-          <ProblemAlert problem={change.problem} fields={['loginName', 'name', 'email', 'password', 'administrator']} />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={change.pending}>
-              Add the user
-            </Button>
-          </Group>
+    <FormDialog
+      title="Add a user"
+      action="Add the user"
+      onSubmit={form.onSubmit((values) => void change.run(values))}
+      change={change}
+      fields={['loginName', 'name', 'email', 'password', 'administrator']}
+      onClose={onClose}
+    >
+      <TextInput
+        label="User name"
+        description="With which they sign in. It stays."
+        required
+        autoComplete="off"
+        autoCapitalize="none"
+        data-autofocus
+        {...form.getInputProps('loginName')}
+      />
+      <TextInput label="Name" autoComplete="off" {...form.getInputProps('name')} />
+      <TextInput label="E-mail address" type="email" autoComplete="off" {...form.getInputProps('email')} />
+      <Radio.Group label="Password" {...form.getInputProps('by')}>
+        <Stack gap="xs" mt="xs">
+          <Radio value="link" label="They choose it" description="You get a link that works once, to hand to them." />
+          <Radio value="password" label="I set it" />
         </Stack>
-      </form>
-    </Modal>
+      </Radio.Group>
+      {form.values.by === 'password' && (
+        <PasswordInput
+          label="Their password"
+          description="At least 15 characters."
+          required
+          autoComplete="new-password"
+          {...form.getInputProps('password')}
+        />
+      )}
+      <Checkbox
+        label="Administrator"
+        description="May do everything in this repository."
+        {...form.getInputProps('administrator', { type: 'checkbox' })}
+      />
+    </FormDialog>
   );
 }
 

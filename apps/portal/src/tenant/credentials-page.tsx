@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { Alert, Button, EmptyState, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Button, EmptyState, Group, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { ExclamationTriangleIcon, LockClosedIcon, PlusIcon, UpdateIcon } from '@radix-ui/react-icons';
 import { tenantPermissions, type TenantPermission } from '@latchkey/contracts';
@@ -12,10 +12,10 @@ import { RegenerateDialog } from '../api-keys/regenerate-dialog.tsx';
 import { Versions } from '../api-keys/versions.tsx';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
 import { ExactValue } from '../controls/exact-value.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { List } from '../controls/list.tsx';
 import { Page } from '../controls/page.tsx';
 import { PermissionsField } from '../controls/permissions-field.tsx';
-import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { ShownOnce } from '../controls/shown-once.tsx';
 import { LiveProof } from '../proof/proof-line.tsx';
 
@@ -184,40 +184,32 @@ function Make({ onClose, onMade }: { onClose: () => void; onMade: (made: { name:
   });
   useFaultsAtFields(form, change.problem);
   return (
-    <Modal opened onClose={onClose} title="Make a tenant credential" centered size="lg">
-      <form onSubmit={form.onSubmit((values) => void change.run(values))} noValidate>
-        <Stack>
-          <TextInput
-            label="Name"
-            description="Of the pipeline that will use it."
-            required
-            autoComplete="off"
-            data-autofocus
-            {...form.getInputProps('name')}
-          />
-          <PermissionsField
-            label="What it may do"
-            description="Nothing that you may not do."
-            all={tenantPermissions.filter((permission) => me.data?.permissions.includes(permission) ?? true)}
-            value={form.values.permissions}
-            onChange={(value) => form.setFieldValue('permissions', value as TenantPermission[])}
-            error={form.errors['permissions'] as string | undefined}
-          />
-          <ProblemAlert
-            problem={change.problem}
-            fields={['name', 'permissions']}
-            lost="It was made. Close this, and regenerate its secret to get one that you can see."
-          />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={change.pending}>
-              Make it
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title="Make a tenant credential"
+      wide
+      action="Make it"
+      onSubmit={form.onSubmit((values) => void change.run(values))}
+      change={change}
+      fields={['name', 'permissions']}
+      lost="It was made. Close this, and regenerate its secret to get one that you can see."
+      onClose={onClose}
+    >
+      <TextInput
+        label="Name"
+        description="Of the pipeline that will use it."
+        required
+        autoComplete="off"
+        data-autofocus
+        {...form.getInputProps('name')}
+      />
+      <PermissionsField
+        label="What it may do"
+        description="Nothing that you may not do."
+        all={tenantPermissions.filter((permission) => me.data?.permissions.includes(permission) ?? true)}
+        value={form.values.permissions}
+        onChange={(value) => form.setFieldValue('permissions', value as TenantPermission[])}
+        error={form.errors['permissions'] as string | undefined}
+      />
+    </FormDialog>
   );
 }

@@ -1,5 +1,5 @@
 import { lazy, Suspense, useState } from 'react';
-import { Badge, Button, Group, Menu, Modal, NativeSelect, Stack, Text, TextInput } from '@mantine/core';
+import { Badge, Button, Group, Menu, NativeSelect, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { ChevronDownIcon, PlusIcon } from '@radix-ui/react-icons';
 import { roles, type Role } from '@latchkey/contracts';
@@ -9,6 +9,7 @@ import { useMay, useMe, usePages } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
 import { Details } from '../controls/details.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { List } from '../controls/list.tsx';
 import { Page, Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
@@ -186,34 +187,25 @@ function Invite({ onClose, onInvited }: { onClose: () => void; onInvited: (link:
   });
   useFaultsAtFields(form, change.problem);
   return (
-    <Modal opened onClose={onClose} title="Invite somebody" centered>
-      <form onSubmit={form.onSubmit((values) => void change.run(values))} noValidate>
-        <Stack>
-          <TextInput
-            label="E-mail address"
-            description="The invitation is sent there. Without one, you hand over the link."
-            type="email"
-            autoComplete="off"
-            data-autofocus
-            {...form.getInputProps('email')}
-          />
-          <NativeSelect label="Role" data={roleChoices} {...form.getInputProps('role')} />
-          <ProblemAlert
-            problem={change.problem}
-            fields={['role', 'email']}
-            lost="The invitation is open, and nobody can see its link. Close this, withdraw it, and invite once more."
-          />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={change.pending}>
-              Invite
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title="Invite somebody"
+      action="Invite"
+      onSubmit={form.onSubmit((values) => void change.run(values))}
+      change={change}
+      fields={['role', 'email']}
+      lost="The invitation is open, and nobody can see its link. Close this, withdraw it, and invite once more."
+      onClose={onClose}
+    >
+      <TextInput
+        label="E-mail address"
+        description="The invitation is sent there. Without one, you hand over the link."
+        type="email"
+        autoComplete="off"
+        data-autofocus
+        {...form.getInputProps('email')}
+      />
+      <NativeSelect label="Role" data={roleChoices} {...form.getInputProps('role')} />
+    </FormDialog>
   );
 }
 
@@ -228,34 +220,23 @@ function ChangeRole({ member, onClose }: { member: Member; onClose: () => void }
     onClose();
   });
   return (
-    <Modal opened onClose={onClose} title={`The role of ${member.name}`} centered>
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          void change.run(role);
-        }}
-      >
-        <Stack>
-          <NativeSelect
-            label="Role"
-            description="It counts from their next call on. A credential that the new role may not have ends."
-            data={roleChoices}
-            value={role}
-            onChange={(event) => setRole(event.currentTarget.value as Role)}
-            data-autofocus
-          />
-          <ProblemAlert problem={change.problem} />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={change.pending} disabled={role === member.role}>
-              Change the role
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title={`The role of ${member.name}`}
+      action="Change the role"
+      disabled={role === member.role}
+      onSubmit={() => void change.run(role)}
+      change={change}
+      onClose={onClose}
+    >
+      <NativeSelect
+        label="Role"
+        description="It counts from their next call on. A credential that the new role may not have ends."
+        data={roleChoices}
+        value={role}
+        onChange={(event) => setRole(event.currentTarget.value as Role)}
+        data-autofocus
+      />
+    </FormDialog>
   );
 }
 

@@ -1,10 +1,10 @@
 import { useState } from 'react';
-import { Button, Group, Menu, Modal, Stack, Text, TextInput, Title } from '@mantine/core';
+import { Button, Menu, Stack, Text, TextInput, Title } from '@mantine/core';
 import { CheckIcon, PlusIcon } from '@radix-ui/react-icons';
 import { answerOf, useApi } from '../api/api.ts';
 import { useAnswer, useConsole, useMe } from '../api/queries.ts';
 import { useChange } from '../api/use-change.ts';
-import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { chosenTenant } from '../session/chosen-tenant.ts';
 import { roleWords } from './role-words.ts';
 
@@ -50,36 +50,17 @@ export function MakeTenant({ onClose }: { onClose: () => void }) {
     goTo(id);
   });
   return (
-    <Modal opened onClose={onClose} title="Make a tenant" centered>
-      <form
-        noValidate
-        onSubmit={(event) => {
-          event.preventDefault();
-          void change.run(name);
-        }}
-      >
-        <Stack>
-          <TextInput
-            label="Name"
-            description="Of your organisation. You become its owner."
-            required
-            autoComplete="organization"
-            data-autofocus
-            value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
-          />
-          <ProblemAlert problem={change.problem} />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={change.pending}>
-              Make it
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog title="Make a tenant" action="Make it" onSubmit={() => void change.run(name)} change={change} onClose={onClose}>
+      <TextInput
+        label="Name"
+        description="Of your organisation. You become its owner."
+        required
+        autoComplete="organization"
+        data-autofocus
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+      />
+    </FormDialog>
   );
 }
 

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi } from '../api/api.ts';
@@ -7,8 +7,8 @@ import { useAnswer, useMay } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
 import { ExactValue } from '../controls/exact-value.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { Section } from '../controls/page.tsx';
-import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { ShownOnce } from '../controls/shown-once.tsx';
 
 /** The one webhook that is told of everything in the tenant, whichever repository it is in. */
@@ -66,36 +66,27 @@ function SetAddress({ hasOne, onClose, onSet }: { hasOne: boolean; onClose: () =
   useFaultsAtFields(form, change.problem);
   const fault = change.problem?.errors.find(({ pointer }) => pointer === '/webhook/url')?.detail;
   return (
-    <Modal opened onClose={onClose} title="Tell one address of everything" centered>
-      <form noValidate onSubmit={form.onSubmit((values) => void change.run(values))}>
-        <Stack>
-          <TextInput
-            label="Address"
-            type="url"
-            placeholder="https://example.com/hooks/latchkey"
-            required
-            autoComplete="off"
-            data-autofocus
-            {...form.getInputProps('url')}
-            error={fault}
-          />
-          {hasOne && <Text size="sm">It gets a signing secret of its own. The one before is told of nothing more.</Text>}
-          <ProblemAlert
-            problem={change.problem}
-            fields={['webhook']}
-            lost="The address is set. Set it once more to get a signing secret that you can see."
-          />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={change.pending}>
-              Set the address
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title="Tell one address of everything"
+      action="Set the address"
+      onSubmit={form.onSubmit((values) => void change.run(values))}
+      change={change}
+      fields={['webhook']}
+      lost="The address is set. Set it once more to get a signing secret that you can see."
+      onClose={onClose}
+    >
+      <TextInput
+        label="Address"
+        type="url"
+        placeholder="https://example.com/hooks/latchkey"
+        required
+        autoComplete="off"
+        data-autofocus
+        {...form.getInputProps('url')}
+        error={fault}
+      />
+      {hasOne && <Text size="sm">It gets a signing secret of its own. The one before is told of nothing more.</Text>}
+    </FormDialog>
   );
 }
 

@@ -1,5 +1,5 @@
 import { lazy, Suspense, useState } from 'react';
-import { Badge, Button, Checkbox, EmptyState, Group, Modal, MultiSelect, NativeSelect, Paper, Stack, Text, TextInput } from '@mantine/core';
+import { Badge, Button, Checkbox, EmptyState, Group, MultiSelect, NativeSelect, Paper, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { PlusIcon, RocketIcon } from '@radix-ui/react-icons';
 import { useQueryClient } from '@tanstack/react-query';
@@ -9,6 +9,7 @@ import { kept, useMay, usePages, useRepositories } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
 import { Details } from '../controls/details.tsx';
+import { FormDialog } from '../controls/form-dialog.tsx';
 import { List } from '../controls/list.tsx';
 import { NoRepository } from '../controls/no-repository.tsx';
 import { Page } from '../controls/page.tsx';
@@ -311,39 +312,31 @@ function WebhookDialog({ slug, webhook, onClose, onSaved }: WebhookDialogProps) 
   });
   useFaultsAtFields(form, change.problem);
   return (
-    <Modal opened onClose={onClose} title={webhook ? 'Change the webhook' : 'Add a webhook'} centered size="lg">
-      <form onSubmit={form.onSubmit((values) => void change.run(values))} noValidate>
-        <Stack>
-          <TextInput
-            label="Address"
-            description="Where events are sent by POST."
-            required
-            type="url"
-            placeholder="https://example.com/hook"
-            autoComplete="off"
-            data-autofocus
-            {...form.getInputProps('url')}
-          />
-          <TextInput label="Description" autoComplete="off" {...form.getInputProps('description')} />
-          <Checkbox label="Every event, also those that are added later" {...form.getInputProps('all', { type: 'checkbox' })} />
-          {!form.values.all && (
-            <MultiSelect label="Events" data={eventNames} searchable hidePickedOptions clearable {...form.getInputProps('events')} />
-          )}
-          <ProblemAlert
-            problem={change.problem}
-            fields={['url', 'description', 'events']}
-            lost="It was added. Close this, and rotate its signing secret to get one that you can see."
-          />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={change.pending}>
-              {webhook ? 'Save' : 'Add it'}
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title={webhook ? 'Change the webhook' : 'Add a webhook'}
+      wide
+      action={webhook ? 'Save' : 'Add it'}
+      onSubmit={form.onSubmit((values) => void change.run(values))}
+      change={change}
+      fields={['url', 'description', 'events']}
+      lost="It was added. Close this, and rotate its signing secret to get one that you can see."
+      onClose={onClose}
+    >
+      <TextInput
+        label="Address"
+        description="Where events are sent by POST."
+        required
+        type="url"
+        placeholder="https://example.com/hook"
+        autoComplete="off"
+        data-autofocus
+        {...form.getInputProps('url')}
+      />
+      <TextInput label="Description" autoComplete="off" {...form.getInputProps('description')} />
+      <Checkbox label="Every event, also those that are added later" {...form.getInputProps('all', { type: 'checkbox' })} />
+      {!form.values.all && (
+        <MultiSelect label="Events" data={eventNames} searchable hidePickedOptions clearable {...form.getInputProps('events')} />
+      )}
+    </FormDialog>
   );
 }

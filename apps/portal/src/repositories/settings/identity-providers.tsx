@@ -1,18 +1,5 @@
 import { useState } from 'react';
-import {
-  Badge,
-  Button,
-  Checkbox,
-  EmptyState,
-  Group,
-  Modal,
-  NativeSelect,
-  PasswordInput,
-  Stack,
-  TagsInput,
-  Text,
-  TextInput,
-} from '@mantine/core';
+import { Badge, Button, Checkbox, EmptyState, Group, NativeSelect, PasswordInput, Stack, TagsInput, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { PersonIcon, PlusIcon } from '@radix-ui/react-icons';
 import { useQueryClient } from '@tanstack/react-query';
@@ -21,9 +8,9 @@ import { kept, useAnswer, useMay } from '../../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../../api/use-change.ts';
 import { ConfirmDialog } from '../../controls/confirm-dialog.tsx';
 import { ExactValue } from '../../controls/exact-value.tsx';
+import { FormDialog } from '../../controls/form-dialog.tsx';
 import { List } from '../../controls/list.tsx';
 import { Section } from '../../controls/page.tsx';
-import { ProblemAlert } from '../../controls/problem-alert.tsx';
 import { suggestSlug } from '../slug-suggestion.ts';
 
 const keyOf = (slug: string) => [...kept.repository(slug), 'identity-providers'];
@@ -169,67 +156,62 @@ function AddProvider({ slug, onClose, onAdded }: { slug: string; onClose: () => 
   });
   useFaultsAtFields(form, change.problem);
   return (
-    <Modal opened onClose={onClose} title="Add an identity provider" centered size="lg">
-      <form onSubmit={form.onSubmit((values) => void change.run(values))} noValidate>
-        <Stack>
-          <NativeSelect
-            label="Provider"
-            data={[
-              { value: 'google', label: 'Google' },
-              { value: 'github', label: 'GitHub' },
-              { value: 'oidc', label: 'Another OpenID provider' },
-            ]}
-            {...form.getInputProps('kind')}
+    <FormDialog
+      title="Add an identity provider"
+      wide
+      action="Add it"
+      onSubmit={form.onSubmit((values) => void change.run(values))}
+      change={change}
+      fields={['kind', 'name', 'issuer', 'clientId', 'clientSecret', 'emailDomains']}
+      onClose={onClose}
+    >
+      <NativeSelect
+        label="Provider"
+        data={[
+          { value: 'google', label: 'Google' },
+          { value: 'github', label: 'GitHub' },
+          { value: 'oidc', label: 'Another OpenID provider' },
+        ]}
+        {...form.getInputProps('kind')}
+      />
+      {isOther && (
+        <>
+          <TextInput label="Name" description="On the button." required autoComplete="off" {...form.getInputProps('name')} />
+          <TextInput
+            label="Issuer"
+            description="Where its discovery document is, without /.well-known/…"
+            required
+            type="url"
+            placeholder="https://login.example.com"
+            autoComplete="off"
+            {...form.getInputProps('issuer')}
           />
-          {isOther && (
-            <>
-              <TextInput label="Name" description="On the button." required autoComplete="off" {...form.getInputProps('name')} />
-              <TextInput
-                label="Issuer"
-                description="Where its discovery document is, without /.well-known/…"
-                required
-                type="url"
-                placeholder="https://login.example.com"
-                autoComplete="off"
-                {...form.getInputProps('issuer')}
-              />
-            </>
-          )}
-          <TextInput label="Client ID there" required autoComplete="off" {...form.getInputProps('clientId')} />
-          <PasswordInput
-            label="Client secret there"
-            description="Stored encrypted, and never shown again."
-            required={!isOther}
-            autoComplete="new-password"
-            {...form.getInputProps('clientSecret')}
-          />
-          <Checkbox
-            label="Whoever comes from there for the first time gets an account"
-            {...form.getInputProps('allowSignUp', { type: 'checkbox' })}
-          />
-          {form.values.allowSignUp && (
-            <TagsInput
-              label="Only with an address in"
-              description="Domains; none means any. Press Enter after each."
-              placeholder="example.com"
-              {...form.getInputProps('emailDomains')}
-            />
-          )}
-          <Checkbox
-            label="Its second factor counts: no other is asked for here"
-            {...form.getInputProps('trustsSecondFactor', { type: 'checkbox' })}
-          />
-          <ProblemAlert problem={change.problem} fields={['kind', 'name', 'issuer', 'clientId', 'clientSecret', 'emailDomains']} />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button type="submit" loading={change.pending}>
-              Add it
-            </Button>
-          </Group>
-        </Stack>
-      </form>
-    </Modal>
+        </>
+      )}
+      <TextInput label="Client ID there" required autoComplete="off" {...form.getInputProps('clientId')} />
+      <PasswordInput
+        label="Client secret there"
+        description="Stored encrypted, and never shown again."
+        required={!isOther}
+        autoComplete="new-password"
+        {...form.getInputProps('clientSecret')}
+      />
+      <Checkbox
+        label="Whoever comes from there for the first time gets an account"
+        {...form.getInputProps('allowSignUp', { type: 'checkbox' })}
+      />
+      {form.values.allowSignUp && (
+        <TagsInput
+          label="Only with an address in"
+          description="Domains; none means any. Press Enter after each."
+          placeholder="example.com"
+          {...form.getInputProps('emailDomains')}
+        />
+      )}
+      <Checkbox
+        label="Its second factor counts: no other is asked for here"
+        {...form.getInputProps('trustsSecondFactor', { type: 'checkbox' })}
+      />
+    </FormDialog>
   );
 }
