@@ -37,6 +37,34 @@ export function Section({ title, children }: { title: string; children: Componen
   );
 }
 
+/** How something is ended: the form's address, the field that says which, what the button says, and says to those who do not see it. */
+interface Ending {
+  action: string;
+  field?: [name: string, value: string];
+  text: string;
+  label: string;
+}
+
+/** Something of the person's, in a list of class `things`. @param end for whoever may end it here. */
+export function Thing({ name, tag, hint, end }: { name: string; tag?: string | false; hint: string; end: Ending | false }) {
+  return (
+    <li>
+      <div>
+        <strong>{name}</strong> {tag ? <span class="tag">{tag}</span> : null}
+        <p class="hint">{hint}</p>
+      </div>
+      {end ? (
+        <form method="post" action={end.action}>
+          {end.field ? <input type="hidden" name={end.field[0]} value={end.field[1]} /> : null}
+          <button type="submit" class="quiet small" aria-label={end.label}>
+            {end.text}
+          </button>
+        </form>
+      ) : null}
+    </li>
+  );
+}
+
 /** What became of a change, read aloud at once. */
 export function Said({ said }: { said: { done: string } | { fault: string } | undefined }) {
   if (!said) return null;

@@ -1,5 +1,5 @@
 import { endAppAccess, listAppsOfUser } from '@latchkey/tenancy';
-import { Said, Section } from '../../pages/account.js';
+import { Said, Section, Thing } from '../../pages/account.js';
 import type { AccountSection } from './section.js';
 
 /** The apps that hold a grant of the person's: with it they get tokens. */
@@ -20,20 +20,12 @@ export const appsSection: AccountSection = {
         {apps.length === 0 ? <p class="hint">{texts.none}</p> : null}
         <ul class="things">
           {apps.map(({ clientId, name, since }) => (
-            <li key={clientId}>
-              <div>
-                <strong>{name}</strong>
-                <p class="hint">{texts.since(visit.moment(since))}</p>
-              </div>
-              {fresh ? (
-                <form method="post" action={visit.path('/account/end-app')}>
-                  <input type="hidden" name="app" value={clientId} />
-                  <button type="submit" class="quiet small" aria-label={texts.endOf(name)}>
-                    {texts.end}
-                  </button>
-                </form>
-              ) : null}
-            </li>
+            <Thing
+              key={clientId}
+              name={name}
+              hint={texts.since(visit.moment(since))}
+              end={fresh && { action: visit.path('/account/end-app'), field: ['app', clientId], text: texts.end, label: texts.endOf(name) }}
+            />
           ))}
         </ul>
       </Section>

@@ -1,7 +1,7 @@
 import { newTotpSecret, spellTotpSecret, totpUri } from '@latchkey/credentials';
 import { OidcRecord } from '@latchkey/database';
 import { hasFactor, type AddedFactor } from '@latchkey/tenancy';
-import { Said, Section } from '../../pages/account.js';
+import { Said, Section, Thing } from '../../pages/account.js';
 import { pageHeaders } from '../../pages/headers.js';
 import { passkeyScriptHash } from '../../pages/passkey-script.js';
 import { newPasskeyPage, newTotpPage, recoveryCodesPage } from '../../pages/second-factor.js';
@@ -65,39 +65,21 @@ export const factorsSection: AccountSection = {
         {hasFactor(factors) ? null : <p>{texts.none}</p>}
         <ul class="things">
           {factors.totp ? (
-            <li>
-              <div>
-                <strong>{texts.app}</strong>
-                <p class="hint">{texts.since(visit.moment(factors.totp.createdAt))}</p>
-              </div>
-              {fresh ? (
-                <form method="post" action={path('totp-remove')}>
-                  <button type="submit" class="quiet small" aria-label={texts.removeOf(texts.app)}>
-                    {texts.remove}
-                  </button>
-                </form>
-              ) : null}
-            </li>
+            <Thing
+              name={texts.app}
+              hint={texts.since(visit.moment(factors.totp.createdAt))}
+              end={fresh && { action: path('totp-remove'), text: texts.remove, label: texts.removeOf(texts.app) }}
+            />
           ) : null}
           {factors.passkeys.map(({ id, name, createdAt, lastUsedAt }) => (
-            <li key={id}>
-              <div>
-                <strong>{name}</strong>
-                <p class="hint">
-                  {[texts.since(visit.moment(createdAt)), lastUsedAt ? texts.lastUsed(visit.moment(lastUsedAt)) : texts.neverUsed].join(
-                    ', ',
-                  )}
-                </p>
-              </div>
-              {fresh ? (
-                <form method="post" action={path('passkey-remove')}>
-                  <input type="hidden" name="passkey" value={id} />
-                  <button type="submit" class="quiet small" aria-label={texts.removeOf(name)}>
-                    {texts.remove}
-                  </button>
-                </form>
-              ) : null}
-            </li>
+            <Thing
+              key={id}
+              name={name}
+              hint={[texts.since(visit.moment(createdAt)), lastUsedAt ? texts.lastUsed(visit.moment(lastUsedAt)) : texts.neverUsed].join(
+                ', ',
+              )}
+              end={fresh && { action: path('passkey-remove'), field: ['passkey', id], text: texts.remove, label: texts.removeOf(name) }}
+            />
           ))}
         </ul>
         {hasFactor(factors) ? <p class="hint">{texts.codesLeft(factors.recoveryCodesLeft)}</p> : null}

@@ -1,5 +1,5 @@
 import { endLink, listLinks } from '@latchkey/tenancy';
-import { Said, Section } from '../../pages/account.js';
+import { Said, Section, Thing } from '../../pages/account.js';
 import type { AccountSection } from './section.js';
 
 /** The identity providers with which the person is connected. */
@@ -22,20 +22,20 @@ export const linksSection: AccountSection = {
         <Said said={said} />
         <ul class="things">
           {links.map(({ providerId, providerName, since, needed }) => (
-            <li key={providerId}>
-              <div>
-                <strong>{providerName}</strong>
-                <p class="hint">{needed ? texts.needed : texts.since(visit.moment(since))}</p>
-              </div>
-              {fresh && !needed ? (
-                <form method="post" action={visit.path('/account/end-link')}>
-                  <input type="hidden" name="provider" value={providerId} />
-                  <button type="submit" class="quiet small" aria-label={texts.endOf(providerName)}>
-                    {texts.end}
-                  </button>
-                </form>
-              ) : null}
-            </li>
+            <Thing
+              key={providerId}
+              name={providerName}
+              hint={needed ? texts.needed : texts.since(visit.moment(since))}
+              end={
+                fresh &&
+                !needed && {
+                  action: visit.path('/account/end-link'),
+                  field: ['provider', providerId],
+                  text: texts.end,
+                  label: texts.endOf(providerName),
+                }
+              }
+            />
           ))}
         </ul>
       </Section>

@@ -1,5 +1,5 @@
 import { endSession, listSessions } from '@latchkey/tenancy';
-import { Said, Section } from '../../pages/account.js';
+import { Said, Section, Thing } from '../../pages/account.js';
 import type { AccountSection } from './section.js';
 import { describeDevice } from './describe-device.js';
 
@@ -29,24 +29,22 @@ export const sessionsSection: AccountSection = {
           {sessions.map(({ id, userAgent, address, signedInAt, usedAt }) => {
             const device = describeDevice(visit.look, userAgent);
             return (
-              <li key={id}>
-                <div>
-                  <strong>{device}</strong> {id === session ? <span class="tag">{texts.this}</span> : null}
-                  <p class="hint">
-                    {[usedAt ? texts.lastUsed(when(usedAt)) : '', address ? texts.from(address) : '', texts.signedIn(when(signedInAt))]
-                      .filter(Boolean)
-                      .join(', ')}
-                  </p>
-                </div>
-                {fresh ? (
-                  <form method="post" action={visit.path('/account/end-session')}>
-                    <input type="hidden" name="session" value={id} />
-                    <button type="submit" class="quiet small" aria-label={texts.endOf(device)}>
-                      {texts.end}
-                    </button>
-                  </form>
-                ) : null}
-              </li>
+              <Thing
+                key={id}
+                name={device}
+                tag={id === session && texts.this}
+                hint={[usedAt ? texts.lastUsed(when(usedAt)) : '', address ? texts.from(address) : '', texts.signedIn(when(signedInAt))]
+                  .filter(Boolean)
+                  .join(', ')}
+                end={
+                  fresh && {
+                    action: visit.path('/account/end-session'),
+                    field: ['session', id],
+                    text: texts.end,
+                    label: texts.endOf(device),
+                  }
+                }
+              />
             );
           })}
         </ul>
