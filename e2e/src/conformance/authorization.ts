@@ -1,6 +1,6 @@
 import * as client from 'openid-client';
-import { Browser, hiddenField } from './browser.js';
-import { parameterOf, redirectUri, subject } from './subject.js';
+import { CookieBrowser, hiddenField, parameterOf, redirectUri } from '@latchkey/authority/testing';
+import { subject } from './subject.js';
 
 /* The authorization endpoint, clause by clause. */
 
@@ -13,7 +13,7 @@ beforeAll(async () => {
 const stay = (at: URL) => at.href.startsWith(subject.issuer);
 
 /** Sends a request that is changed: a member that is undefined is left out. @returns where it leads. */
-async function send(change: Record<string, string | undefined>, browser = new Browser()) {
+async function send(change: Record<string, string | undefined>, browser = new CookieBrowser()) {
   const { url, finish } = await subject.request(app);
   for (const [name, value] of Object.entries(change)) {
     if (value === undefined) url.searchParams.delete(name);
@@ -27,7 +27,7 @@ async function send(change: Record<string, string | undefined>, browser = new Br
 describe('OpenID Connect Core 1.0', () => {
   it('§3.1.2.1: requests come by GET and by POST', async () => {
     const { url } = await subject.request(app);
-    const browser = new Browser();
+    const browser = new CookieBrowser();
     const byPost = await browser.go(`${subject.issuer}/connect/authorize`, Object.fromEntries(url.searchParams));
     expect(byPost.status).toBe(303);
     const { url: page } = await browser.follow(byPost.headers.get('location') ?? '', stay);
@@ -66,7 +66,7 @@ describe('OpenID Connect Core 1.0', () => {
 
   it('§3.1.2.5: the answer has code and state, and nothing in the fragment', async () => {
     const { url: request } = await subject.request(app);
-    const { url } = await subject.visit(new Browser(), request);
+    const { url } = await subject.visit(new CookieBrowser(), request);
     expect([parameterOf(url, 'code') !== null, parameterOf(url, 'state'), url.hash]).toEqual([true, parameterOf(request, 'state'), '']);
   });
 
@@ -97,12 +97,12 @@ describe('RFC 6749', () => {
   it('§3.1: a parameter that comes twice is refused', async () => {
     const { url } = await subject.request(app);
     url.searchParams.append('scope', 'openid');
-    const { url: back } = await new Browser().follow(url, stay);
+    const { url: back } = await new CookieBrowser().follow(url, stay);
     expect(parameterOf(back, 'error')).toBe('invalid_request');
   });
 
   it('§4.1.2.1: somebody who cancels is told to the app as access_denied', async () => {
-    const browser = new Browser();
+    const browser = new CookieBrowser();
     const { url } = await subject.request(app);
     const { url: page } = await browser.follow(url, stay);
     const answer = await browser.go(page, { cancel: 'yes' });
@@ -117,7 +117,7 @@ describe('RFC 7636', () => {
 
   it('appendix B: its own example works', async () => {
     const { url } = await subject.request(app, { code_challenge: challenge });
-    const { url: back } = await subject.visit(new Browser(), url);
+    const { url: back } = await subject.visit(new CookieBrowser(), url);
     const tokens = await client.authorizationCodeGrant(app, back, {
       pkceCodeVerifier: verifier,
       expectedState: parameterOf(url, 'state') ?? '',
@@ -141,7 +141,7 @@ describe('RFC 7636', () => {
     ['§4.5: with no verifier', {}],
   ])('%s the code is worth nothing, and is used up', async (_, more) => {
     const { url } = await subject.request(app, { code_challenge: challenge });
-    const { url: back } = await subject.visit(new Browser(), url);
+    const { url: back } = await subject.visit(new CookieBrowser(), url);
     const ask = async (form: Record<string, string>) => {
       const body = new URLSearchParams({
         grant_type: 'authorization_code',
@@ -178,7 +178,7 @@ describe('OAuth 2.0 Form Post Response Mode', () => {
 describe('RFC 9207', () => {
   it('§2: answers name the issuer, errors too, and so do forms', async () => {
     const { url: request } = await subject.request(app);
-    const { url } = await subject.visit(new Browser(), request);
+    const { url } = await subject.visit(new CookieBrowser(), request);
     const refused = await send({ prompt: 'none' });
     const { page } = await send({ prompt: 'none', response_mode: 'form_post' });
     expect([parameterOf(url, 'iss'), parameterOf(refused.url, 'iss'), hiddenField((await page?.text()) ?? '', 'iss')]).toEqual(
@@ -229,7 +229,7 @@ describe('RFC 9126', () => {
     const { body } = await push(parameters);
     const beside = { client_id: subject.appId, request_uri: String(body['request_uri']), state: 'other' };
     const { url } = await subject.visit(
-      new Browser(),
+      new CookieBrowser(),
       new URL(`${subject.issuer}/connect/authorize?${new URLSearchParams(beside).toString()}`),
     );
     expect(parameterOf(url, 'state')).toBe(parameters['state']);

@@ -1,5 +1,5 @@
 import * as client from 'openid-client';
-import { Browser } from './browser.js';
+import { CookieBrowser } from '@latchkey/authority/testing';
 import { subject } from './subject.js';
 
 /* What discovery promises, clause by clause, and whether it is so. */
@@ -151,7 +151,7 @@ describe('other specifications', () => {
     const app = await subject.discover();
     expect(app.serverMetadata().issuer).toBe(subject.issuer);
     const { url } = await subject.request(app);
-    expect((await subject.visit(new Browser(), url)).url.searchParams.get('iss')).toBe(subject.issuer);
+    expect((await subject.visit(new CookieBrowser(), url)).url.searchParams.get('iss')).toBe(subject.issuer);
     expect(client.buildEndSessionUrl(app).href).toContain(`${subject.issuer}/connect/endsession`);
   });
 });

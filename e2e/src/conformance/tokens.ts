@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import * as client from 'openid-client';
-import { subject, type Tokens } from './subject.js';
+import type { Tokens } from '@latchkey/authority/testing';
+import { subject } from './subject.js';
 
 /* Tokens and the endpoints that give, tell and take them back, clause by clause. */
 

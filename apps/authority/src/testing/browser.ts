@@ -1,45 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { Client } from '@latchkey/database';
+import { CookieBrowser } from './cookie-browser.js';
 import type { RunningAuthority } from './running-authority.js';
 
-/** A browser, as far as cookies and redirects go. What it knows of addresses is the console's authority. */
-export class Browser {
+export { hiddenField } from './cookie-browser.js';
+
+/** A browser that knows the way to the console's authority. */
+export class Browser extends CookieBrowser {
   readonly #running: RunningAuthority;
-  readonly cookies = new Map<string, string>();
 
   constructor(running: RunningAuthority) {
+    super();
     this.#running = running;
-  }
-
-  /** Opens an address, or sends a form to it. Follows no redirect; a page that only sends the browser on is one (303). */
-  async go(url: string | URL, form?: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> {
-    const response = await fetch(url, {
-      redirect: 'manual',
-      signal: AbortSignal.timeout(10_000),
-      headers: { cookie: [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; '), accept: 'text/html', ...headers },
-      ...(form ? { method: 'POST', body: new URLSearchParams(form) } : {}),
-    });
-    for (const cookie of response.headers.getSetCookie()) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
-      if (value) this.cookies.set(name, value);
-      else this.cookies.delete(name);
-    }
-    const [, onward] = /<meta http-equiv="refresh" content="0;url=([^"]*)"/.exec(await response.clone().text()) ?? [];
-    if (onward === undefined) return response;
-    return new Response(null, { status: 303, headers: [...response.headers, ['location', onward.replaceAll('&amp;', '&')]] });
-  }
-
-  /** Follows redirects until one leads away. @returns where to, or the page that it ends at. */
-  async follow(url: string | URL, stay: (url: URL) => boolean): Promise<{ url: URL; page?: Response }> {
-    let at = new URL(url);
-    for (let hops = 0; hops < 10; hops++) {
-      const response = await this.go(at);
-      const location = response.headers.get('location');
-      if (location === null) return { url: at, page: response };
-      at = new URL(location, at);
-      if (!stay(at)) return { url: at };
-    }
-    throw new Error('redirected in a circle');
   }
 
   /** Asks for a code, as the portal does. */
@@ -76,9 +48,4 @@ export class Browser {
     }
     throw new Error(`signing in led nowhere: ${response.status}`);
   }
-}
-
-/** The value of a hidden field in a page. */
-export function hiddenField(html: string, name: string): string {
-  return new RegExp(`name="${name}" value="([^"]*)"`).exec(html)?.[1] ?? '';
 }

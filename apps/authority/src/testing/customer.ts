@@ -3,19 +3,17 @@ import type { ProvisionedRepositoryView, UserView } from '@latchkey/contracts';
 import { wellKnown } from '@latchkey/content';
 import { Clients, ClientSecrets } from '@latchkey/credentials';
 import { Repositories, Users } from '@latchkey/tenancy';
-import { Browser } from './browser.js';
+import { AppAndPerson, password, redirectUri } from './app-and-person.js';
 import type { RunningAuthority, Tenant } from './running-authority.js';
 
-export const redirectUri = 'https://app.example.com/callback';
+export { parameterOf, redirectUri, type Tokens } from './app-and-person.js';
+
 export const postLogoutRedirectUri = 'https://app.example.com/bye';
-const password = 'correct horse battery staple';
 /** By the installation, so that what one file of tests makes is the same whatever ran before it. */
 const customers = new WeakMap<RunningAuthority, number>();
 
-export type Tokens = Awaited<ReturnType<typeof client.authorizationCodeGrant>>;
-
 /** A repository of a tenant of its own with one person in it, and a published client for its authority. */
-export class Customer {
+export class Customer extends AppAndPerson {
   readonly clients: Clients;
   readonly secrets: ClientSecrets;
   readonly users: Users;
@@ -27,6 +25,7 @@ export class Customer {
     readonly repository: ProvisionedRepositoryView,
     readonly anna: UserView,
   ) {
+    super();
     const { database, options } = running;
     this.clients = new Clients(database, options.peppers);
     this.secrets = new ClientSecrets(database, options.peppers);
@@ -72,51 +71,6 @@ export class Customer {
     return this.discover(clientId, client.ClientSecretBasic(secret.value));
   }
 
-  /** A request of the app, and what takes up its answer. */
-  async request(
-    configuration: client.Configuration,
-    parameters: Record<string, string> = {},
-    { dpop }: { dpop?: client.DPoPHandle } = {},
-  ): Promise<{ url: URL; parameters: Record<string, string>; finish: (answer: URL | Request) => Promise<Tokens> }> {
-    const [verifier, state, nonce] = [client.randomPKCECodeVerifier(), client.randomState(), client.randomNonce()];
-    const all = {
-      redirect_uri: redirectUri,
-      scope: 'openid profile email offline_access sensenet',
-      state,
-      nonce,
-      code_challenge: await client.calculatePKCECodeChallenge(verifier),
-      code_challenge_method: 'S256',
-      ...parameters,
-    };
-    const checks = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce };
-    return {
-      url: client.buildAuthorizationUrl(configuration, all),
-      parameters: all,
-      finish: (answer) => client.authorizationCodeGrant(configuration, answer, checks, undefined, dpop ? { DPoP: dpop } : {}),
-    };
-  }
-
-  /** Goes to the authority and signs in there if asked to. @returns where the app is told of it, or the page in the way. */
-  async visit(browser: Browser, url: URL): Promise<{ url: URL; page?: Response }> {
-    const stay = (at: URL) => at.href.startsWith(`${this.issuer}/`);
-    const arrived = await browser.follow(url, stay);
-    if (!arrived.page || !/\/interaction\//.test(arrived.url.pathname)) return arrived;
-    const sent = await browser.go(arrived.url, { login: 'anna', password });
-    return browser.follow(new URL(sent.headers.get('location') ?? '', arrived.url), stay);
-  }
-
-  /** The whole way: request, sign-in, code, tokens. */
-  async signIn(
-    configuration: client.Configuration,
-    parameters: Record<string, string> = {},
-    options: { browser?: Browser; dpop?: client.DPoPHandle } = {},
-  ): Promise<Tokens> {
-    const { url, finish } = await this.request(configuration, parameters, options);
-    const arrived = await this.visit(options.browser ?? new Browser(this.running), url);
-    if (arrived.page) throw new Error(`stopped at ${arrived.url.href}: ${await arrived.page.text()}`);
-    return finish(arrived.url);
-  }
-
   /** Another tool of this repository. */
   async addTool() {
     const made = await this.clients.create(
@@ -128,6 +82,3 @@ export class Customer {
     return made;
   }
 }
-
-/** What an address with this parameter says. */
-export const parameterOf = (url: URL, name: string) => url.searchParams.get(name);

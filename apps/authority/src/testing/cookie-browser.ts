@@ -1,19 +1,19 @@
 /** A browser, as far as cookies, redirects and pages that send on go. */
-export class Browser {
-  readonly #cookies = new Map<string, string>();
+export class CookieBrowser {
+  readonly cookies = new Map<string, string>();
 
   /** Opens an address, or sends a form to it. Follows no redirect; a page that only sends the browser on is one (303). */
-  async go(url: string | URL, form?: Record<string, string>): Promise<Response> {
+  async go(url: string | URL, form?: Record<string, string>, headers: Record<string, string> = {}): Promise<Response> {
     const response = await fetch(url, {
       redirect: 'manual',
       signal: AbortSignal.timeout(10_000),
-      headers: { cookie: [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; '), accept: 'text/html' },
+      headers: { cookie: [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; '), accept: 'text/html', ...headers },
       ...(form ? { method: 'POST', body: new URLSearchParams(form) } : {}),
     });
     for (const cookie of response.headers.getSetCookie()) {
       const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(cookie) ?? [];
-      if (value) this.#cookies.set(name, value);
-      else this.#cookies.delete(name);
+      if (value) this.cookies.set(name, value);
+      else this.cookies.delete(name);
     }
     const [, onward] = /<meta http-equiv="refresh" content="0;url=([^"]*)"/.exec(await response.clone().text()) ?? [];
     if (onward === undefined) return response;
