@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { connect } from 'node:net';
+import { createServer, request } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
-import { beginBlob, Blobs, bucketAddress, ObjectStore, wellKnown } from '@latchkey/content';
+import { beginBlob, Blobs, bucketAddress, ObjectStore, StoreUnavailable, wellKnown } from '@latchkey/content';
 import { startObjectStore, type TestObjectStore } from '@latchkey/content/testing';
 import { ConfigError } from '@latchkey/runtime';
 import { RunningApp, type ProvisionedForTest } from './testing/running-app.js';
@@ -309,6 +310,38 @@ describe('the object store', () => {
 
   it.each(['ftp://a:b@host/bucket', 'https://host/bucket', 'https://a:b@host/bucket/below', 'bucket'])('cannot be at %s', (text) => {
     expect(bucketAddress.safeParse(text).success).toBe(false);
+  });
+
+  it('is asked three times at most when it fails by its own fault, and once when it refuses', async () => {
+    const answers: number[] = [];
+    let asked = 0;
+    const { endpoint } = objects.address;
+    const between = createServer((call, answer) => {
+      asked += 1;
+      const status = answers.shift();
+      if (status !== undefined) return void answer.writeHead(status).end();
+      const passed = request(new URL(call.url ?? '', endpoint), { method: call.method!, headers: call.headers }, (from) => {
+        answer.writeHead(from.statusCode!, from.headers);
+        from.pipe(answer);
+      });
+      call.pipe(passed);
+    });
+    await new Promise<void>((resolve) => void between.listen(0, '127.0.0.1', resolve));
+    const address = { ...objects.address, endpoint: endpoint.replace(/:\d+\//, `:${(between.address() as AddressInfo).port}/`) };
+    const store = await ObjectStore.open(address, 'FILES_URL');
+    const put = async (...failures: number[]) => {
+      asked = 0;
+      answers.splice(0, answers.length, ...failures);
+      const done = await store.put('again', Buffer.from('again')).then(
+        () => 'done',
+        (error: unknown) => error,
+      );
+      return [asked, done];
+    };
+    expect(await put(500, 429)).toEqual([3, 'done']);
+    expect(await put(500, 503, 500, 500)).toEqual([3, expect.any(StoreUnavailable)]);
+    expect(await put(403, 403)).toEqual([1, expect.any(StoreUnavailable)]);
+    between.close();
   });
 
   it('that is away is a 503, and everything else goes on', async () => {

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import pRetry from 'p-retry';
 import { S3mini } from 's3mini';
 import { z } from 'zod';
 import { newId } from '@latchkey/database';
@@ -39,8 +39,8 @@ export class StoreUnavailable extends Error {
 /** For how long the store may leave a request without an answer; bytes may then take their time. */
 const patienceMillis = 30_000;
 
-/** Pauses before a request is made again that failed on the way or by the store's fault. */
-const pausesMillis = [100, 400];
+/** A request is made three times at most, with 100 ms and then 400 ms before it is made again. */
+const pauses = { retries: 2, minTimeout: 100, factor: 4 };
 
 /** Objects that one request removes at most. */
 const removedAtOnce = 1_000;
@@ -114,24 +114,18 @@ export class ObjectStore {
   }
 }
 
-/** Makes a request, and again when that may help. */
+/** Makes a request, and again when it failed on the way or by the store's fault. */
 async function attempt<T>(request: () => Promise<T>): Promise<T> {
-  for (const millis of [...pausesMillis, undefined]) {
-    try {
-      return await request();
-    } catch (error) {
-      const status = statusOf(error);
-      const isRefusal = status !== undefined && status < 500 && status !== 429;
-      if (isRefusal || millis === undefined) throw new StoreUnavailable(`The store failed: ${reasonOf(error)}`, { cause: error });
-      await pause(millis);
-    }
+  try {
+    return await pRetry(request, { ...pauses, shouldRetry: ({ error }) => !isRefusal(error) });
+  } catch (error) {
+    throw new StoreUnavailable(`The store failed: ${reasonOf(error)}`, { cause: error });
   }
-  throw new Error('unreachable');
 }
 
-function statusOf(error: unknown): number | undefined {
+function isRefusal(error: unknown): boolean {
   const { status } = error as { status?: unknown };
-  return typeof status === 'number' ? status : undefined;
+  return typeof status === 'number' && status < 500 && status !== 429;
 }
 
 /** In one line, without what a request held. */
