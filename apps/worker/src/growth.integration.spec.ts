@@ -80,7 +80,9 @@ describe('in an installation with many repositories', () => {
   // The names alone do not need the installation.
   it.each(Object.keys(everydayWork({} as Surroundings)))('to %s reads no whole table', async (name) => {
     const reads = await readsOf(name);
-    const scanned = large().filter((table) => (reads[table] ?? 0) > rows.get(table)! / 2);
+    // A purge is about one of them, and what the console has of all the others is none of its business either.
+    const most = (table: string) => (name.startsWith('purge') ? smallest : rows.get(table)! / 2);
+    const scanned = large().filter((table) => (reads[table] ?? 0) > most(table));
     // The trail of each tenant is looked at by itself.
     const allowed = name === 'sweep records' ? ['tenants'] : [];
     expect(Object.fromEntries(scanned.filter((table) => !allowed.includes(table)).map((table) => [table, reads[table]]))).toEqual({});
