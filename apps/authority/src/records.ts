@@ -182,10 +182,11 @@ export class Records implements Adapter {
 
   /** @returns what the library stored. */
   #remember(state: RequestState | undefined, record: FoundRecord): AdapterPayload {
-    state?.records.stored.set(nameOf(record), record);
+    if (boundToUser.has(this.kind)) state?.records.stored.set(nameOf(record), record);
     const { userGeneration, consumedAt } = record;
-    // The library changes what it gets.
-    const { identityProviderId, issuer: _, ...payload } = JSON.parse(JSON.stringify(record.payload)) as StoredPayload;
+    // The library changes what it gets, and sessions and grants are compared with what is stored when it stores them again.
+    const given = boundToUser.has(this.kind) ? JSON.parse(JSON.stringify(record.payload)) : record.payload;
+    const { identityProviderId, issuer: _, ...payload } = given as StoredPayload;
     if (state && this.kind === 'Session' && userGeneration !== null) Object.assign(state, { userGeneration, identityProviderId });
     return { ...payload, ...(consumedAt ? { consumed: Math.floor(consumedAt.getTime() / 1000) } : {}) };
   }

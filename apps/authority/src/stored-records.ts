@@ -108,6 +108,13 @@ function dateOf(text: unknown): Date | null {
   return typeof text === 'string' ? new Date(text) : null;
 }
 
+/** Columns that are left out are null. */
+function rowOf(record: NewRecord): Record<string, unknown> {
+  const row: Record<string, unknown> = {};
+  for (const [column, member] of columns) if (record[member] !== null) row[column] = record[member];
+  return row;
+}
+
 /** What is written together: all of it or nothing. */
 export interface Writing {
   /** A code or token that is used up with it. */
@@ -129,7 +136,7 @@ export async function writeRecords(
   repositoryId: string,
   { used, records, identityProviderId }: Writing,
 ): Promise<void> {
-  const rows = records.map((record) => Object.fromEntries(columns.map(([column, member]) => [column, record[member]])));
+  const rows = records.map(rowOf);
   const [row] = await database.call<{ refusal: 'used' | 'disabled' | null }>('SELECT write_oidc_records($1, $2, $3, $4, $5) AS refusal', [
     repositoryId,
     identityProviderId ?? null,
