@@ -1,5 +1,5 @@
 import { NodeReporter } from '@latchkey/credentials';
-import { ConfigError, createLogger, loadConfig, ownUrl, stopGracefully } from '@latchkey/runtime';
+import { ConfigError, createLogger, loadConfig, ownUrl, releaseStartMemory, stopGracefully } from '@latchkey/runtime';
 import { openAuthority } from './authority.js';
 import { configSchema } from './config.js';
 import { closeAll, createListener, listen } from './server.js';
@@ -9,6 +9,7 @@ async function main(): Promise<void> {
   const config = loadConfig(configSchema);
   const log = createLogger(config.NODE_NAME ?? 'authority', config.LOG_LEVEL);
   const authority = await openAuthority(config, log);
+  releaseStartMemory();
   const servers = await listen(createListener(authority), {
     host: config.HOST,
     port: config.PORT,

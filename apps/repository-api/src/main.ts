@@ -1,5 +1,5 @@
 import { NodeReporter } from '@latchkey/credentials';
-import { ConfigError, createLogger, loadConfig, ownUrl, stopGracefully } from '@latchkey/runtime';
+import { ConfigError, createLogger, loadConfig, ownUrl, releaseStartMemory, stopGracefully } from '@latchkey/runtime';
 import { createApp } from './app.js';
 import { configSchema } from './config.js';
 
@@ -18,6 +18,7 @@ async function main(): Promise<void> {
     },
     handover,
   );
+  releaseStartMemory();
   const ports = await app.listen();
   log.info(ports, 'listening');
   node = new NodeReporter({

@@ -1,5 +1,5 @@
 import { CredentialCheck, NodeReporter } from '@latchkey/credentials';
-import { ConfigError, createLogger, loadConfig, ownUrl, stopGracefully } from '@latchkey/runtime';
+import { ConfigError, createLogger, loadConfig, ownUrl, releaseStartMemory, stopGracefully } from '@latchkey/runtime';
 import { createApp } from './app.js';
 import { configSchema } from './config.js';
 
@@ -18,6 +18,7 @@ async function main(): Promise<void> {
     },
     handover,
   );
+  releaseStartMemory();
   await app.listen({ host: config.HOST, port: config.PORT });
   log.info({ port: config.PORT }, 'listening');
   node = new NodeReporter({

@@ -1,7 +1,7 @@
 import { Blobs, ObjectStore } from '@latchkey/content';
 import { Database } from '@latchkey/database';
 import { startWorker } from '@latchkey/jobs/worker';
-import { ConfigError, createLogger, loadConfig, measureProcess, stopGracefully } from '@latchkey/runtime';
+import { ConfigError, createLogger, loadConfig, measureProcess, releaseStartMemory, stopGracefully } from '@latchkey/runtime';
 import { lookAfter } from './look-after-domains.js';
 import { startCanary } from './canary.js';
 import { configSchema, type Config } from './config.js';
@@ -78,6 +78,7 @@ async function main(): Promise<void> {
     await Promise.all([worker.close(), canary.close()]);
     await database.close();
   });
+  releaseStartMemory();
   await listen(health, config.HOST, config.PORT);
   log.info({ port: config.PORT }, 'working');
 }

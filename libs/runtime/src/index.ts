@@ -16,9 +16,9 @@ export {
 export { domainOfHost, DomainTemplate } from './domain-template.js';
 export { createLogger, redact, type Logger } from './log.js';
 export { Counter, exposeMetrics, Gauge, Histogram, measureProcess, metrics } from './metrics.js';
-export { nodeFlags } from './node-flags.js';
 export { describeFault, fetchOutgoing, post, readDocument, type Outgoing, type Post } from './outgoing.js';
 export { ownUrl } from './own-url.js';
 export { readiness, type Readiness } from './readiness.js';
+export { releaseStartMemory } from './release-memory.js';
 export { isLeaving, stopGracefully, type Handover } from './stop.js';
 export { Tally } from './tally.js';

@@ -5,7 +5,6 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
-import { nodeFlags } from '@latchkey/runtime';
 import { DatabaseLink } from './database-link.js';
 import { NodeProcess } from './node-process.js';
 import { TrialPostgres } from './postgres.js';
@@ -153,7 +152,7 @@ async function startNode(
     app === 'authority' || app === 'repository-api'
       ? { PORT: String(shared[app]), REUSE_PORT: 'true', NODE_PORT: String(port) }
       : { PORT: String(port) };
-  const program = [...nodeFlags, ...(nodeArguments?.(name) ?? []), join(appsFolder, app, 'dist/main.js')];
+  const program = ['--enable-source-maps', ...(nodeArguments?.(name) ?? []), join(appsFolder, app, 'dist/main.js')];
   const cpu = processor?.(name);
   const [command, ...args] = [...(cpu === undefined ? [] : ['taskset', '--cpu-list', String(cpu)]), process.execPath, ...program];
   const node = new NodeProcess({

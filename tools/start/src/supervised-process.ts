@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
-import { nodeFlags } from '@latchkey/runtime';
 import { Complaint } from './complaint.js';
 import { openLogFile, worthShowing, type LogFile } from './log-file.js';
 import type { PlannedProcess } from './plan.js';
@@ -114,7 +113,7 @@ export class SupervisedProcess {
     const { descriptor } = this.#log;
     const begun = Date.now();
     // A process group of its own, so that Ctrl-C reaches the launcher alone; a channel, so that it notices our death.
-    const child = spawn(process.execPath, [...nodeFlags, entryOf(app)], {
+    const child = spawn(process.execPath, ['--enable-source-maps', entryOf(app)], {
       env: { ...this.#surroundings.environment, ...environment },
       stdio: ['ignore', descriptor, descriptor, 'ipc'],
       detached: true,
