@@ -21,7 +21,7 @@ export function RepositoriesPage() {
   const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useRepositories();
   const repositories = data?.pages.flatMap((page) => page.items);
   return (
-    <Page title="Repositories" beside={repositories && repositories.length > 0 ? createButton : undefined}>
+    <Page title="Repositories" beside={repositories?.length === 0 ? undefined : createButton}>
       {error && <ProblemAlert problem={toProblem(error)} retry={() => void refetch()} />}
       {!repositories && !error && <Skeletons />}
       {repositories?.length === 0 && <NoRepository />}
@@ -30,7 +30,8 @@ export function RepositoriesPage() {
           <Row key={repository.id} repository={repository} />
         ))}
       </Stack>
-      <DeletedRepositories />
+      {/* What comes later comes below, so that nothing is pushed from under a finger. */}
+      {repositories && <DeletedRepositories />}
       {hasNextPage && (
         <Button variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()} style={{ alignSelf: 'center' }}>
           Show more

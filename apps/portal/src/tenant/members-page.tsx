@@ -54,9 +54,9 @@ export function MembersPage() {
           id={({ id }) => id}
           empty={<Text size="sm">Nobody yet.</Text>}
           renderRow={(member) => (
-            <Group justify="space-between" gap="xs" className="row">
-              <Stack gap={0} miw={0}>
-                <Group gap="xs">
+            <Stack gap={0}>
+              <Group justify="space-between" gap="xs" wrap="nowrap" align="flex-start">
+                <Group gap="0.25rem 0.5rem" miw={0}>
                   <Text fw={600} style={{ overflowWrap: 'anywhere' }}>
                     {member.name}
                     {member.id === me.data?.id && ' (you)'}
@@ -75,16 +75,16 @@ export function MembersPage() {
                     </Badge>
                   )}
                 </Group>
-                <Details>
-                  <span className="exact">{member.loginName}</span>
-                  {member.email}
-                  <>
-                    since <When at={member.createdAt} />
-                  </>
-                </Details>
-              </Stack>
-              {mayChange && <Actions name={member.name} isSelf={member.id === me.data?.id} onDo={(what) => setDoing({ what, member })} />}
-            </Group>
+                {mayChange && <Actions name={member.name} isSelf={member.id === me.data?.id} onDo={(what) => setDoing({ what, member })} />}
+              </Group>
+              <Details>
+                <span className="exact">{member.loginName}</span>
+                {member.email}
+                <>
+                  since <When at={member.createdAt} />
+                </>
+              </Details>
+            </Stack>
           )}
         />
       </Section>
@@ -129,7 +129,7 @@ function Actions({ name, isSelf, onDo }: { name: string; isSelf: boolean; onDo: 
   return (
     <Menu position="bottom-end" withinPortal={false}>
       <Menu.Target>
-        <Button size="xs" variant="default" rightSection={<ChevronDownIcon />} aria-label={`Actions for ${name}`}>
+        <Button size="xs" variant="default" rightSection={<ChevronDownIcon />} flex="none" aria-label={`Actions for ${name}`}>
           Actions
         </Button>
       </Menu.Target>
