@@ -52,7 +52,13 @@ describe('the sweep', () => {
       (gen_random_uuid(), $1, 'x', '{}', now() - interval '2 days', NULL)`,
       [id],
     );
+    await test.owner.query(
+      `INSERT INTO content_blobs (repository_id, tenant_id, id, user_id, whole, used_at)
+      SELECT $1, $1, gen_random_uuid(), 1, true, now() - CASE WHEN n <= 2500 THEN interval '2 hours' ELSE interval '1 minute' END FROM generate_series(1, 2503) n`,
+      [id],
+    );
     await sweep();
+    expect(await count('content_blobs')).toBe(3);
     expect(await count('oidc_records')).toBe(4);
     expect(await count('revoked_tokens')).toBe(1);
     expect(await count('idempotency_keys')).toBe(1);

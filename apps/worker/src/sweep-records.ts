@@ -75,9 +75,14 @@ export function sweepRecords({ database, blobs, queue, log, auditDays }: SweepOp
       purges.inc({ kind }, purged[kind].length);
       if (purged[kind].length > 0) log.info({ [kind]: purged[kind] }, 'purged for good');
     }
-    const swept = await blobs.sweep(batchSize);
-    removed['blobs'] = swept.removed;
-    if (swept.outOfReach) log.warn('files that nothing has stay in an object store: FILES_URL is not set');
+    let outOfReach = false;
+    const sweepBlobs = async () => {
+      const swept = await blobs.sweep(batchSize);
+      outOfReach ||= swept.outOfReach;
+      return swept.removed;
+    };
+    removed['blobs'] = await inBatches(sweepBlobs, batchSize, signal);
+    if (outOfReach) log.warn('files that nothing has stay in an object store: FILES_URL is not set');
     removed['failed jobs'] = await queue.forgetFailed(failedJobsSeconds, batchSize);
     log.info({ removed }, 'swept');
   };
