@@ -268,6 +268,13 @@ export interface Ending {
   signIn: (window: Page) => Promise<unknown>;
 }
 
+/** Signs in in the window that the page opens when it has turned out that the session is over. */
+export async function signInAgain(page: Page, signIn: Ending['signIn']): Promise<void> {
+  const window = page.waitForEvent('popup');
+  await page.getByRole('dialog', { name: 'You are no longer signed in' }).getByRole('button', { name: 'Sign in again' }).click();
+  await signIn(await window);
+}
+
 /**
  * Sends a form, which is filled in, three times: the API refuses for now; then the token is refused, or the whole session has ended
  * and the member signs in again beside the page, and what is sent after that is carried out, but its answer is lost; and at last it
@@ -308,9 +315,7 @@ export async function failAndRecover(page: Page, form: Form, session?: Ending): 
     // Nothing was done, so this is another attempt.
     keys.clear();
     await send();
-    const window = page.waitForEvent('popup');
-    await page.getByRole('dialog', { name: 'You are no longer signed in' }).getByRole('button', { name: 'Sign in again' }).click();
-    await session.signIn(await window);
+    await signInAgain(page, session.signIn);
   }
   await failed('The server cannot be reached');
 
@@ -322,4 +327,17 @@ export async function failAndRecover(page: Page, form: Form, session?: Ending): 
     .waitFor();
   expect(keys.size).toBe(1);
   await page.unroute('**/v1/**');
+}
+
+/** Sends an invitation, from the page of the members, to an API that does not answer, until the page gives up. */
+export async function waitInVain(page: Page): Promise<void> {
+  await page.clock.install();
+  await page.getByRole('button', { name: 'Invite somebody' }).click();
+  await page.route('**/v1/invitations', () => undefined);
+  const sent = page.waitForRequest((request) => request.method() === 'POST');
+  await page.getByRole('button', { name: 'Invite', exact: true }).click();
+  await sent;
+  await page.clock.fastForward(30_000);
+  await page.getByText('The server cannot be reached').waitFor();
+  await page.unroute('**/v1/invitations');
 }
