@@ -36,7 +36,7 @@ function understand(form: URLSearchParams, authorization: string | undefined): P
   const inForm = formId !== undefined || formSecret !== undefined;
   if (inForm && authorization !== undefined) return undefined;
   const [clientId, secret, ...more] = authorization === undefined ? [formId, formSecret] : basicCredentials(authorization);
-  if (!clientId || !secret || more.length > 0) return undefined;
+  if (!clientId || !secret || more.length > 0 || clientId.includes('\0')) return undefined;
   return { clientId, secret, scope };
 }
 

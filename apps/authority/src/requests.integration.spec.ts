@@ -124,3 +124,16 @@ describe('login_hint', () => {
     expect(html).toContain('&quot;>&lt;script>alert(1)');
   });
 });
+
+describe('a client id with a zero in it', () => {
+  it('is that of nobody, and no fault', async () => {
+    const issuer = running.issuerOf('console');
+    const token = (form: Record<string, string>) => fetch(`${issuer}/connect/token`, { method: 'POST', body: new URLSearchParams(form) });
+    const answers = await Promise.all([
+      token({ grant_type: 'client_credentials', client_id: 'a\0', client_secret: 'x' }),
+      token({ grant_type: 'authorization_code', client_id: 'a\0', code: 'x' }),
+      fetch(`${issuer}/connect/authorize?client_id=%00&response_type=code&scope=openid`),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([401, 401, 400]);
+  });
+});
