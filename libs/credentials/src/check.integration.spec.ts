@@ -15,7 +15,7 @@ afterAll(() => fixture.close());
 const question = (): Question => ({ repositoryId: acme.id, clientId: acme.toolId, withSecrets: true });
 
 /** A pool whose statements are counted, and can be held up on their way back. */
-function watchedCheck() {
+function watchedCheck(options?: { lateMillis: number }) {
   const sent: string[] = [];
   let hold: ((nth: number) => Promise<void> | undefined) | undefined;
   const pool = new Proxy(fixture.pool, {
@@ -30,7 +30,7 @@ function watchedCheck() {
     },
   });
   return {
-    check: new CredentialCheck(pool),
+    check: new CredentialCheck(pool, options),
     sent,
     holdAnswers: (until: (nth: number) => Promise<void> | undefined) => void (hold = until),
   };
@@ -63,7 +63,7 @@ describe('the check', () => {
   });
 
   it('gathers what is asked while a statement is under way into the next one', async () => {
-    const { check, sent, holdAnswers } = watchedCheck();
+    const { check, sent, holdAnswers } = watchedCheck({ lateMillis: 60_000 });
     holdAnswers(() => new Promise((resolve) => setTimeout(resolve, 10)));
     const answers = [check.ask(question())];
     while (sent.length === 0) await new Promise(setImmediate);

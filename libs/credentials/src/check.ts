@@ -90,7 +90,7 @@ interface Waiting {
 const batchSize = 500;
 
 /** For how long questions wait for the statement that is under way to be answered; then they no longer rely on its connection. */
-const lateMillis = 20;
+const usualLateMillis = 20;
 
 const statement = {
   name: 'check-presented-credentials',
@@ -145,6 +145,7 @@ interface Row {
  */
 export class CredentialCheck {
   readonly #pool: Pool;
+  readonly #lateMillis: number;
   #waiting: Waiting[] = [];
   #underWay = 0;
   /** When the latest statement was sent, and whether it is looked at again once it is late. */
@@ -152,9 +153,10 @@ export class CredentialCheck {
   #watched = false;
   #scheduled = false;
 
-  /** @param pool from `connectForChecks`; as many statements run at once as it has connections. */
-  constructor(pool: Pool) {
+  /** @param pool from `connectForChecks`; as many statements run at once as it has connections, while answers are late. */
+  constructor(pool: Pool, { lateMillis = usualLateMillis } = {}) {
     this.#pool = pool;
+    this.#lateMillis = lateMillis;
   }
 
   /**
@@ -181,7 +183,7 @@ export class CredentialCheck {
 
   #mayBeSent(): boolean {
     if (this.#underWay === 0) return true;
-    return this.#underWay < this.#pool.options.max && performance.now() - this.#sentAt >= lateMillis;
+    return this.#underWay < this.#pool.options.max && performance.now() - this.#sentAt >= this.#lateMillis;
   }
 
   /** Looks again when the statement under way is late, unless it is answered before. */
@@ -191,7 +193,7 @@ export class CredentialCheck {
     setTimeout(() => {
       this.#watched = false;
       if (this.#waiting.length > 0) this.#schedule();
-    }, lateMillis).unref();
+    }, this.#lateMillis).unref();
   }
 
   async #send(batch: Waiting[]): Promise<void> {
