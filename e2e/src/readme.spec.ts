@@ -166,7 +166,11 @@ describe('the quickstart', () => {
     secret = await page.getByTestId('secret-value').innerText();
     const [said = ''] = commands('no token').split(' at ');
     await tool.hears(new RegExp(`^${said} at \\d`, 'm'));
-    await page.getByText(/^3 of 3 nodes refuse/).waitFor();
+    // The page behind the dialog shows it too, soon after.
+    await page
+      .getByRole('dialog')
+      .getByText(/^3 of 3 nodes refuse/)
+      .waitFor();
     await paste('printf');
     await tool.hears(/^read \d+ contents/m);
   });
