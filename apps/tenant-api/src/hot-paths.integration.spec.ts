@@ -35,3 +35,21 @@ describe('what a change at the tenant API costs the database is what docs/hot-pa
     expect({ path, ...(await costOf(work)) }).toEqual({ path, ...(await documentedCost(path)) });
   });
 });
+
+/** Rows that were read without an index, since the database was made. */
+async function readWhole(): Promise<number> {
+  // What other connections have counted is told within a second of their last statement.
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  await provision();
+  const { rows } = await api.test.owner.query<{ n: string }>(
+    `SELECT sum(seq_tup_read) AS n FROM pg_stat_user_tables WHERE schemaname = 'latchkey' AND relname ~ '^(content|repositor|client|secret|signing)'`,
+  );
+  return Number(rows[0]?.n);
+}
+
+it('a repository is provisioned by indexes alone, also when it was planned while the tables were small', async () => {
+  await api.test.owner.query('ANALYZE');
+  const before = await readWhole();
+  for (let i = 0; i < 20; i++) await provision();
+  expect((await readWhole()) - before).toBe(0);
+});

@@ -28,10 +28,15 @@ const connectMillis = 5_000;
 /** Connections on which a process checks credentials. Each carries a whole batch of questions at a time. */
 export const checksPoolSize = 2;
 
-/** What makes a connection act as one of our roles, in our schema, against the primary only. */
+/**
+ * What makes a connection act as one of our roles, in our schema, against the primary only.
+ *
+ * Plans are kept for as long as their connection, those of foreign keys too. One that was made while a table was small must not
+ * read it whole when it has grown, so no plan does where there is an index.
+ */
 function connectionOptions(options: DatabaseOptions, role: DatabaseRole) {
   return {
-    options: `-c role=${role} -c search_path=latchkey`,
+    options: `-c role=${role} -c search_path=latchkey -c enable_seqscan=off`,
     application_name: options.applicationName ?? 'latchkey',
     connectionTimeoutMillis: connectMillis,
     keepAlive: true,
