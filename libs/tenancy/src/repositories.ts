@@ -335,11 +335,13 @@ async function write(
   await audit(tx, actor, { action, repositoryId: repository.id, targetKind: 'repository', targetId: repository.id, details });
 }
 
+/** Counts no further than it must: a tenant may have many, and most have no quota. */
 async function refuseOverQuota(tx: EntityManager, tenantId: string): Promise<void> {
   const [over] = await prepared<{ limit: number }>(
     tx,
     `SELECT t.quota AS limit FROM (SELECT (settings ->> 'maxRepositories')::integer AS quota FROM tenants WHERE id = $1) t
-     WHERE t.quota <= (SELECT count(*) FROM repositories WHERE tenant_id = $1 AND purge_began_at IS NULL)`,
+     WHERE CASE WHEN t.quota IS NOT NULL THEN t.quota <= (
+       SELECT count(*) FROM (SELECT FROM repositories WHERE tenant_id = $1 AND purge_began_at IS NULL LIMIT t.quota) counted) END`,
     [tenantId],
   );
   if (over) throw new Problem('quota-exceeded', `The tenant may have ${over.limit} repositories, and it has.`);
