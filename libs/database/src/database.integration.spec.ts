@@ -12,6 +12,7 @@ describe('A transaction', () => {
   beforeAll(async () => {
     test = await createTestDatabase();
     await test.owner.query(`INSERT INTO tenants (id, name) VALUES ($1, 'Own'), ($2, 'Other')`, [own, other]);
+    await test.owner.query('ANALYZE tenants');
   });
   afterAll(() => test.drop());
 
@@ -94,6 +95,15 @@ describe('A transaction', () => {
     const writing = test.database.read({ tenantId: own }, (tx) => tx.query(`UPDATE tenants SET name = 'Changed'`));
     await expect(writing).rejects.toThrow('read-only');
     expect(await names()).toEqual(['Other', 'Own']);
+  });
+
+  it('plans to read tables whole only where it changes nothing, whatever the one before it on its connection did', async () => {
+    const plan = (tx: EntityManager) => tx.query<Record<'QUERY PLAN', string>[]>(`EXPLAIN SELECT FROM tenants WHERE id = '${own}'`);
+    const nodes = [];
+    for (let i = 0; i < 10; i++)
+      for (const run of ['read', 'transaction'] as const)
+        nodes.push(`${run}: ${(await test.database[run]('system', plan))[0]?.['QUERY PLAN'].replace(/ on .*| using .*/, '')}`);
+    expect(new Set(nodes)).toEqual(new Set(['read: Seq Scan', 'transaction: Index Only Scan']));
   });
 
   it('of one statement has committed when it resolves, and keeps nothing of one that fails', async () => {
