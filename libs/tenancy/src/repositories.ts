@@ -335,16 +335,10 @@ async function write(
   await audit(tx, actor, { action, repositoryId: repository.id, targetKind: 'repository', targetId: repository.id, details });
 }
 
-/** Counts no further than it must: a tenant may have many, and most have no quota. */
+/** Where there is a quota, calls of one tenant take turns from here on, until each has made its repository or failed. */
 async function refuseOverQuota(tx: EntityManager, tenantId: string): Promise<void> {
-  const [over] = await prepared<{ limit: number }>(
-    tx,
-    `SELECT t.quota AS limit FROM (SELECT (settings ->> 'maxRepositories')::integer AS quota FROM tenants WHERE id = $1) t
-     WHERE CASE WHEN t.quota IS NOT NULL THEN t.quota <= (
-       SELECT count(*) FROM (SELECT FROM repositories WHERE tenant_id = $1 AND purge_began_at IS NULL LIMIT t.quota) counted) END`,
-    [tenantId],
-  );
-  if (over) throw new Problem('quota-exceeded', `The tenant may have ${over.limit} repositories, and it has.`);
+  const [over] = await prepared<{ quota: number | null }>(tx, 'SELECT reached_repository_quota($1) AS quota', [tenantId]);
+  if (over && over.quota !== null) throw new Problem('quota-exceeded', `The tenant may have ${over.quota} repositories, and it has.`);
 }
 
 async function defaultClients(tx: EntityManager, repositories: Repository[]): Promise<Client[]> {

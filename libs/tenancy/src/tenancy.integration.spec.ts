@@ -160,6 +160,16 @@ describe('provisioning', () => {
       problem('quota-exceeded'),
     );
   });
+
+  it('gives no more than the quota to however many ask at once', async () => {
+    const limited = await actorOf(await addTenant(options(), 'Limited too'));
+    await test.owner.query(`UPDATE tenants SET settings = '{"maxRepositories": 3}' WHERE id = $1`, [limited.tenantId]);
+    const all = await Promise.allSettled(
+      Array.from({ length: 8 }, () => repositories.create(limited, { slug: freshSlug(), name: 'x', environment: 'production' })),
+    );
+    expect(all.filter((each) => each.status === 'fulfilled')).toHaveLength(3);
+    for (const each of all) if (each.status === 'rejected') expect(each.reason).toEqual(problem('quota-exceeded'));
+  });
 });
 
 describe('an invitation', () => {
