@@ -199,6 +199,24 @@ describe.each([
       expect(await (await download('after.bin')).text()).toBe('x');
     });
 
+    it('is in use as long as a copy has its bytes, and the sweep need not look at it', async () => {
+      const unused = async () =>
+        (await app.test.owner.query<{ at: Date | null }>('SELECT used_at AS at FROM content_blobs WHERE length = 77')).rows.map(
+          ({ at }) => at !== null,
+        );
+      const batch = async (name: string, body: object) => {
+        const answer = await app.call(acme, `/('Root')/${name}`, { method: 'POST', body: JSON.stringify(body), token: tool });
+        return ((await answer.json()) as { d: { results: { Path: string }[] } }).d.results.map(({ Path }) => Path);
+      };
+      const original = '/Root/Content/original.bin';
+      expect((await put('original.bin', Buffer.alloc(77))).status).toBe(200);
+      const copies = await batch('CopyBatch', { paths: [original], targetPath: '/Root/Content' });
+      expect(await batch('DeleteBatch', { paths: [original], permanent: true })).toEqual([original]);
+      expect([copies.length, await unused()]).toEqual([1, [false]]);
+      await batch('DeleteBatch', { paths: copies, permanent: true });
+      expect(await unused()).toEqual([true]);
+    });
+
     it('counts for the storage of the plan, copies too, until it is gone', async () => {
       const small = await app.provision('small');
       const token = await app.token(small);

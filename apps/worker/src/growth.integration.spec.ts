@@ -23,6 +23,11 @@ const fillers = [
    SELECT t.id, gen_random_uuid(), r.id, 12, 'owner' FROM tenants t JOIN repositories r ON r.slug = 'console'`,
   `INSERT INTO webhooks (tenant_id, id, url, signing_secret, encryption_key_id)
    SELECT id, gen_random_uuid(), 'https://example.com', '', 'k1' FROM tenants WHERE id NOT IN (SELECT tenant_id FROM webhooks)`,
+  // Files that are in use. A repository is purged when its files have been swept.
+  `INSERT INTO content_blobs (repository_id, tenant_id, id, user_id, whole, used_at)
+   SELECT id, tenant_id, id, 1, true, NULL FROM repositories WHERE slug NOT IN ('console', 'seed-000003')`,
+  `INSERT INTO content_binaries (repository_id, tenant_id, node_id, field, blob_id, file_name, content_type, length)
+   SELECT b.repository_id, b.tenant_id, 2, 'Binary', b.id, 'f', 'text/plain', 0 FROM content_blobs b`,
   // Nothing is due.
   'UPDATE outbox SET relayed_at = now()',
   'VACUUM ANALYZE',
@@ -72,7 +77,7 @@ const large = () => [...rows].flatMap(([table, count]) => (count >= smallest ? [
 
 describe('in an installation with many repositories', () => {
   it('there is enough to tell a scan from a look-up', () => {
-    const product = 'repositories clients secret_versions signing_keys repository_users content_nodes members tenants';
+    const product = 'repositories clients secret_versions signing_keys repository_users content_nodes content_blobs members tenants';
     const past = 'audit_events daily_uses call_counts credential_uses outbox webhooks webhook_deliveries';
     expect(large()).toEqual(expect.arrayContaining(`${product} ${past}`.split(' ')));
   });

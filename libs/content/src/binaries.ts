@@ -120,7 +120,7 @@ export async function attachBlob(
   if (!types.fieldsOf(node.type).some(({ name, kind }) => kind === 'Binary' && name === field)) {
     throw new Problem('invalid-request', `A ${node.type} has no field ${field} for a file.`);
   }
-  await tx.query('UPDATE content_blobs SET whole = true, used_at = now() WHERE repository_id = $1 AND id = $2', [
+  await tx.query('UPDATE content_blobs SET whole = true, used_at = NULL WHERE repository_id = $1 AND id = $2', [
     caller.repositoryId,
     blobId,
   ]);

@@ -119,7 +119,7 @@ export class Blobs {
         `SELECT b.repository_id, b.id, o.keys
          FROM content_blobs b CROSS JOIN LATERAL (
            SELECT coalesce(array_agg(o.key), '{}') AS keys FROM content_blob_objects o WHERE o.repository_id = b.repository_id AND o.blob_id = b.id) o
-         WHERE b.used_at < now() - CASE WHEN b.whole THEN interval '1 hour' ELSE interval '1 day' END
+         WHERE b.used_at < now() - interval '1 hour' AND (b.whole OR b.used_at < now() - interval '1 day')
            AND NOT EXISTS (SELECT FROM content_binaries c WHERE c.repository_id = b.repository_id AND c.blob_id = b.id)
          ORDER BY cardinality(o.keys) > 0, b.used_at LIMIT $1 FOR UPDATE OF b SKIP LOCKED`,
         [limit],

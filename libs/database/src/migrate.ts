@@ -32,6 +32,7 @@ import { LetPeopleSignUp1763752000000 } from './migrations/1763752000000-let-peo
 import { LetFilesBeInAnObjectStore1763751000000 } from './migrations/1763751000000-let-files-be-in-an-object-store.js';
 import { HashIdsOfRecords1763754000000 } from './migrations/1763754000000-hash-ids-of-records.js';
 import { CountRepositoriesByTurns1763760000000 } from './migrations/1763760000000-count-repositories-by-turns.js';
+import { FindUnusedBlobs1763760000250 } from './migrations/1763760000250-find-unused-blobs.js';
 import { AnswerChecksInColumns1763759000000 } from './migrations/1763759000000-answer-checks-in-columns.js';
 import { LetTenantsBeDeleted1763752000500 } from './migrations/1763752000500-let-tenants-be-deleted.js';
 import { ForgetPeopleWhoWereDeleted1763758000250 } from './migrations/1763758000250-forget-people-who-were-deleted.js';
@@ -77,6 +78,7 @@ export const migrations = [
   ForgetPeopleWhoWereDeleted1763758000250,
   PruneHistory1763758000500,
   CountRepositoriesByTurns1763760000000,
+  FindUnusedBlobs1763760000250,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */
