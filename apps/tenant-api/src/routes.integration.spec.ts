@@ -11,6 +11,7 @@ import {
   type UserView,
 } from '@latchkey/contracts';
 import { describeApi } from './openapi.js';
+import { eachWithZero } from './testing/each-with-zero.js';
 import { startApi, type RunningApi, type TestMember } from './testing/running-api.js';
 
 let api: RunningApi;
@@ -32,6 +33,8 @@ interface Route {
   /** It lies below one repository. */
   ofRepository: boolean;
   takesBody: boolean;
+  /** What its query may name. */
+  queries: string[];
 }
 
 beforeAll(async () => {
@@ -67,6 +70,9 @@ function allRoutes(): Route[] {
       path,
       ofRepository: path.startsWith('/v1/repositories/{slug}'),
       takesBody: (operation as { requestBody?: unknown }).requestBody !== undefined,
+      queries: ((operation as { parameters?: { in: string; name: string }[] }).parameters ?? []).flatMap((parameter) =>
+        parameter.in === 'query' ? [parameter.name] : [],
+      ),
     })),
   );
 }
@@ -243,6 +249,21 @@ describe('every route', () => {
     for (const path of ['/v1/members', '/v1/invitations', '/v1/credentials', '/v1/audit?limit=200']) {
       const text = await (await api.stranger.call('GET', path)).text();
       for (const own of [member.id, invitation.id, credential.clientId, acme.id]) expect(text).not.toContain(own);
+    }
+  });
+
+  it('refuses a zero in its address, in what it is asked for and in each text of its body', async () => {
+    const refused = async (route: Route, path: string, body?: unknown) => {
+      const response = await api.tenant.call(route.method, path, body);
+      expect([named(route), path, body, Math.floor(response.status / 100)]).toEqual([named(route), path, body, 4]);
+      await problemOf(response);
+    };
+    for (const route of routes) {
+      const parts = route.path.match(/\{\w+\}/g) ?? [];
+      for (const part of parts)
+        await refused(route, fill({ ...route, path: route.path.replace(part, `${part}%00`) }), goodBodies[named(route)]);
+      if (route.method === 'GET') for (const name of route.queries) await refused(route, `${fill(route)}?${name}=a%00`);
+      for (const body of eachWithZero(goodBodies[named(route)])) await refused(route, fill(route), body);
     }
   });
 

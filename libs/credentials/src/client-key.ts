@@ -29,10 +29,13 @@ export async function parsePublicJwk(jwk: Record<string, unknown>): Promise<Publ
   if (possible.length === 0 || (wanted !== undefined && !possible.includes(wanted as string)))
     throw refuse('must be EC P-256, Ed25519, or RSA of 2048 bits or more, with an algorithm of its kind');
   if (jwk['use'] !== undefined && jwk['use'] !== 'sig') throw refuse('is not for signatures');
-  const kid = jwk['kid'] ?? (await calculateJwkThumbprint(jwk as never));
+  const bare = key.export({ format: 'jwk' }) as webcrypto.JsonWebKey;
+  // Node overlooks what is no base64url, and takes "EC\0" for EC.
+  if (Object.entries(bare).some(([name, value]) => jwk[name] !== value)) throw refuse('is not written as in RFC 7518 §6');
+  const kid = jwk['kid'] ?? (await calculateJwkThumbprint(bare as never));
   if (typeof kid !== 'string' || !/^[\x21-\x7e]{1,200}$/.test(kid)) throw refuse('has an id that is not 1 to 200 printable characters');
   const alg = typeof wanted === 'string' ? { alg: wanted } : {};
-  return { ...(key.export({ format: 'jwk' }) as webcrypto.JsonWebKey), kid, use: 'sig', ...alg };
+  return { ...bare, kid, use: 'sig', ...alg };
 }
 
 function algorithmsOf(key: KeyObject): string[] {
