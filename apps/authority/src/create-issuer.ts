@@ -1,6 +1,6 @@
 import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { tellOfEnd, type KnownRepository } from '@latchkey/credentials';
-import { isUnavailable } from '@latchkey/database';
+import { isNoText, isUnavailable } from '@latchkey/database';
 import { shortestPassword } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
 import { authorizeByPost } from './authorize-by-post.js';
@@ -64,8 +64,8 @@ export function createIssuer(
     authority.log.error({ err: error, repository: repository.slug, client: client.clientId }, 'an app will not be told of a sign-out');
   });
   provider.on('server_error', (ctx: KoaContextWithOIDC, error: Error) => {
-    authority.log.error({ err: error, repository: repository.slug }, 'the authority failed');
-    stateOf(ctx).unavailable = isUnavailable(error);
+    if (isNoFault(error)) stateOf(ctx).failed = error;
+    else authority.log.error({ err: error, repository: repository.slug }, 'the authority failed');
   });
   const refused = (ctx: KoaContextWithOIDC, error: Error) => recordRefusedCall(authority, repository, ctx, error);
   provider.on('grant.error', refused).on('introspection.error', refused).on('revocation.error', refused).on('userinfo.error', refused);
@@ -74,29 +74,29 @@ export function createIssuer(
     if (await authorizeByPost(ctx, issuer)) return;
     const state = stateOf(ctx as KoaContextWithOIDC);
     const failed = (error: unknown) => {
-      if (!isUnavailable(error)) throw error;
-      authority.log.error({ err: error, repository: repository.slug }, 'the authority failed');
-      state.unavailable = true;
+      if (!isNoFault(error)) throw error;
+      state.failed = error;
     };
     // It stores the session last, when it catches nothing any more.
     await beginWithTheCode(ctx, next).catch(failed);
     // What is left was gathered for an answer that has become a refusal: nothing can make that any worse.
     await writeGathered(authority, repository, state).catch((error: unknown) => {
-      if (ctx.status < 400 || isUnavailable(error)) failed(error);
+      if (ctx.status < 400 || isNoFault(error)) failed(error);
     });
     leadOn(ctx, issuer);
     nowherePage(ctx, issuer);
-    if (state.unavailable) answerUnavailable(ctx);
+    if (state.failed !== undefined) leaveToServer(ctx);
     else ctx.set(ageHeaders(state));
   });
   return issuer;
 }
 
-/** The library calls whatever its storage throws a server error; that the database is away is not one (RFC 9110 §15.6.4). */
-function answerUnavailable(ctx: Pick<KoaContextWithOIDC, 'status' | 'set' | 'remove' | 'body'>): void {
-  // What the answer would have been is not stored.
+/** The library calls whatever its storage throws a server error; that the database is away, or that a text is none, is not one. */
+const isNoFault = (error: unknown) => isUnavailable(error) || isNoText(error);
+
+/** What the answer would have been is not stored, and the server says why. */
+function leaveToServer(ctx: { remove: (header: string) => void; body?: unknown; respond?: boolean }): void {
   for (const header of ['Location', 'Set-Cookie']) ctx.remove(header);
-  ctx.status = 503;
-  ctx.set('Retry-After', '1');
-  ctx.body = { error: 'temporarily_unavailable', error_description: 'The authority cannot check credentials now. Try again in a moment.' };
+  ctx.body = null;
+  ctx.respond = false;
 }

@@ -39,8 +39,8 @@ export function refusedFactor(repository: KnownRepository, userId: number | null
 /** Notes that a client got no token, or was not told about one. A client that does not exist is not named. */
 export function recordRefusedCall(authority: Authority, repository: KnownRepository, ctx: KoaContextWithOIDC, error: Error): void {
   const { error: code = '', error_detail: detail } = error as { error?: string; error_detail?: string };
-  const { client, unavailable } = stateOf(ctx);
-  if (unavailable || !refusals.has(code)) return;
+  const { client, failed } = stateOf(ctx);
+  if (failed || !refusals.has(code)) return;
   const known = client?.client ?? client?.refusedClient;
   authority.refusals.record({
     action: 'token.refused',

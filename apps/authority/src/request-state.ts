@@ -15,8 +15,8 @@ export interface RequestState {
   userGeneration?: number;
   /** With whom that person signed in, if not here. */
   identityProviderId?: string | null;
-  /** The database could not be reached. */
-  unavailable?: boolean;
+  /** Why storing or finding something failed, which the library would call its own fault; see `isNoFault`. */
+  failed?: unknown;
   /** Access tokens that the request presents. */
   tokens: Map<string, Promise<VerifiedToken | undefined>>;
   /** Clients that the request has looked up: one that was there is there until its end. */

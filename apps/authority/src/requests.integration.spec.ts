@@ -1,5 +1,6 @@
 import { decodeJwt } from 'jose';
 import * as client from 'openid-client';
+import { deviceGrantType } from './device-flow.js';
 import { Browser, hiddenField } from './testing/browser.js';
 import { Customer, parameterOf, redirectUri } from './testing/customer.js';
 import { startAuthority, type RunningAuthority } from './testing/running-authority.js';
@@ -13,6 +14,7 @@ let app: client.Configuration;
 beforeAll(async () => {
   running = await startAuthority();
   customer = await Customer.open(running);
+  await customer.repositories.update(customer.tenant.machine, customer.slug, { deviceFlow: true });
   app = await customer.discover();
 });
 afterAll(() => running.close());
@@ -135,5 +137,85 @@ describe('a client id with a zero in it', () => {
       fetch(`${issuer}/connect/authorize?client_id=%00&response_type=code&scope=openid`),
     ]);
     expect(answers.map(({ status }) => status)).toEqual([401, 401, 400]);
+  });
+});
+
+describe('a zero, which is in no text of ours,', () => {
+  const post = (path: string, form: Record<string, string>, headers: Record<string, string> = {}) =>
+    fetch(`${customer.issuer}${path}`, { method: 'POST', redirect: 'manual', headers, body: new URLSearchParams(form) });
+  const refused = async (name: string, answers: Response[]) => {
+    for (const answer of answers) expect([name, answer.status < 500 || (await answer.text())]).toEqual([name, true]);
+  };
+
+  /** The form once for each of its fields, with a zero in that one. */
+  const eachWithZero = (form: Record<string, string>) =>
+    Object.keys(form).map((name) => [name, { ...form, [name]: `${form[name]}\0` }] as const);
+
+  it('in a request for a code is refused, or of no matter', async () => {
+    const more = 'login_hint acr_values claims display prompt ui_locales max_age id_token_hint resource request_uri dpop_jkt made_up';
+    const { parameters } = await customer.request(app);
+    const asked = { ...parameters, response_type: 'code', client_id: customer.repository.appClient.clientId };
+    expect((await post('/connect/par', asked)).status).toBe(201);
+    for (const name of [...Object.keys(asked), ...more.split(' ')]) {
+      const form = { ...asked, [name]: `${(asked as Record<string, string>)[name] ?? ''}\0` };
+      const { page, url } = await new Browser(running).follow(
+        `${customer.issuer}/connect/authorize?${new URLSearchParams(form).toString()}`,
+        stay,
+      );
+      expect([name, parameterOf(url, 'error')]).not.toEqual([name, 'server_error']);
+      await refused(name, [...(page ? [page] : []), await post('/connect/par', form)]);
+    }
+  });
+
+  it('in a request for a token, or in one about a token, is refused', async () => {
+    const { clientId, secret } = customer.repository.toolClient;
+    const { clientId: appId } = customer.repository.appClient;
+    const basic = (id: string, value: string) => ({ authorization: `Basic ${Buffer.from(`${id}:${value}`).toString('base64')}` });
+    const { refresh_token: refreshToken = '', access_token: token } = await customer.signIn(app, { scope: 'openid offline_access' });
+    const forms: [string, Record<string, string>, Record<string, string>?][] = [
+      ['/connect/token', { grant_type: 'client_credentials', client_id: clientId, client_secret: secret.value, scope: 'repository' }],
+      ['/connect/token', { grant_type: 'authorization_code', client_id: appId, code: 'x', code_verifier: 'x', redirect_uri: redirectUri }],
+      ['/connect/token', { grant_type: 'refresh_token', client_id: appId, refresh_token: refreshToken, scope: 'openid' }],
+      ['/connect/token', { grant_type: deviceGrantType, client_id: appId, device_code: 'x' }],
+      ['/connect/token', { grant_type: 'client_credentials', client_id: clientId, client_assertion: 'x', client_assertion_type: 'x' }],
+      ['/connect/introspect', { token, token_type_hint: 'refresh_token' }, basic(clientId, secret.value)],
+      ['/connect/revocation', { token: 'x', token_type_hint: 'refresh_token' }, basic(clientId, secret.value)],
+      ['/connect/deviceauthorization', { client_id: appId, scope: 'openid', made_up: 'x' }],
+      ['/connect/userinfo', { access_token: token }],
+    ];
+    for (const [path, form, headers] of forms)
+      for (const [name, withZero] of eachWithZero(form)) await refused(`${path} ${name}`, [await post(path, withZero, headers)]);
+    const ids = [basic(`${clientId}\0`, secret.value), basic(clientId, `${secret.value}\0`), basic('%00', '%00')];
+    for (const path of ['/connect/token', '/connect/introspect', '/connect/revocation'])
+      for (const headers of ids) await refused(path, [await post(path, { grant_type: 'client_credentials', token: 'x' }, headers)]);
+  });
+
+  it('in what a browser sends is refused, or of no matter', async () => {
+    const { url } = await customer.request(app);
+    const browser = new Browser(running);
+    const { url: signIn } = await browser.follow(url, (at) => stay(at) && !at.pathname.includes('/interaction/'));
+    const interaction = signIn.pathname.slice(new URL(customer.issuer).pathname.length);
+    const cookie = [...browser.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const zeros = [...browser.cookies.keys()].map((name) => `${name}=%00`).join('; ');
+    const fields = 'login password email name loginName code user_code token tenant xsrf current repeat';
+    const form = Object.fromEntries(fields.split(' ').map((name) => [name, `${name}@example.com\0`]));
+    const paths = `${interaction} ${interaction}/factor ${interaction}/enrol ${interaction}/federation/x /account /account/password`;
+    const open = `/forgotten-password /sign-up /device /connect/endsession /invitation/${'a'.repeat(43)} /new-password/${'a'.repeat(72)}`;
+    for (const path of `${paths} ${open}`.split(' ')) {
+      const get = (address: string, cookies = cookie) =>
+        fetch(`${customer.issuer}${address}`, { redirect: 'manual', headers: { cookie: cookies, accept: 'text/html' } });
+      const query = new URLSearchParams({ ...form, id_token_hint: '\0', state: '\0', client_id: '\0' }).toString();
+      await refused(path, [
+        await get(`${path}%00`),
+        await get(`${path}/%00`),
+        await get(`${path}?${query}`),
+        await get(path, zeros),
+        await post(path, form, { cookie }),
+        await post(path, form, { cookie: zeros }),
+      ]);
+    }
+    const device = await browser.go(`${customer.issuer}/device`);
+    const xsrf = hiddenField(await device.text(), 'xsrf');
+    await refused('user_code', [await browser.go(`${customer.issuer}/device`, { xsrf, user_code: 'BCDF-\0' })]);
   });
 });

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { Problem } from '@latchkey/contracts';
 import { passwordLengths } from '@latchkey/credentials';
-import { isUnavailable } from '@latchkey/database';
+import { isNoText, isUnavailable } from '@latchkey/database';
 import { domainOfHost, readiness } from '@latchkey/runtime';
 import type { Authority } from './authority.js';
 import { callOf } from './call.js';
@@ -13,6 +13,7 @@ import { pageHeaders, readsPages } from './pages/headers.js';
 import { messagePage } from './pages/message.js';
 import { secretPaths, servePages } from './people/serve-pages.js';
 import { lookOf } from './people/visit.js';
+import { stateOfRequest } from './request-state.js';
 
 /**
  * Answers every request of this process: health, and whatever lies below the address of a repository.
@@ -64,7 +65,9 @@ async function serve(
   // The library serves the issuer from the root and learns from originalUrl what was in front of it.
   Object.assign(request, { originalUrl: request.url });
   request.url = found.rest;
-  return issuer.provider.callback()(request, response);
+  await issuer.provider.callback()(request, response);
+  const { failed } = stateOfRequest(request);
+  if (failed !== undefined) throw failed;
 }
 
 /** Asked by a proxy that gets certificates as they are needed. */
@@ -104,6 +107,7 @@ function settleAddress(issuer: Issuer, request: IncomingMessage): void {
 
 function fail(authority: Authority, request: IncomingMessage, response: ServerResponse, error: unknown): void {
   if (error instanceof Problem) return refuse(request, response, error.status, 'invalid_request', error.message);
+  if (isNoText(error)) return refuse(request, response, 400, 'invalid_request', 'A text holds the character U+0000, which none may.');
   if (isUnavailable(error)) {
     authority.log.error({ err: error }, 'the database cannot be reached');
     return refuse(request, response, 503, 'temporarily_unavailable', 'The authority cannot check credentials now. Try again in a moment.');

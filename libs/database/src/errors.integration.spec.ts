@@ -1,4 +1,4 @@
-import { isUnavailable } from './errors.js';
+import { isNoText, isUnavailable } from './errors.js';
 import { createTestDatabase, type TestDatabase } from './testing/index.js';
 
 let test: TestDatabase;
@@ -43,5 +43,19 @@ describe('that the database is away', () => {
   it('is not seen in a statement that is wrong', async () => {
     const thrown = await test.database.transaction('system', (tx) => tx.query('SELECT nonsense')).catch((error: unknown) => error);
     expect(isUnavailable(thrown)).toBe(false);
+  });
+});
+
+describe('that a text holds a zero', () => {
+  const thrownBy = (text: string, values: unknown[]) =>
+    test.database.transaction('system', (tx) => tx.query(text, values)).catch((error: unknown) => error);
+
+  it('is seen in the fault of the statement, as a text and within JSON, and in no other', async () => {
+    const seen = [await thrownBy('SELECT $1::text', ['a\0']), await thrownBy('SELECT $1::jsonb', [JSON.stringify({ a: '\0' })])];
+    expect(seen.map((error) => [isNoText(error), isUnavailable(error)])).toEqual([
+      [true, false],
+      [true, false],
+    ]);
+    expect(isNoText(await thrownBy('SELECT $1::uuid', ['a']))).toBe(false);
   });
 });

@@ -21,6 +21,15 @@ export function isUnavailable(error: unknown): boolean {
   return unavailableWords.test(message) || (error instanceof Error && lostTransactions.has(error.name));
 }
 
+/** SQLSTATE `character_not_in_repertoire`, and `untranslatable_character`, which it is within JSON. */
+const noTextStates = new Set(['22021', '22P05']);
+
+/** True when the statement failed because a text in it holds a zero (U+0000): no text of PostgreSQL's does. */
+export function isNoText(error: unknown): boolean {
+  const { code } = describe(error);
+  return code !== undefined && noTextStates.has(code);
+}
+
 const limitWords: Record<string, string> = {
   users: 'users',
   groups: 'groups',

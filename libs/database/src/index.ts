@@ -3,7 +3,7 @@ export type { Pool } from 'pg';
 export { connectForChecks, Database, elsewhere, enterTenant, type DatabaseOptions, type Scope } from './database.js';
 export { warnOfConnections } from './connections.js';
 export { Listener, type ListenerOptions } from './listener.js';
-export { isUnavailable, violatedConstraint } from './errors.js';
+export { isNoText, isUnavailable, violatedConstraint } from './errors.js';
 export { migrate } from './migrate.js';
 export * from './entities/index.js';
 export { columnsOf, insertRows } from './rows.js';
