@@ -78,7 +78,7 @@ export function createIssuer(
       state.failed = error;
     };
     // It stores the session last, when it catches nothing any more.
-    await beginWithTheCode(ctx, next).catch(failed);
+    await beginWithTheCode(ctx, issuer, next).catch(failed);
     // What is left was gathered for an answer that has become a refusal: nothing can make that any worse.
     await writeGathered(authority, repository, state).catch((error: unknown) => {
       if (ctx.status < 400 || isNoFault(error)) failed(error);

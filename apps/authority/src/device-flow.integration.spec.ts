@@ -39,6 +39,16 @@ async function answer(browser: Browser, code: string, choice: 'confirm' | 'abort
 }
 
 describe('a device', () => {
+  it('whose person comes back from no sign-in of ours is sent to where codes are entered', async () => {
+    const browser = new Browser(running);
+    const { url } = await customer.request(app);
+    await browser.follow(url, (at) => !at.pathname.includes('/interaction/'));
+    for (const uid of ['x', '%00', 'a'.repeat(43)]) {
+      const answer = await browser.go(`${customer.issuer}/device/${uid}`);
+      expect([uid, answer.status, answer.headers.get('location')]).toEqual([uid, 303, `${customer.issuer}/device`]);
+    }
+  });
+
   it('gets tokens once its code is entered, confirmed and signed in with, and goes on with a refresh token', async () => {
     const device = await ask();
     expect(device).toMatchObject({ verification_uri: `${customer.issuer}/device`, expires_in: 600 });

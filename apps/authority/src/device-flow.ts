@@ -58,19 +58,21 @@ export function deviceFlow(authority: Authority, issuer: Issuer): DeviceFlow {
 }
 
 /**
- * Whoever posts a code without having opened the page before has no session that the library could keep its answer in, and it
- * would fail. They are sent to the page.
+ * Whoever posts a code without having opened the page before, or comes back from a sign-in that never began, has no session that
+ * the library could keep its answer in, and it would fail. They are sent to the page.
  */
 export async function beginWithTheCode(
   ctx: Pick<KoaContextWithOIDC, 'path' | 'method' | 'status' | 'redirect'>,
+  issuer: Issuer,
   next: () => Promise<void>,
 ) {
   try {
     await next();
   } catch (error) {
     const { session } = (ctx as { oidc?: { session?: { exp?: number } } }).oidc ?? {};
-    if (ctx.path !== deviceCodePath || ctx.method !== 'POST' || !session || session.exp !== undefined) throw error;
-    ctx.redirect(`.${deviceCodePath}`);
+    const wantsSession = ctx.path.startsWith(`${deviceCodePath}/`) || (ctx.path === deviceCodePath && ctx.method === 'POST');
+    if (!wantsSession || !session || session.exp !== undefined) throw error;
+    ctx.redirect(`${issuer.url}${deviceCodePath}`);
     ctx.status = 303;
   }
 }
