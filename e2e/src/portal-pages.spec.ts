@@ -318,10 +318,12 @@ describe('the pages of the portal', () => {
     expect(await viewersPage.getByRole('button', { name: /Invite|Actions/ }).count()).toBe(0);
   });
 
-  it('look after the account of a member: their second factor and their sessions are taken away, and they notice', async () => {
+  it('look after the account of a member: second factor, credential and sessions are taken away, and they notice', async () => {
     await setUpAuthenticator(viewersPage, `${product.authorityUrl('console')}/account`);
-    await viewersPage.goto(product.tenantApiUrl);
-    await viewersPage.getByRole('link', { name: 'Members' }).waitFor();
+    await tenant.call('PATCH', '/v1/tenant', { memberCredentials: { minimumRole: 'viewer', revocation: 'members-write' } });
+    await viewersPage.goto(`${product.tenantApiUrl}/profile`);
+    await viewersPage.getByRole('button', { name: 'Make a credential' }).click();
+    await viewersPage.getByRole('button', { name: 'I have stored it' }).click();
     await open('/');
     await lookAfterMember(page, go, nameOf('vera'));
     await viewersPage.getByRole('link', { name: 'Members' }).click();

@@ -134,7 +134,7 @@ export async function setUpAuthenticator(page: Page, account: string): Promise<v
   await page.getByRole('button', { name: 'I have kept them' }).click();
 }
 
-/** Looks after the account of a member who has an authenticator app, and is signed in: takes both away. */
+/** Looks after the account of a member who has an authenticator app and a credential, and is signed in: takes it all away. */
 export async function lookAfterMember(page: Page, go: Go, name: string): Promise<void> {
   await go('/members');
   const choose = async (item: string) => {
@@ -149,6 +149,12 @@ export async function lookAfterMember(page: Page, go: Go, name: string): Promise
   await page.getByRole('button', { name: 'Done' }).click();
   await page.getByText('None. They set one up').waitFor();
   await page.getByText('Close', { exact: true }).click();
+  await choose('Revoke the credential');
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Revoke it now' }).click();
+  await page.getByText(/^[2-9] of [2-9] nodes refuse/).waitFor();
+  await page.getByRole('button', { name: 'Done' }).click();
+  await page.getByRole('listitem').filter({ hasText: name }).getByText('Has a credential').waitFor({ state: 'detached' });
   await choose('Where they are signed in');
   await page.getByText('Nowhere at the moment').waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);

@@ -5,7 +5,7 @@ import { ChevronDownIcon, PlusIcon } from '@radix-ui/react-icons';
 import { roles, type Role } from '@latchkey/contracts';
 import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi } from '../api/api.ts';
-import { useMay, useMe, usePages } from '../api/queries.ts';
+import { useAnswer, useMay, useMe, usePages } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
 import { Details } from '../controls/details.tsx';
@@ -16,6 +16,7 @@ import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { ShownOnce } from '../controls/shown-once.tsx';
 import { When } from '../controls/when.tsx';
 import { memberAccount } from '../people/account.ts';
+import { Proven } from '../proof/proven.tsx';
 import { chosenTenant } from '../session/chosen-tenant.ts';
 import { roleWords } from './role-words.ts';
 
@@ -34,6 +35,8 @@ export function MembersPage() {
   const queries = useQueryClient();
   const me = useMe();
   const mayChange = useMay('members:write');
+  const tenant = useAnswer(['tenant'], (api, signal) => api.GET('/v1/tenant', { signal }));
+  const mayRevoke = mayChange && tenant.data?.memberCredentials.revocation === 'members-write';
   const members = usePages(['members'], (api, page, signal) => api.GET('/v1/members', { params: { query: page }, signal }));
   const invitations = usePages(['invitations'], (api, page, signal) => api.GET('/v1/invitations', { params: { query: page }, signal }));
   const [inviting, setInviting] = useState(false);
@@ -75,7 +78,14 @@ export function MembersPage() {
                     </Badge>
                   )}
                 </Group>
-                {mayChange && <Actions name={member.name} isSelf={member.id === me.data?.id} onDo={(what) => setDoing({ what, member })} />}
+                {mayChange && (
+                  <Actions
+                    name={member.name}
+                    isSelf={member.id === me.data?.id}
+                    mayRevoke={mayRevoke && member.hasCredential}
+                    onDo={(what) => setDoing({ what, member })}
+                  />
+                )}
               </Group>
               <Details>
                 <span className="exact">{member.loginName}</span>
@@ -113,6 +123,7 @@ export function MembersPage() {
         </ShownOnce>
       )}
       {doing?.what === 'role' && <ChangeRole member={doing.member} onClose={done} />}
+      {doing?.what === 'revoke' && <RevokeCredential member={doing.member} onClose={done} />}
       {doing?.what === 'remove' && <Remove member={doing.member} isSelf={doing.member.id === me.data?.id} onClose={done} />}
       <Suspense>
         {doing?.what === 'sessions' && <AccountSessions account={memberAccount(doing.member)} onClose={done} />}
@@ -122,10 +133,17 @@ export function MembersPage() {
   );
 }
 
-type Deed = 'role' | 'sessions' | 'factors' | 'remove';
+type Deed = 'role' | 'sessions' | 'factors' | 'revoke' | 'remove';
 
-/** What can be done with a member. One looks after one's own account at its pages. */
-function Actions({ name, isSelf, onDo }: { name: string; isSelf: boolean; onDo: (what: Deed) => void }) {
+interface ActionsProps {
+  name: string;
+  isSelf: boolean;
+  mayRevoke: boolean;
+  onDo: (what: Deed) => void;
+}
+
+/** What can be done with a member. One looks after one's own account and credential at their pages. */
+function Actions({ name, isSelf, mayRevoke, onDo }: ActionsProps) {
   return (
     <Menu position="bottom-end" withinPortal={false}>
       <Menu.Target>
@@ -137,6 +155,7 @@ function Actions({ name, isSelf, onDo }: { name: string; isSelf: boolean; onDo: 
         <Menu.Item onClick={() => onDo('role')}>Change the role</Menu.Item>
         {!isSelf && <Menu.Item onClick={() => onDo('sessions')}>Where they are signed in</Menu.Item>}
         {!isSelf && <Menu.Item onClick={() => onDo('factors')}>Second factors</Menu.Item>}
+        {!isSelf && mayRevoke && <Menu.Item onClick={() => onDo('revoke')}>Revoke the credential</Menu.Item>}
         <Menu.Item color="var(--mantine-color-error)" onClick={() => onDo('remove')}>
           {isSelf ? 'Leave the tenant' : 'Remove'}
         </Menu.Item>
@@ -237,6 +256,29 @@ function ChangeRole({ member, onClose }: { member: Member; onClose: () => void }
         data-autofocus
       />
     </FormDialog>
+  );
+}
+
+/** Ends the credential of another member, where the policy of the tenant lets others do that, and shows that it is refused. */
+function RevokeCredential({ member, onClose }: { member: Member; onClose: () => void }) {
+  const api = useApi();
+  const queries = useQueryClient();
+  const [cutoffId, setCutoffId] = useState<string>();
+  const change = useChange(async (headers) => {
+    const { cutoff } = await answerOf(
+      api.DELETE('/v1/members/{memberId}/credential', { params: { path: { memberId: member.id } }, headers }),
+    );
+    setCutoffId(cutoff.id);
+    await queries.invalidateQueries({ queryKey: ['members'] });
+  });
+  if (cutoffId !== undefined) return <Proven title={`${member.name} has no credential`} cutoffId={cutoffId} onClose={onClose} />;
+  return (
+    <ConfirmDialog title={`Revoke the credential of ${member.name}?`} action="Revoke it now" change={change} onClose={onClose}>
+      <Text size="sm">
+        From the moment that you confirm, every node refuses it and its tokens. Their scripts stop; they stay a member, and can make
+        another.
+      </Text>
+    </ConfirmDialog>
   );
 }
 
