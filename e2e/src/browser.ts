@@ -71,6 +71,23 @@ async function giveAxe(page: Page): Promise<void> {
   if (!(await page.evaluate<boolean>(`'axe' in globalThis`))) await page.evaluate(axe.source);
 }
 
+/** How far what is on the page has jumped by itself since it was opened or asked about last: people notice 0.1 (Layout Instability). */
+export function jumped(page: Page): Promise<number> {
+  return page.evaluate<number>(`(async () => {
+    const begin = () => {
+      const seen = { sum: 0 };
+      const add = (list) => list.getEntries().forEach(({ value, hadRecentInput }) => hadRecentInput || (seen.sum += value));
+      new PerformanceObserver(add).observe({ type: 'layout-shift', buffered: true });
+      return seen;
+    };
+    const seen = (globalThis.jumps ??= begin());
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const { sum } = seen;
+    seen.sum = 0;
+    return sum;
+  })()`);
+}
+
 /**
  * What is not laid out as it should be at the width that the page has now: it scrolls sideways; words are cut off without an
  * ellipsis; something to press is outside the screen, or smaller than WCAG 2.2 asks for (§2.5.8: 24 by 24 pixels; what stands in a
