@@ -1,4 +1,5 @@
 import type { AuditEventView, CreatedTenantCredentialView, Page, ProvisionedRepositoryView } from '@latchkey/contracts';
+import { newId } from '@latchkey/database';
 import { Refusals } from '@latchkey/tenancy';
 import { startApi, type RunningApi } from './testing/running-api.js';
 
@@ -41,10 +42,11 @@ describe('the audit trail', () => {
       {
         id: expect.any(String) as string,
         at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/) as string,
-        actor: { kind: 'machine', id: expect.stringMatching(/^tenant_/) as string },
+        actor: { kind: 'machine', id: expect.stringMatching(/^tenant_/) as string, name: expect.stringMatching(/./) as string },
         action: 'repository.updated',
         repositoryId: acme.id,
-        target: { kind: 'repository', id: acme.id },
+        repository: 'acme',
+        target: { kind: 'repository', id: acme.id, name: 'Acme Inc.' },
         requestId: response.headers.get('x-request-id'),
         address: '127.0.0.1',
         details: { changed: ['name'] },
@@ -195,5 +197,56 @@ describe('the export', () => {
     for (let chunk = await reader?.read(); chunk && !chunk.done; chunk = await reader?.read()) bytes += chunk.value.length;
     expect(bytes).toBeGreaterThan(0);
     expect(bytes).toBeLessThan((many / 2) * 500);
+  });
+});
+
+describe('the name of something in the trail', () => {
+  it('is what it is called now, for a secret that of its client, and none once it is gone', async () => {
+    const { inPerson, id: memberId } = await api.addMember('admin');
+    const clients = '/v1/repositories/acme/clients';
+    const made = (await (await inPerson('POST', clients, { kind: 'tool', name: 'Importer' })).json()) as { clientId: string };
+    const anna = (await (await inPerson('POST', '/v1/repositories/acme/users', { loginName: 'anna' })).json()) as { id: number };
+    await inPerson('POST', `/v1/repositories/acme/users/${anna.id}/api-keys`, { name: 'Dashboard' });
+    await inPerson('POST', `${clients}/${made.clientId}/secrets/regenerate`, {});
+    await inPerson('PATCH', `${clients}/${made.clientId}`, { name: 'Importer 2' });
+    await inPerson('POST', '/v1/repositories/acme/webhooks', { url: 'https://hooks.example.com/' });
+    const named = async () => {
+      const { items } = await list(`?actor=${memberId}&repository=acme`);
+      return items.map(({ action, actor, target, repository }) => [action, actor.name, target.name, repository]);
+    };
+    const { items: members } = (await (await api.tenant.call('GET', '/v1/members')).json()) as Page<{ id: string; name: string }>;
+    const name = members.find(({ id }) => id === memberId)?.name;
+    expect(name).toMatch(/./);
+    expect(await named()).toEqual([
+      ['webhook.created', name, 'https://hooks.example.com/', 'acme'],
+      ['client.updated', name, 'Importer 2', 'acme'],
+      ['secret.regenerated', name, 'Importer 2', 'acme'],
+      ['api-key.created', name, 'Dashboard', 'acme'],
+      ['user.created', name, 'anna', 'acme'],
+      ['client.created', name, 'Importer 2', 'acme'],
+    ]);
+    await api.tenant.call('DELETE', `/v1/members/${memberId}`);
+    expect((await named()).map(([, actor]) => actor)).toEqual(Array(6).fill(null));
+  });
+
+  it('is not told of what is another tenant’s', async () => {
+    const member = await api.addMember('viewer');
+    const things = [
+      ['client', acme.toolClient.clientId],
+      ['repository', acme.id],
+      ['member', member.id],
+      ['tenant', api.tenant.tenantId],
+      ['user', '1'],
+    ];
+    for (const [kind, id] of things) {
+      await api.test.owner.query(
+        `INSERT INTO audit_events (tenant_id, id, actor_kind, actor_id, action, repository_id, target_kind, target_id, details)
+         VALUES ($1, $2, $3, $4, 'made.up', $5, $3, $4, '{}')`,
+        [api.stranger.tenantId, newId(), kind, id, acme.id],
+      );
+    }
+    const { items } = await list('?action=made.up', api.stranger);
+    const named = ({ actor, target, repository }: AuditEventView) => [actor.name, target.name, repository];
+    expect(items.map(named)).toEqual(things.map(() => [null, null, null]));
   });
 });

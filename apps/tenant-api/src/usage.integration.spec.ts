@@ -54,7 +54,11 @@ describe('the usage of a tenant', () => {
       'ended-secret': { count: 1, reason: null, day },
       refusal: { count: 7, reason: 'wrong secret', day },
     });
-    expect(items.find(({ kind }) => kind === 'token')).toMatchObject({ repository: 'shop', credentialId: shop.toolClient.clientId });
+    expect(items.find(({ kind }) => kind === 'token')).toMatchObject({
+      repository: 'shop',
+      credentialId: shop.toolClient.clientId,
+      credential: 'Tool',
+    });
   });
 
   it('is nothing to another tenant, nor is its repository', async () => {

@@ -16,13 +16,18 @@ export const auditQuery = pageQuery.extend({
 });
 export type AuditQuery = z.infer<typeof auditQuery>;
 
+const name = z.string().nullable().describe('What it is called now; null for what is gone or has no name');
+
 export const auditEventView = z.object({
   id: z.uuid(),
   at: time,
-  actor: z.object({ kind: z.string(), id: z.string().nullable() }),
+  actor: z.object({ kind: z.string(), id: z.string().nullable(), name }),
   action: z.string(),
   repositoryId: z.string().nullable(),
-  target: z.object({ kind: z.string(), id: z.string() }),
+  repository: z.string().nullable().describe('Its slug'),
+  target: z
+    .object({ kind: z.string(), id: z.string(), name })
+    .describe("What it was done to; a secret or key of a client has the client's name"),
   requestId: z.string().nullable(),
   address: z.string().nullable(),
   details: z.record(z.string(), z.unknown()),

@@ -24,6 +24,7 @@ export const usageView = z.object({
         ),
       repository: z.string().nullable().describe('Slug; null for the tenant API itself'),
       credentialId: z.string().nullable().describe('A client ID or the id of an API key, where it is one'),
+      credential: z.string().nullable().describe('What it is called now'),
       reason: z.string().nullable().describe('Of a refusal'),
       count: z.int(),
     }),

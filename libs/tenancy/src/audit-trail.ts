@@ -1,7 +1,10 @@
 import { Problem, type AuditEventView, type AuditQuery, type Page } from '@latchkey/contracts';
 import { authorize, type Actor } from '@latchkey/access';
+import type { RepositoryDirectory } from '@latchkey/credentials';
 import { AuditEvent, Repository, type Database, type EntityManager } from '@latchkey/database';
 import { cursor } from './cursor.js';
+import { findConsole } from './installation.js';
+import { namesOf, type Thing } from './names.js';
 
 /** Events that one statement of an export reads. */
 const exportBatch = 500;
@@ -11,20 +14,23 @@ type Filter = Omit<AuditQuery, 'limit' | 'after'>;
 /** What was done in a tenant, by whom and from where. Rows are added by whoever does it, and nobody can change or remove one. */
 export class AuditTrail {
   readonly #database: Database;
+  readonly #directory: RepositoryDirectory;
 
-  constructor(database: Database) {
+  constructor(database: Database, directory: RepositoryDirectory) {
     this.#database = database;
+    this.#directory = directory;
   }
 
-  /** The latest events first. @throws Problem `not-found` for a repository that the tenant never had. */
+  /** The latest events first, with what everything in them is called now. @throws Problem `not-found` for a repository that the tenant never had. */
   async list(actor: Actor, { limit, after, ...filter }: AuditQuery): Promise<Page<AuditEventView>> {
     authorize(actor, 'audit:read');
     const start = after === undefined ? undefined : cursor(after);
+    const { id: consoleId } = await findConsole(this.#directory);
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
       const query = await matching(tx, actor.tenantId, filter, start);
       const rows = await query.take(limit + 1).getMany();
       const page = rows.slice(0, limit);
-      return { items: page.map(present), next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
+      return { items: await present(tx, consoleId, page), next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
     });
   }
 
@@ -71,16 +77,32 @@ async function idOf(tx: EntityManager, slug: string): Promise<string> {
   return repository.id;
 }
 
-function present(row: AuditEvent): AuditEventView {
-  return {
-    id: row.id,
-    at: row.at.toISOString(),
-    actor: { kind: row.actorKind, id: row.actorId },
-    action: row.action,
-    repositoryId: row.repositoryId,
-    target: { kind: row.targetKind, id: row.targetId },
-    requestId: row.requestId,
-    address: row.address,
-    details: row.details,
-  };
+async function present(tx: EntityManager, consoleId: string, rows: AuditEvent[]): Promise<AuditEventView[]> {
+  const names = await namesOf(tx, consoleId, rows.flatMap(thingsOf));
+  return rows.map((row, index) => {
+    const [actor = null, target = null, repository = null] = names.slice(3 * index);
+    return {
+      id: row.id,
+      at: row.at.toISOString(),
+      actor: { kind: row.actorKind, id: row.actorId, name: actor },
+      action: row.action,
+      repositoryId: row.repositoryId,
+      repository,
+      target: { kind: row.targetKind, id: row.targetId, name: target },
+      requestId: row.requestId,
+      address: row.address,
+      details: row.details,
+    };
+  });
+}
+
+/** What of an event has a name. */
+function thingsOf({ actorKind, actorId, targetKind, targetId, repositoryId, details }: AuditEvent): [actor: Thing, target: Thing, Thing] {
+  const { clientId } = details as { clientId?: unknown };
+  const isOfClient = (targetKind === 'secret' || targetKind === 'client-key') && typeof clientId === 'string';
+  return [
+    { kind: actorKind, id: actorId, repositoryId: actorKind === 'machine' ? null : repositoryId },
+    { repositoryId, ...(isOfClient ? { kind: 'client', id: clientId } : { kind: targetKind, id: targetId }) },
+    { kind: 'slug', id: repositoryId, repositoryId },
+  ];
 }

@@ -34,6 +34,7 @@ interface Event {
   action: string;
   actor: Party;
   target: Party;
+  repository: string | null;
   address: string | null;
   details: Record<string, unknown>;
 }
@@ -41,6 +42,8 @@ interface Event {
 interface Party {
   kind: string;
   id: string | null;
+  /** What it is called now. */
+  name: string | null;
 }
 
 const columns: Column<Event>[] = [
@@ -62,15 +65,18 @@ const columns: Column<Event>[] = [
   },
   { title: 'Who', cell: ({ actor }) => <Named party={actor} /> },
   { title: 'To what', cell: ({ target }) => <Named party={target} /> },
+  { title: 'Repository', cell: ({ repository }) => repository ?? 'the tenant' },
   { title: 'From', cell: ({ address }) => address, exact: true },
 ];
 
-function Named({ party: { kind, id } }: { party: Party }) {
+function Named({ party: { kind, id, name } }: { party: Party }) {
   return (
     <>
-      <Text size="sm">{kind}</Text>
+      <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+        {name ?? kind}
+      </Text>
       <Text size="xs" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
-        {id}
+        {name !== null && kind} {id}
       </Text>
     </>
   );

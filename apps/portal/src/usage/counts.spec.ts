@@ -5,6 +5,7 @@ const item = (more: Partial<Item>): Item => ({
   kind: 'token',
   repository: 'shop',
   credentialId: 'tool_1',
+  credential: 'Tool',
   reason: null,
   count: 1,
   ...more,
@@ -26,9 +27,9 @@ describe('counts of usage', () => {
   });
 
   it('are added up by credential, the largest first, and not across kinds', () => {
-    expect(byGroup(items, 'token', ({ credentialId }) => credentialId ?? '').map(({ name, count }) => [name, count])).toEqual([
-      ['tool_2', 5],
-      ['tool_1', 3],
+    expect(byGroup(items, 'token', 'credentialId').map(({ id, name, count }) => [id, name, count])).toEqual([
+      ['tool_2', 'Tool', 5],
+      ['tool_1', 'Tool', 3],
     ]);
     expect([total(items, 'token'), total(items, 'refusal')]).toEqual([8, 0]);
   });

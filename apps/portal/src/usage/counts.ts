@@ -14,6 +14,8 @@ export interface Item {
   kind: Kind;
   repository: string | null;
   credentialId: string | null;
+  /** What the credential is called now. */
+  credential: string | null;
   reason: string | null;
   count: number;
 }
@@ -34,15 +36,25 @@ export function byDay(items: Item[], kind: Kind, from: string, to: string): { da
   return days;
 }
 
-/** The counts of a kind by what `nameOf` gives and by repository, the largest first. */
-export function byGroup(items: Item[], kind: Kind, nameOf: (item: Item) => string) {
-  const groups = new Map<string, { name: string; repository: string | null; count: number }>();
+/** How often something was counted in a repository. */
+export interface Counted {
+  /** The id of a credential, or a reason; null for neither. */
+  id: string | null;
+  /** What the credential is called now. */
+  name: string | null;
+  repository: string | null;
+  count: number;
+}
+
+/** The counts of a kind by credential or by reason, and by repository, the largest first. */
+export function byGroup(items: Item[], kind: Kind, by: 'credentialId' | 'reason'): Counted[] {
+  const groups = new Map<string, Counted>();
   for (const item of items) {
     if (item.kind !== kind) continue;
-    const { repository, count } = item;
-    const name = nameOf(item);
-    const key = JSON.stringify([repository, name]);
-    groups.set(key, { name, repository, count: (groups.get(key)?.count ?? 0) + count });
+    const { repository, count, [by]: id } = item;
+    const key = JSON.stringify([repository, id]);
+    const name = by === 'credentialId' ? item.credential : null;
+    groups.set(key, { id, name, repository, count: (groups.get(key)?.count ?? 0) + count });
   }
   return [...groups.values()].toSorted((a, b) => b.count - a.count);
 }

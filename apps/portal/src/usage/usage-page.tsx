@@ -6,7 +6,7 @@ import { Page, Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { Records, type Column } from '../controls/records.tsx';
 import { RepositoryChoice } from '../controls/repository-choice.tsx';
-import { byDay, byGroup, kinds, total, type Kind } from './counts.ts';
+import { byDay, byGroup, kinds, total, type Counted, type Kind } from './counts.ts';
 
 // Charts are heavy, and nobody waits for them who came for something else.
 const Chart = lazy(async () => ({ default: (await import('./chart.tsx')).Chart }));
@@ -68,7 +68,7 @@ export function UsagePage() {
           </Section>
           <Groups
             title={kind === 'refusal' ? 'By reason' : 'By credential'}
-            groups={byGroup(items, kind, (item) => (kind === 'refusal' ? item.reason : item.credentialId) ?? 'people and others')}
+            groups={byGroup(items, kind, kind === 'refusal' ? 'reason' : 'credentialId')}
           />
         </>
       )}
@@ -125,14 +125,16 @@ function Days({ days, name }: { days: { day: string; count: number }[]; name: st
   );
 }
 
-interface Counted {
-  name: string;
-  repository: string | null;
-  count: number;
-}
-
 const columnsOf = (by: 'By reason' | 'By credential'): Column<Counted>[] => [
-  { title: by === 'By reason' ? 'Reason' : 'Credential', cell: ({ name }) => name, exact: true },
+  {
+    title: by === 'By reason' ? 'Reason' : 'Credential',
+    cell: ({ id, name }) => (
+      <>
+        {name}
+        <div className={id === null ? undefined : 'exact'}>{id ?? 'people and others'}</div>
+      </>
+    ),
+  },
   { title: 'Repository', cell: ({ repository }) => repository ?? 'the tenant' },
   { title: 'How often', cell: ({ count }) => count.toLocaleString(), count: true },
 ];
@@ -145,7 +147,7 @@ function Groups({ title, groups }: { title: 'By reason' | 'By credential'; group
         label={`${title}, as a table`}
         columns={columnsOf(title)}
         records={groups.slice(0, 50)}
-        id={({ name, repository }) => `${repository} ${name}`}
+        id={({ id, repository }) => `${repository} ${id}`}
       />
     </Section>
   );

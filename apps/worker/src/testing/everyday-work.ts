@@ -135,11 +135,11 @@ function callerOf({ tenantId, id: repositoryId }: KnownRepository): Caller {
 function lists(around: Surroundings): Record<string, Work> {
   const { slug, toolClientId, peppers, encryption, authorityUrls } = around;
   const page = { limit: 50 };
+  const directory = ({ checks }: Tools) => new RepositoryDirectory(checks);
   const audit =
     (filter: object): Work =>
-    ({ database, actor }) =>
-      new AuditTrail(database).list(actor, { ...page, ...filter });
-  const directory = ({ checks }: Tools) => new RepositoryDirectory(checks);
+    (tools) =>
+      new AuditTrail(tools.database, directory(tools)).list(tools.actor, { ...page, ...filter });
   const long = new Date(Date.now() - 30 * 86_400_000).toISOString();
   return {
     'list repositories': ({ database, actor }) => repositories(database, around).list(actor, page),
@@ -177,8 +177,8 @@ function lists(around: Surroundings): Record<string, Work> {
     'read the audit trail by target': audit({ target: '1000' }),
     'read the audit trail by time': audit({ from: long, to: new Date().toISOString() }),
     'read the audit trail of a repository': audit({ repository: slug }),
-    'read usage': ({ database, actor }) => new Usage(database).read(actor, { days: 30 }),
-    'read usage of a repository': ({ database, actor }) => new Usage(database).read(actor, { days: 30, repository: slug }),
+    'read usage': (tools) => new Usage(tools.database, directory(tools)).read(tools.actor, { days: 30 }),
+    'read usage of a repository': (tools) => new Usage(tools.database, directory(tools)).read(tools.actor, { days: 30, repository: slug }),
     'report of the canary': ({ database, actor }) => new Canary(database).report(actor),
   };
 }
