@@ -1,5 +1,6 @@
+import { newId } from '@latchkey/database';
 import { openFixture, type CredentialsFixture, type RepositoryFixture } from './testing/fixture.js';
-import { CredentialCheck, type Question } from './check.js';
+import { CredentialCheck, type AboutSecrets } from './check.js';
 
 let fixture: CredentialsFixture;
 let acme: RepositoryFixture;
@@ -12,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => fixture.close());
 
-const question = (): Question => ({ repositoryId: acme.id, clientId: acme.toolId, withSecrets: true });
+const question = (): AboutSecrets => ({ repositoryId: acme.id, clientId: acme.toolId, withSecrets: true });
 
 /** A pool whose statements are counted, and can be held up on their way back. */
 function watchedCheck(options?: { lateMillis: number }) {
@@ -88,7 +89,10 @@ describe('the check', () => {
   });
 
   it('describes a client to who would prove to be it, and to nobody else', async () => {
-    const [proving, other] = await Promise.all([fixture.check.ask(question()), fixture.check.ask({ ...question(), withSecrets: false })]);
+    const [proving, other] = await Promise.all([
+      fixture.check.ask(question()),
+      fixture.check.ask({ ...question(), withSecrets: undefined }),
+    ]);
     expect(proving?.client?.details).toMatchObject({ redirectUris: [], keys: [], tokenSeconds: null });
     expect([other?.client?.details, other?.secrets]).toEqual([null, null]);
     expect(other?.client).toEqual({ ...proving?.client, details: null });
@@ -114,13 +118,18 @@ describe('the check', () => {
   });
 
   it('looks everything up by index and keeps its plan, in tables that the planner would rather read whole', async () => {
-    const tables = ['repositories', 'clients', 'repository_users', 'secret_versions', 'api_keys', 'oidc_records', 'revoked_tokens'];
+    const of = 'repositories clients repository_users secret_versions client_keys api_keys oidc_records revoked_tokens';
+    const tables = of.split(' ');
     for (const table of tables) await fixture.owner.query(`ANALYZE latchkey.${table}`);
     const connection = await fixture.pool.connect();
     try {
       await connection.query('BEGIN');
-      const all = { versionId: acme.secret.id, grantId: 'grant', tokenId: 'token', keyHash: Buffer.alloc(32), userId: 1 };
-      await new CredentialCheck({ options: { max: 1 }, query: connection.query.bind(connection) } as never).ask({ ...question(), ...all });
+      const check = new CredentialCheck({ options: { max: 1 }, query: connection.query.bind(connection) } as never);
+      const { repositoryId, clientId } = question();
+      for (const versionId of [acme.secret.id, newId()])
+        await check.ask({ repositoryId, clientId, versionId, grantId: 'grant', tokenId: 'token', userId: 1 });
+      await check.ask(question());
+      await check.ask({ repositoryId, keyHash: Buffer.alloc(32) });
       const { rows } = await connection.query<{ relname: string; seq_scan: string }>(
         `SELECT relname, seq_scan FROM pg_stat_xact_user_tables WHERE schemaname = 'latchkey' AND relname = ANY($1)`,
         [tables],
@@ -133,9 +142,10 @@ describe('the check', () => {
       connection.release();
     }
     const { rows } = await fixture.owner.query<{ settings: string[] }>(
-      `SELECT proconfig AS settings FROM pg_proc WHERE proname = 'check_presented_credentials'`,
+      `SELECT proconfig AS settings FROM pg_proc WHERE proname IN ('check_tokens', 'check_client_secrets', 'check_api_keys')`,
     );
-    expect(rows[0]?.settings).toEqual(expect.arrayContaining(['plan_cache_mode=force_generic_plan', 'enable_seqscan=off']));
+    const kept = expect.arrayContaining(['plan_cache_mode=force_generic_plan', 'enable_seqscan=off']) as string[];
+    expect(rows.map(({ settings }) => settings)).toEqual([kept, kept, kept]);
   });
 
   it('fails, and does not guess, when the primary cannot be asked', async () => {
@@ -150,6 +160,12 @@ describe('the check', () => {
   it('may be asked by its own role, which can do nothing else', async () => {
     await expect(fixture.pool.query('SELECT * FROM secret_versions')).rejects.toThrow('permission denied');
     await expect(fixture.pool.query('SELECT * FROM repositories')).rejects.toThrow('permission denied');
+    for (const view of ['checked_repositories', 'checked_clients', 'checked_users']) {
+      await expect(fixture.pool.query(`SELECT * FROM ${view}`)).rejects.toThrow('permission denied');
+      await expect(fixture.database.read({ tenantId: acme.tenantId }, (tx) => tx.query(`SELECT * FROM ${view}`))).rejects.toThrow(
+        'permission denied',
+      );
+    }
     await expect(
       fixture.database.read({ tenantId: acme.tenantId }, (tx) => tx.query(`SELECT * FROM find_repository('acme')`)),
     ).rejects.toThrow('permission denied');

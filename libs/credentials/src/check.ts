@@ -1,24 +1,40 @@
 import type { Environment, MemberCredentialRefusal } from '@latchkey/contracts';
 import type { Pool, StoredClientKind } from '@latchkey/database';
 import type { PublicJwk } from './client-key.js';
+import { Gathered, type Statement } from './gathered.js';
 
-/** What to ask about one credential. Parts that are left out are not looked at. */
-export interface Question {
+/** What is asked about one credential of a repository, or about the repository, a client or a user by itself. */
+export type Question = AboutToken | AboutSecrets | AboutApiKey;
+
+/** What a token hangs on. Parts that are left out are not looked at. */
+export interface AboutToken extends Without<'withSecrets' | 'keyHash'> {
   repositoryId: string;
   clientId?: string | undefined;
   /** The user a token is about; the client's bound user if absent. */
   userId?: number | undefined;
-  /** The secret version that minted a token. */
+  /** The secret version or key that minted it. */
   versionId?: string | undefined;
   /** The grant that a person's token belongs to. */
   grantId?: string | undefined;
   /** The token's own id, which its client may have revoked. */
   tokenId?: string | undefined;
-  /** The keyed hash of a presented API key, under one of the peppers. */
-  keyHash?: Buffer | undefined;
-  /** The client's latest secret versions, to compare a presented one with, and what else is known of the client. */
-  withSecrets?: boolean;
 }
+
+/** Whoever would prove to be a client: its latest secrets, to compare what was presented with, and what else is known of it. */
+export interface AboutSecrets extends Without<'userId' | 'versionId' | 'grantId' | 'tokenId' | 'keyHash'> {
+  repositoryId: string;
+  clientId: string;
+  withSecrets: true;
+}
+
+/** A presented API key, and the user whom it stands for. */
+export interface AboutApiKey extends Without<'clientId' | 'userId' | 'versionId' | 'grantId' | 'tokenId' | 'withSecrets'> {
+  repositoryId: string;
+  /** The keyed hash of it, under one of the peppers. */
+  keyHash: Buffer;
+}
+
+type Without<Name extends string> = Partial<Record<Name, undefined>>;
 
 /** A secret version as the check sees it. */
 export interface CheckedSecret {
@@ -80,32 +96,43 @@ export interface Answer {
   tokenRevoked: boolean | null;
 }
 
-interface Waiting {
-  question: Question;
-  resolve: (answer: Answer | undefined) => void;
-  reject: (error: unknown) => void;
-}
-
-/** Questions that one statement carries at most, so that one slow batch does not hold up everyone. */
-const batchSize = 500;
-
-/** For how long questions wait for the statement that is under way to be answered; then they no longer rely on its connection. */
-const usualLateMillis = 20;
-
-const statement = {
-  name: 'check-presented-credentials',
-  text: `SELECT * FROM check_presented_credentials(
-    $1::uuid[], $2::text[], $3::integer[], $4::uuid[], $5::text[], $6::text[], $7::bytea[], $8::boolean[])`,
+const aboutTokens: Statement<AboutToken> = {
+  name: 'check-tokens',
+  text: 'SELECT * FROM check_tokens($1::uuid[], $2::text[], $3::integer[], $4::uuid[], $5::text[], $6::text[])',
+  valuesOf: ({ repositoryId, clientId, userId, versionId, grantId, tokenId }) => [
+    repositoryId,
+    clientId,
+    userId,
+    versionId,
+    grantId,
+    tokenId,
+  ],
 };
 
-/** A row of that function: what belongs together is null together. */
-interface Row {
+const aboutSecrets: Statement<AboutSecrets> = {
+  name: 'check-client-secrets',
+  text: 'SELECT * FROM check_client_secrets($1::uuid[], $2::text[])',
+  valuesOf: ({ repositoryId, clientId }) => [repositoryId, clientId],
+};
+
+const aboutApiKeys: Statement<AboutApiKey> = {
+  name: 'check-api-keys',
+  text: 'SELECT * FROM check_api_keys($1::uuid[], $2::bytea[])',
+  valuesOf: ({ repositoryId, keyHash }) => [repositoryId, keyHash],
+};
+
+/* Rows of those functions: what belongs together is null together. */
+
+interface RepositoryRow {
   ordinal: number;
   tenant_id: string;
   repository_alive: boolean;
   repository_generation: number;
   settings_version: number;
   environment: Environment;
+}
+
+interface ClientRow {
   client_tenant_id: string | null;
   client_kind: StoredClientKind;
   client_refusal: 'deleted' | MemberCredentialRefusal | null;
@@ -113,128 +140,89 @@ interface Row {
   /** With spaces between. */
   client_permissions: string;
   client_user_id: number | null;
-  client_details: ClientDetails | null;
+}
+
+interface UserRow {
   user_id: number | null;
   user_name: string;
   user_enabled: boolean;
   user_generation: number;
-  secrets: CheckedSecret[] | null;
-  api_key_id: string | null;
-  api_key_permissions: string;
-  api_key_alive: boolean;
+}
+
+interface TokenRow extends RepositoryRow, ClientRow, UserRow {
   version_alive: boolean | null;
   grant_alive: boolean | null;
   token_revoked: boolean | null;
 }
 
-/**
- * Asks the primary whether credentials are alive. Nothing it hears is remembered.
- *
- * The rule that makes a cut-off true: **a check uses only the answer of a statement that was sent after the check began.**
- * Questions that arrive while a statement is under way wait and go out together in the next one; none joins a statement
- * that has been sent. The busier a node is, the more they are: a statement costs as much as what it asks about a dozen
- * credentials, so this is what keeps checks cheap under load. Only when the answer is late, as on a connection that hangs, does
- * another statement go out beside it.
- *
- * Why that is enough: let a cut-off commit before its call answers, and let a check begin after that answer. Its statement
- * is sent after the check began, so its snapshot is taken after the commit, and READ COMMITTED on the primary must see it.
- * The only step at which a question and a statement meet is `#send`, which takes the questions out of `#waiting` and hands
- * them to the driver in the same turn; a question that comes later finds them gone and waits for the next.
- *
- * Cost: one statement and one round trip for all questions of a batch.
- */
-export class CredentialCheck {
-  readonly #pool: Pool;
-  readonly #lateMillis: number;
-  #waiting: Waiting[] = [];
-  #underWay = 0;
-  /** When the latest statement was sent, and whether it is looked at again once it is late. */
-  #sentAt = 0;
-  #watched = false;
-  #scheduled = false;
+interface SecretsRow extends RepositoryRow, ClientRow, UserRow {
+  client_details: ClientDetails | null;
+  secrets: CheckedSecret[] | null;
+}
 
-  /** @param pool from `connectForChecks`; as many statements run at once as it has connections, while answers are late. */
-  constructor(pool: Pool, { lateMillis = usualLateMillis } = {}) {
-    this.#pool = pool;
-    this.#lateMillis = lateMillis;
+interface ApiKeyRow extends RepositoryRow, UserRow {
+  api_key_id: string | null;
+  api_key_permissions: string;
+  api_key_alive: boolean;
+}
+
+/** Asks the primary whether credentials are alive: questions of each kind together, under the rule of `Gathered`. */
+export class CredentialCheck {
+  readonly #tokens: Gathered<AboutToken, TokenRow>;
+  readonly #secrets: Gathered<AboutSecrets, SecretsRow>;
+  readonly #apiKeys: Gathered<AboutApiKey, ApiKeyRow>;
+
+  /** @param pool from `connectForChecks`. */
+  constructor(pool: Pool, { lateMillis }: { lateMillis?: number } = {}) {
+    this.#tokens = new Gathered(pool, aboutTokens, lateMillis);
+    this.#secrets = new Gathered(pool, aboutSecrets, lateMillis);
+    this.#apiKeys = new Gathered(pool, aboutApiKeys, lateMillis);
   }
 
   /**
    * @returns what the primary knows, or nothing when there is no such repository.
    * @throws the driver's error when the primary cannot be asked: then nothing may be accepted.
    */
-  ask(question: Question): Promise<Answer | undefined> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ question, resolve, reject });
-      this.#schedule();
-    });
-  }
-
-  /** At the end of the turn, so that the questions of all requests that were read in it go out together. */
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      while (this.#waiting.length > 0 && this.#mayBeSent()) void this.#send(this.#waiting.splice(0, batchSize));
-      if (this.#waiting.length > 0) this.#watch();
-    });
-  }
-
-  #mayBeSent(): boolean {
-    if (this.#underWay === 0) return true;
-    return this.#underWay < this.#pool.options.max && performance.now() - this.#sentAt >= this.#lateMillis;
-  }
-
-  /** Looks again when the statement under way is late, unless it is answered before. */
-  #watch(): void {
-    if (this.#watched) return;
-    this.#watched = true;
-    setTimeout(() => {
-      this.#watched = false;
-      if (this.#waiting.length > 0) this.#schedule();
-    }, this.#lateMillis).unref();
-  }
-
-  async #send(batch: Waiting[]): Promise<void> {
-    this.#underWay++;
-    this.#sentAt = performance.now();
-    try {
-      const answers = await this.#query(batch.map((waiting) => waiting.question));
-      for (const [index, waiting] of batch.entries()) waiting.resolve(answers[index]);
-    } catch (error) {
-      for (const waiting of batch) waiting.reject(error);
-    } finally {
-      this.#underWay--;
-      if (this.#waiting.length > 0) this.#schedule();
+  async ask(question: Question): Promise<Answer | undefined> {
+    if (question.keyHash) {
+      const row = await this.#apiKeys.ask(question);
+      return row && { ...unasked, ...answerOf(row, question), subject: subjectOf(row), apiKey: apiKeyOf(row) };
     }
-  }
-
-  /** @returns the answers in the order of the questions. */
-  async #query(questions: Question[]): Promise<(Answer | undefined)[]> {
-    const column = <T>(pick: (question: Question) => T | undefined) => questions.map((question) => pick(question) ?? null);
-    const { rows } = await this.#pool.query<Row>({
-      ...statement,
-      values: [
-        column((question) => question.repositoryId),
-        column((question) => question.clientId),
-        column((question) => question.userId),
-        column((question) => question.versionId),
-        column((question) => question.grantId),
-        column((question) => question.tokenId),
-        column((question) => question.keyHash),
-        column((question) => question.withSecrets ?? false),
-      ],
-    });
-    const answers: (Answer | undefined)[] = questions.map(() => undefined);
-    for (const row of rows) answers[row.ordinal - 1] = answerTo(questions[row.ordinal - 1]!, row);
-    return answers;
+    if (question.withSecrets) {
+      const row = await this.#secrets.ask(question);
+      const { client_details: details = null, secrets = null } = row ?? {};
+      return (
+        row && { ...unasked, ...answerOf(row, question), ...clientOf(row, question.clientId, details), subject: subjectOf(row), secrets }
+      );
+    }
+    const row = await this.#tokens.ask(question);
+    return (
+      row && {
+        ...unasked,
+        ...answerOf(row, question),
+        ...clientOf(row, question.clientId, null),
+        subject: subjectOf(row),
+        versionAlive: row.version_alive,
+        grantAlive: row.grant_alive,
+        tokenRevoked: row.token_revoked,
+      }
+    );
   }
 }
 
-function answerTo({ repositoryId, clientId }: Question, row: Row): Answer {
-  const { client_tenant_id: clientTenant, client_kind: kind, client_refusal: because } = row;
-  const client = clientId === undefined || clientTenant === null ? undefined : { id: clientId, tenantId: clientTenant, kind };
+/** What an answer has in it of which nobody asked. */
+const unasked = {
+  client: null,
+  refusedClient: null,
+  subject: null,
+  secrets: null,
+  apiKey: null,
+  versionAlive: null,
+  grantAlive: null,
+  tokenRevoked: null,
+};
+
+function answerOf(row: RepositoryRow, { repositoryId }: Question): Pick<Answer, 'repository'> {
   return {
     repository: {
       tenantId: row.tenant_id,
@@ -244,27 +232,24 @@ function answerTo({ repositoryId, clientId }: Question, row: Row): Answer {
       settingsVersion: row.settings_version,
       environment: row.environment,
     },
-    client:
-      client && because === null
-        ? {
-            ...client,
-            generation: row.client_generation,
-            permissions: words(row.client_permissions),
-            userId: row.client_user_id,
-            details: row.client_details,
-          }
-        : null,
-    refusedClient: client && because !== null ? { ...client, because } : null,
-    subject:
-      row.user_id === null
-        ? null
-        : { id: row.user_id, loginName: row.user_name, enabled: row.user_enabled, generation: row.user_generation },
-    secrets: row.secrets,
-    apiKey: row.api_key_id === null ? null : { id: row.api_key_id, permissions: words(row.api_key_permissions), alive: row.api_key_alive },
-    versionAlive: row.version_alive,
-    grantAlive: row.grant_alive,
-    tokenRevoked: row.token_revoked,
   };
+}
+
+function clientOf(row: ClientRow, id: string | undefined, details: ClientDetails | null): Pick<Answer, 'client' | 'refusedClient'> {
+  const { client_tenant_id: tenantId, client_kind: kind, client_refusal: because } = row;
+  if (id === undefined || tenantId === null) return { client: null, refusedClient: null };
+  if (because !== null) return { client: null, refusedClient: { id, tenantId, kind, because } };
+  const permissions = words(row.client_permissions);
+  const client = { id, tenantId, kind, generation: row.client_generation, permissions, userId: row.client_user_id, details };
+  return { client, refusedClient: null };
+}
+
+function subjectOf({ user_id: id, user_name: loginName, user_enabled: enabled, user_generation: generation }: UserRow): Answer['subject'] {
+  return id === null ? null : { id, loginName, enabled, generation };
+}
+
+function apiKeyOf({ api_key_id: id, api_key_permissions: permissions, api_key_alive: alive }: ApiKeyRow): Answer['apiKey'] {
+  return id === null ? null : { id, permissions: words(permissions), alive };
 }
 
 const words = (text: string) => (text === '' ? [] : text.split(' '));

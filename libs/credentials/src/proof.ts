@@ -165,10 +165,14 @@ async function isAlive(check: CredentialCheck, ended: EndedRow): Promise<boolean
   const clientId = ended.clientId ?? undefined;
   if (secretVersionIds) {
     return some(secretVersionIds, async (versionId) => {
-      // With the versions, as the authority asks for a secret; with this one, as every node asks for a token it minted.
-      const answer = await check.ask({ repositoryId, clientId, versionId, withSecrets: true });
-      if (!answer?.repository.alive || !answer.client) return false;
-      return answer.versionAlive === true || (answer.secrets ?? []).some(({ id, alive }) => id === versionId && alive);
+      if (clientId === undefined) return false;
+      // As the authority asks for a secret, and as every node asks for a token that it minted.
+      const [presented, minted] = await Promise.all([
+        check.ask({ repositoryId, clientId, withSecrets: true }),
+        check.ask({ repositoryId, clientId, versionId }),
+      ]);
+      if (!presented?.repository.alive || !presented.client) return false;
+      return minted?.versionAlive === true || (presented.secrets ?? []).some(({ id, alive }) => id === versionId && alive);
     });
   }
   if (keyHashes) {

@@ -31,6 +31,7 @@ import { KeepNamesAndAddressesApart1763750000500 } from './migrations/1763750000
 import { LetPeopleSignUp1763752000000 } from './migrations/1763752000000-let-people-sign-up.js';
 import { LetFilesBeInAnObjectStore1763751000000 } from './migrations/1763751000000-let-files-be-in-an-object-store.js';
 import { HashIdsOfRecords1763754000000 } from './migrations/1763754000000-hash-ids-of-records.js';
+import { CheckEachKindByItself1763761000000 } from './migrations/1763761000000-check-each-kind-by-itself.js';
 import { CountRepositoriesByTurns1763760000000 } from './migrations/1763760000000-count-repositories-by-turns.js';
 import { FindUnusedBlobs1763760000250 } from './migrations/1763760000250-find-unused-blobs.js';
 import { AnswerChecksInColumns1763759000000 } from './migrations/1763759000000-answer-checks-in-columns.js';
@@ -79,6 +80,7 @@ export const migrations = [
   PruneHistory1763758000500,
   CountRepositoriesByTurns1763760000000,
   FindUnusedBlobs1763760000250,
+  CheckEachKindByItself1763761000000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

@@ -1,0 +1,119 @@
+import type { Pool } from '@latchkey/database';
+
+/** A statement that answers many questions of one kind. */
+export interface Statement<Q> {
+  name: string;
+  /** Each parameter is an array with a value of each question; a row has the `ordinal` of its question, from 1. */
+  text: string;
+  /** A question's value for each parameter. */
+  valuesOf: (question: Q) => unknown[];
+}
+
+interface Waiting<Q, R> {
+  question: Q;
+  resolve: (row: R | undefined) => void;
+  reject: (error: unknown) => void;
+}
+
+/** Questions that one statement carries at most, so that one slow batch does not hold up everyone. */
+const batchSize = 500;
+
+/** For how long questions wait for the statement that is under way to be answered; then they no longer rely on its connection. */
+const usualLateMillis = 20;
+
+/**
+ * Asks the primary questions of one kind, many in one statement. Nothing it hears is remembered.
+ *
+ * The rule that makes a cut-off true: **a check uses only the answer of a statement that was sent after the check began.**
+ * Questions that arrive while a statement is under way wait and go out together in the next one; none joins a statement
+ * that has been sent. The busier a node is, the more they are: a statement costs as much as what it asks about a dozen
+ * credentials, so this is what keeps checks cheap under load. Only when the answer is late, as on a connection that hangs, does
+ * another statement go out beside it.
+ *
+ * Why that is enough: let a cut-off commit before its call answers, and let a check begin after that answer. Its statement
+ * is sent after the check began, so its snapshot is taken after the commit, and READ COMMITTED on the primary must see it.
+ * The only step at which a question and a statement meet is `#send`, which takes the questions out of `#waiting` and hands
+ * them to the driver in the same turn; a question that comes later finds them gone and waits for the next.
+ *
+ * Cost: one statement and one round trip for all questions of a batch.
+ */
+export class Gathered<Q, R extends { ordinal: number }> {
+  readonly #pool: Pool;
+  readonly #statement: Statement<Q>;
+  readonly #lateMillis: number;
+  #waiting: Waiting<Q, R>[] = [];
+  #underWay = 0;
+  /** When the latest statement was sent, and whether it is looked at again once it is late. */
+  #sentAt = 0;
+  #watched = false;
+  #scheduled = false;
+
+  /** @param pool as many statements run at once as it has connections, while answers are late. */
+  constructor(pool: Pool, statement: Statement<Q>, lateMillis = usualLateMillis) {
+    this.#pool = pool;
+    this.#statement = statement;
+    this.#lateMillis = lateMillis;
+  }
+
+  /**
+   * @returns the question's row, if it has one.
+   * @throws the driver's error when the primary cannot be asked: then nothing may be accepted.
+   */
+  ask(question: Q): Promise<R | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ question, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  /** At the end of the turn, so that the questions of all requests that were read in it go out together. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      while (this.#waiting.length > 0 && this.#mayBeSent()) void this.#send(this.#waiting.splice(0, batchSize));
+      if (this.#waiting.length > 0) this.#watch();
+    });
+  }
+
+  #mayBeSent(): boolean {
+    if (this.#underWay === 0) return true;
+    return this.#underWay < this.#pool.options.max && performance.now() - this.#sentAt >= this.#lateMillis;
+  }
+
+  /** Looks again when the statement under way is late, unless it is answered before. */
+  #watch(): void {
+    if (this.#watched) return;
+    this.#watched = true;
+    setTimeout(() => {
+      this.#watched = false;
+      if (this.#waiting.length > 0) this.#schedule();
+    }, this.#lateMillis).unref();
+  }
+
+  async #send(batch: Waiting<Q, R>[]): Promise<void> {
+    this.#underWay++;
+    this.#sentAt = performance.now();
+    try {
+      const rows = await this.#query(batch.map((waiting) => waiting.question));
+      for (const [index, waiting] of batch.entries()) waiting.resolve(rows[index]);
+    } catch (error) {
+      for (const waiting of batch) waiting.reject(error);
+    } finally {
+      this.#underWay--;
+      if (this.#waiting.length > 0) this.#schedule();
+    }
+  }
+
+  /** @returns the rows in the order of the questions. */
+  async #query(questions: Q[]): Promise<(R | undefined)[]> {
+    const { name, text, valuesOf } = this.#statement;
+    const asked = questions.map(valuesOf);
+    const values = asked[0]?.map((_, column) => asked.map((one) => one[column] ?? null));
+    const { rows } = await this.#pool.query<R>({ name, text, values });
+    const found: (R | undefined)[] = questions.map(() => undefined);
+    for (const row of rows) found[row.ordinal - 1] = row;
+    return found;
+  }
+}
