@@ -194,7 +194,8 @@ describe('a user who was deleted', () => {
     const other = await makePlot(first, 'other-people');
     const ofPerson = async (id: string) => {
       const tables = await query<{ table: string }>(
-        `SELECT table_name AS "table" FROM information_schema.columns WHERE table_schema = 'latchkey' AND column_name IN ('repository_id', 'user_id')
+        `SELECT table_name AS "table" FROM information_schema.columns JOIN information_schema.tables USING (table_schema, table_name)
+         WHERE table_schema = 'latchkey' AND table_type = 'BASE TABLE' AND column_name IN ('repository_id', 'user_id')
          GROUP BY 1 HAVING count(*) = 2 ORDER BY 1`,
       );
       const tests = tables.map(
