@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { Button, Code, Group, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, SimpleGrid, Stack, Text, TextInput } from '@mantine/core';
 import { DownloadIcon } from '@radix-ui/react-icons';
 import { answerOf, useApi } from '../api/api.ts';
 import { toProblem } from '../api/problem.ts';
@@ -55,11 +55,11 @@ const columns: Column<Event>[] = [
         <Text size="sm" fw={600}>
           {action}
         </Text>
-        {Object.keys(details).length > 0 && (
-          <Code fz="xs" style={{ overflowWrap: 'anywhere' }}>
-            {JSON.stringify(details)}
-          </Code>
-        )}
+        {Object.entries(details).map(([name, value]) => (
+          <Text key={name} size="xs" style={{ overflowWrap: 'anywhere' }}>
+            {name}: {typeof value === 'string' ? value : JSON.stringify(value)}
+          </Text>
+        ))}
       </>
     ),
   },
