@@ -104,7 +104,7 @@ async function openSignIn(page: Page): Promise<void> {
 
 /** What is wrong with a page, for whoever cannot see it or uses no mouse, and in its layout. */
 async function faults(page: Page): Promise<string[]> {
-  const found = [...(await accessibilityFaults(page)), ...(await layoutFaults(page))];
+  const found = [...(await accessibilityFaults(page)), ...(await layoutFaults(page, [page.viewportSize()?.width ?? 390]))];
   return found.map((fault) => `${page.url().replace(/[\w-]{30,}/g, '…')}: ${fault}`);
 }
 

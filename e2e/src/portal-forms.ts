@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import type { Page, Route } from 'playwright-core';
+import { layoutFaults } from './browser.js';
 
 /** A form of the portal, as a person goes through it. */
 export interface Form {
@@ -281,6 +282,7 @@ export async function signInAgain(page: Page, signIn: Ending['signIn']): Promise
  * is answered.
  */
 export async function failAndRecover(page: Page, form: Form, session?: Ending): Promise<void> {
+  expect(await layoutFaults(page, [390, 768, 1440])).toEqual([]);
   const keys = new Set<string | undefined>();
   const before = await typed(page);
   const failed = async (words: string) => {
