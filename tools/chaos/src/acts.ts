@@ -2,12 +2,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { NewSecretView, RegeneratedSecretView } from '@latchkey/contracts';
 import { basic, Connections, form } from './connections.js';
 import type { CallOutcome, CutOff, Entry } from './history.js';
-import type { Credential, HeldRepository, Holdings, Person, Tool } from './holdings.js';
+import type { Credential, HeldRepository, Holdings, Member, Person, Tool } from './holdings.js';
 import type { TrialNode } from './installation.js';
 import type { Presenting } from './presenting.js';
 import type { Random } from './random.js';
-import { whileBusy, type Supplies } from './supplies.js';
-import { clientPath, regenerationPath, userPath, type TenantCalls, type TenantReply } from './tenant-calls.js';
+import { memberRoles, whileBusy, type Supplies } from './supplies.js';
+import { clientPath, memberPath, regenerationPath, userPath, type TenantCalls, type TenantReply } from './tenant-calls.js';
 
 /** What all acts work with. */
 export interface Stage {
@@ -67,6 +67,7 @@ export class Acts {
         [10, () => this.#withPerson((person) => this.#disable(person))],
         [6, () => this.#withPerson((person) => this.#changePassword(person))],
         [12, () => this.#withPerson((person) => this.#deleteKeys(person))],
+        [6, () => this.#withMember((member, tool) => this.#endMembersCredential(member, tool))],
         [5, () => this.#withRepository((repository) => this.#suspend(repository))],
         [2, () => this.#withRepository((repository) => this.#deleteAllKeys(repository))],
         [2, () => this.#withRepository((repository) => this.#deleteRepository(repository))],
@@ -190,6 +191,25 @@ export class Acts {
     this.#stage.supplies.signInSoon(person);
   }
 
+  /** The credential of a member ends when it is revoked, when the member may have none any more, and with the member. */
+  async #endMembersCredential(member: Member, tool: Tool): Promise<void> {
+    const { tenant, random } = this.#stage;
+    const path = memberPath(member);
+    const [act, call] = random.pick<[string, () => Promise<TenantReply>]>([
+      ['revoke the credential of a member', () => tenant.call('DELETE', `${path}/credential`)],
+      ['demote a member', () => tenant.call('PATCH', path, { role: memberRoles.without })],
+      ['remove a member', () => tenant.call('DELETE', path)],
+    ]);
+    const { outcome } = await this.#end(tool, act, [tool.thing], call);
+    if (outcome === 'refused') return;
+    const { repository } = tool;
+    repository.tools = repository.tools.filter((each) => each !== tool);
+    const promoted = act === 'demote a member' ? await tenant.call('PATCH', path, { role: memberRoles.with }) : undefined;
+    if (outcome === 'unknown' || act === 'remove a member' || (promoted && promoted.outcome !== 'done'))
+      repository.members = repository.members.filter((each) => each !== member);
+    else member.tool = undefined;
+  }
+
   /** One key of a person, or all of them. */
   async #deleteKeys(person: Person): Promise<void> {
     const { tenant, random } = this.#stage;
@@ -292,8 +312,16 @@ export class Acts {
   }
 
   async #withTool(act: (tool: Tool) => Promise<void>): Promise<void> {
-    const free = (tool: Tool) => !tool.busy && !tool.lost && !tool.person?.busy && !tool.repository.busy && tool.secrets.length > 0;
+    const free = (tool: Tool) =>
+      !tool.member && !tool.busy && !tool.lost && !tool.person?.busy && !tool.repository.busy && tool.secrets.length > 0;
     await this.#claim(this.#stage.holdings.repositories.flatMap(({ tools }) => tools).filter(free), act);
+  }
+
+  async #withMember(act: (member: Member, tool: Tool) => Promise<void>): Promise<void> {
+    const free = ({ busy, lost, tool }: Member) => !busy && !lost && tool !== undefined && !tool.lost && tool.secrets.length > 0;
+    await this.#claim(this.#stage.holdings.repositories.flatMap(({ members }) => members).filter(free), (member) =>
+      act(member, member.tool!),
+    );
   }
 
   async #withPerson(act: (person: Person) => Promise<void>): Promise<void> {

@@ -61,7 +61,7 @@ export async function runFire(installation: Installation, options: FireOptions):
   const supplies = new Supplies({ holdings, tenant, random, authorities, stop: stop.signal });
   const acts = new Acts({ holdings, supplies, tenant, presenting, random, authorities, record, stop: stop.signal });
   try {
-    supplies.enterConsole();
+    await supplies.enterConsole();
     for (let i = 0; i < repositories; i++) await supplies.provision();
     presenting.start();
     const underWay = [

@@ -7,10 +7,14 @@ export interface HeldRepository {
   thing: string;
   slug: string;
   appClientId: string;
+  /** Where people are sent back to. Nobody follows: the address is all that is wanted. */
+  redirectUri: string;
   /** The built-in repository whose clients are the tenant's credentials for the tenant API. */
   isConsole: boolean;
   tools: Tool[];
   people: Person[];
+  /** Of the tenant; none but the console has any. */
+  members: Member[];
   /** Asks about tokens. Nothing ever happens to its secret. */
   inspector: Credential | undefined;
   busy: boolean;
@@ -25,6 +29,8 @@ export interface Tool {
   clientId: string;
   /** Whom it acts as, if not the built-in user. */
   person: Person | undefined;
+  /** Whose credential it is, if it is a member's. */
+  member: Member | undefined;
   /** Those that nothing has ended. */
   secrets: Credential[];
   busy: boolean;
@@ -40,6 +46,17 @@ export interface Person {
   password: string;
   /** API keys that nothing has ended. */
   keys: Credential[];
+  busy: boolean;
+  lost: boolean;
+}
+
+/** A member of the tenant, who has a credential of their own or is about to have one. */
+export interface Member {
+  thing: string;
+  id: string;
+  loginName: string;
+  password: string;
+  tool: Tool | undefined;
   busy: boolean;
   lost: boolean;
 }

@@ -1,10 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { form, type Call, type Connections, type Reply } from './connections.js';
 import type { Span } from './history.js';
-import type { Credential, Person } from './holdings.js';
-
-/** Where people are sent back to. Nothing listens there: the address is all that is wanted. */
-export const redirectUri = 'http://localhost/signed-in';
+import type { Credential, HeldRepository, Person } from './holdings.js';
 
 const scope = 'openid profile offline_access sensenet';
 
@@ -23,8 +20,11 @@ export interface SignedIn extends Span {
  *
  * @returns nothing when any step was not answered as it should be: the process was killed, the password changed meanwhile.
  */
-export async function signIn(connections: Connections, person: Person): Promise<SignedIn | undefined> {
-  const { slug, appClientId } = person.repository;
+export async function signIn(
+  connections: Connections,
+  person: Pick<Person, 'repository' | 'loginName' | 'password'>,
+): Promise<SignedIn | undefined> {
+  const { slug, appClientId, redirectUri } = person.repository;
   const browser = new Browser(connections);
   const verifier = randomBytes(32).toString('base64url');
   const begun = await browser.call({ method: 'GET', path: authorizeAddress(person.repository, verifier) });
@@ -59,10 +59,14 @@ export function acceptRefresh({ repository, value }: Credential): Call {
   return { method: 'POST', path: `/${repository.slug}/connect/token`, ...form(fields) };
 }
 
-function authorizeAddress(repository: { slug: string; appClientId: string }, verifier: string, scopes = scope): string {
+function authorizeAddress(
+  repository: Pick<HeldRepository, 'slug' | 'appClientId' | 'redirectUri'>,
+  verifier: string,
+  scopes = scope,
+): string {
   const query = new URLSearchParams({
     client_id: repository.appClientId,
-    redirect_uri: redirectUri,
+    redirect_uri: repository.redirectUri,
     response_type: 'code',
     scope: scopes,
     state: 'chaos',

@@ -1,11 +1,22 @@
-import type { CreatedApiKeyView, CreatedClientView, NewSecretView, ProvisionedRepositoryView, UserView } from '@latchkey/contracts';
-import { Connections } from './connections.js';
+import type {
+  ConsoleView,
+  CreatedApiKeyView,
+  CreatedClientView,
+  CreatedInvitationView,
+  CreatedMemberCredentialView,
+  MemberView,
+  NewSecretView,
+  Page,
+  ProvisionedRepositoryView,
+  UserView,
+} from '@latchkey/contracts';
+import { Connections, form } from './connections.js';
 import type { Span } from './history.js';
-import type { Credential, HeldRepository, Holdings, Person, Tool } from './holdings.js';
+import type { Credential, HeldRepository, Holdings, Member, Person, Tool } from './holdings.js';
 import type { TrialNode } from './installation.js';
 import type { Random } from './random.js';
-import { redirectUri, signIn } from './sign-in.js';
-import { userPath, type TenantCalls } from './tenant-calls.js';
+import { signIn } from './sign-in.js';
+import { userPath, type TenantCalls, type TenantReply } from './tenant-calls.js';
 
 /** What supplies come from and go to. */
 export interface Source {
@@ -20,6 +31,12 @@ export interface Source {
 const toolsPerRepository = 3;
 const peoplePerRepository = 2;
 const keysPerPerson = 2;
+const membersOfTenant = 2;
+
+const redirectUri = 'http://localhost/signed-in';
+
+/** The least that a member must be to have a credential here, and one who is less. */
+export const memberRoles = { with: 'developer', without: 'viewer' };
 
 /** Makes repositories, clients, people and keys, and makes good what was ended. */
 export class Supplies {
@@ -63,9 +80,11 @@ export class Supplies {
         thing: holdings.name('repository'),
         slug,
         appClientId: made.appClient.clientId,
+        redirectUri,
         isConsole: false,
         tools: [],
         people: [],
+        members: [],
         inspector: undefined,
         busy: true,
         lost: false,
@@ -80,22 +99,47 @@ export class Supplies {
     }
   }
 
-  /** The console, whose clients are the tenant's own credentials. It is there from the start and nothing happens to it. */
-  enterConsole(): void {
-    const { holdings } = this.#stage;
-    const things = { appClientId: '', tools: [], people: [], inspector: undefined };
-    holdings.repositories.push({ ...things, thing: holdings.name('console'), slug: 'console', isConsole: true, busy: false, lost: false });
+  /**
+   * The console, whose clients are the credentials of the tenant and of its members. It is there from the start and nothing
+   * happens to it. Others than a member may revoke what is theirs here, as the driver is nobody's but the tenant's.
+   */
+  async enterConsole(): Promise<void> {
+    const { holdings, tenant } = this.#stage;
+    const memberCredentials = { minimumRole: memberRoles.with, revocation: 'members-write' };
+    await this.#untilDone(() => tenant.call('PATCH', '/v1/tenant', { memberCredentials }));
+    const { clientId: appClientId } = (await this.#untilDone(() => tenant.call('GET', '/v1/console'))).body as ConsoleView;
+    const app = { appClientId, redirectUri: `${tenant.portalUrl}/signed-in` };
+    const nothing = { tools: [], people: [], members: [], inspector: undefined };
+    holdings.repositories.push({
+      ...app,
+      ...nothing,
+      thing: holdings.name('console'),
+      slug: 'console',
+      isConsole: true,
+      busy: false,
+      lost: false,
+    });
+  }
+
+  async #untilDone(call: () => Promise<TenantReply>): Promise<TenantReply> {
+    for (;;) {
+      const reply = await call();
+      if (reply.outcome === 'done' || this.#stage.stop.aborted) return reply;
+    }
   }
 
   /** Makes one of the things that a repository lacks. @returns whether it lacked any. */
   async #complete(repository: HeldRepository): Promise<boolean> {
-    const { people, tools, isConsole } = repository;
+    const { people, tools, members, isConsole } = repository;
     const keyless = people.find((person) => !person.lost && !person.busy && person.keys.length < keysPerPerson);
     const tokens = [...this.#stage.holdings.live].filter(({ kind }) => kind === 'user-token');
     const signedOut = people.find((each) => !each.lost && !this.#signingIn.has(each) && !tokens.some(({ person }) => person === each));
     const count = (things: { lost: boolean }[]) => things.filter(({ lost }) => !lost).length;
+    const bare = members.find(({ lost, busy, tool }) => !lost && !busy && !tool);
     if (!isConsole && count(people) < peoplePerRepository) await this.#createPerson(repository);
-    else if (count(tools) < toolsPerRepository) await this.#createTool(repository);
+    else if (count(tools.filter(({ member }) => !member)) < toolsPerRepository) await this.#createTool(repository);
+    else if (isConsole && count(members) < membersOfTenant) await this.#createMember(repository);
+    else if (bare) await whileBusy(bare, () => this.#createMemberCredential(repository, bare));
     else if (keyless) await whileBusy(keyless, () => this.#createKey(keyless));
     else if (signedOut) this.signInSoon(signedOut);
     else return false;
@@ -114,11 +158,39 @@ export class Supplies {
     this.takeSecret(this.#addTool(repository, made.clientId, person), made.secret!, reply);
   }
 
-  #addTool(repository: HeldRepository, clientId: string, person: Person | undefined): Tool {
+  #addTool(repository: HeldRepository, clientId: string, person: Person | undefined, member?: Member): Tool {
     const thing = this.#stage.holdings.name('client');
-    const tool: Tool = { thing, repository, clientId, person, secrets: [], busy: false, lost: false };
+    const tool: Tool = { thing, repository, clientId, person, member, secrets: [], busy: false, lost: false };
     repository.tools.push(tool);
     return tool;
+  }
+
+  /** Invites somebody, who takes the invitation up. Whoever cannot, because a process is away, is given up. */
+  async #createMember(repository: HeldRepository): Promise<void> {
+    const { holdings, tenant, random } = this.#stage;
+    const invited = await tenant.call('POST', '/v1/invitations', { role: memberRoles.with });
+    if (invited.outcome !== 'done') return;
+    const { link } = invited.body as CreatedInvitationView;
+    const [loginName, password] = [`${holdings.name('member')}-${Math.random().toString(36).slice(2, 8)}`, 'a chaotic pass phrase'];
+    const typed = { login: loginName, name: loginName, email: `${loginName}@example.com`, password, again: password };
+    const accepted = await random.pick(this.#authorities).call({ method: 'POST', path: new URL(link).pathname, ...form(typed) });
+    const listed = accepted.status === 200 && (await tenant.call('GET', '/v1/members?limit=200'));
+    const found = listed && (listed.body as Page<MemberView> | undefined)?.items?.find((each) => each.loginName === loginName);
+    if (!found) return;
+    repository.members.push({ thing: loginName, id: found.id, loginName, password, tool: undefined, busy: false, lost: false });
+  }
+
+  /** A member makes a credential in person: signed in, and with the token of that. */
+  async #createMemberCredential(repository: HeldRepository, member: Member): Promise<void> {
+    const { tenant, random } = this.#stage;
+    const signedIn = await signIn(random.pick(this.#authorities), { repository, ...member });
+    if (!signedIn) return;
+    const reply = await tenant.callAs(signedIn.accessToken, 'POST', '/v1/me/credential');
+    // Whether there is one is not known, or it is not ours to know.
+    if (reply.outcome !== 'done') return void (member.lost = true);
+    const made = reply.body as CreatedMemberCredentialView;
+    member.tool = this.#addTool(repository, made.clientId, undefined, member);
+    this.takeSecret(member.tool, made.secret, reply);
   }
 
   /** A secret that a call has just shown. */

@@ -31,18 +31,36 @@ export class TenantCalls {
     this.#authorities = installation.of('authority').map(({ origin }) => new Connections(origin, 2));
   }
 
+  /** Where the portal is, which the tenant API serves. */
+  get portalUrl(): string {
+    return `http://localhost:${this.installation.of('tenant-api')[0]!.port}`;
+  }
+
   /** Carries out one call, once: whether it took effect is for the checker to judge by the outcome. */
   async call(method: Call['method'], path: string, body?: object): Promise<TenantReply> {
     const token = await this.#currentToken();
-    const json: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
-    const reply = await this.#tenantApi.call({
-      method,
-      path,
-      headers: { authorization: `Bearer ${token.value}`, ...json },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
+    const reply = await this.#send(token.value, method, path, body);
     this.#recordUse(token.name, reply);
     if (reply.status === 401) this.#token = undefined;
+    return this.#outcomeOf(reply);
+  }
+
+  /** The same with the token of somebody else, which is not of the history. */
+  async callAs(token: string, method: Call['method'], path: string): Promise<TenantReply> {
+    return this.#outcomeOf(await this.#send(token, method, path));
+  }
+
+  async #send(token: string, method: Call['method'], path: string, body?: object): Promise<Reply> {
+    const json: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
+    return this.#tenantApi.call({
+      method,
+      path,
+      headers: { authorization: `Bearer ${token}`, ...json },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  }
+
+  async #outcomeOf(reply: Reply): Promise<TenantReply> {
     const outcome = outcomeOf(reply);
     if (outcome !== 'done') await wait(afterFailureMillis);
     const { begin, end, status } = reply;
@@ -124,3 +142,5 @@ export const regenerationPath = (tool: Tool) => `${clientPath(tool)}${tool.repos
 
 export const userPath = ({ repository, id }: { repository: { slug: string }; id: number }) =>
   `/v1/repositories/${repository.slug}/users/${id}`;
+
+export const memberPath = ({ id }: { id: string }) => `/v1/members/${id}`;
