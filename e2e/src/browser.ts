@@ -95,8 +95,8 @@ export async function layoutFaults(page: Page, widths: number[]): Promise<string
     await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
     let faults = await layoutFaultsNow(page);
     // What moves aside takes its time.
-    for (let look = 0; faults.length > 0 && look < 5; look++) {
-      await page.waitForTimeout(300);
+    for (let look = 0; faults.length > 0 && look < 30; look++) {
+      await page.waitForTimeout(50);
       faults = await layoutFaultsNow(page);
     }
     found.push(...faults.map((fault) => `${width}: ${fault}`));

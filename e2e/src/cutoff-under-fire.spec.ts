@@ -53,6 +53,7 @@ describe('cut-off under fire', () => {
   it('means something: credentials were ended, presented and refused at every process, in every way', () => {
     const { verdict, counts } = result.report;
     expect(sum('act ', ': done')).toBeGreaterThan(50);
+    expect(sum('act ', 'member: done')).toBeGreaterThan(0);
     expect(verdict.acceptedLive).toBeGreaterThan(500);
     expect(verdict.refusedDead).toBeGreaterThan(500);
     for (const node of ['authority-1', 'authority-2', 'authority-3', 'repository-api-1', 'repository-api-2', 'tenant-api']) {
