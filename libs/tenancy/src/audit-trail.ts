@@ -80,7 +80,7 @@ async function idOf(tx: EntityManager, slug: string): Promise<string> {
 async function present(tx: EntityManager, consoleId: string, rows: AuditEvent[]): Promise<AuditEventView[]> {
   const names = await namesOf(tx, consoleId, rows.flatMap(thingsOf));
   return rows.map((row, index) => {
-    const [actor = null, target = null, repository = null] = names.slice(3 * index);
+    const [actor = null, target = null, repository = null] = names.slice(3 * index, 3 * index + 3);
     return {
       id: row.id,
       at: row.at.toISOString(),
