@@ -107,7 +107,9 @@ export class Supplies {
     const { holdings, tenant } = this.#stage;
     const memberCredentials = { minimumRole: memberRoles.with, revocation: 'members-write' };
     await this.#untilDone(() => tenant.call('PATCH', '/v1/tenant', { memberCredentials }));
-    const { clientId: appClientId } = (await this.#untilDone(() => tenant.call('GET', '/v1/console'))).body as ConsoleView;
+    const told = await this.#untilDone(() => tenant.call('GET', '/v1/console'));
+    if (told.outcome !== 'done') return;
+    const { clientId: appClientId } = told.body as ConsoleView;
     const app = { appClientId, redirectUri: `${tenant.portalUrl}/signed-in` };
     const nothing = { tools: [], people: [], members: [], inspector: undefined };
     holdings.repositories.push({
@@ -121,6 +123,7 @@ export class Supplies {
     });
   }
 
+  /** @returns what is not done only when nothing further is to be made. */
   async #untilDone(call: () => Promise<TenantReply>): Promise<TenantReply> {
     for (;;) {
       const reply = await call();
