@@ -173,6 +173,7 @@ describe('a start', () => {
     await writeApp('worker', 'main', app);
     const next = await ready([], noDatabase);
     await next.says('shown-once');
+    expect(await next.end('SIGTERM')).toBe(0);
     expect(existsSync(join(folder, 'data/first-start.json'))).toBe(false);
   });
 
