@@ -27,7 +27,7 @@ export function onSameServer(url: string, change: { database?: string; username?
  */
 export async function startTestServer(): Promise<() => Promise<void>> {
   const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-test-'));
-  const server = await startEmbeddedPostgres({ dataDir });
+  const server = await startEmbeddedPostgres({ dataDir, durable: false });
   await migrate(server.url, onSameServer(server.url, appsLogin));
   process.env[testServerVariable] = server.url;
   return async () => {
