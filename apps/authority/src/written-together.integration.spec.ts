@@ -102,12 +102,16 @@ describe('a request whose writing fails', () => {
     await other.signIn(theirs, {}, { browser: at });
     const before = await stored();
     const [mine, others] = [await shop.request(app, { scope: 'openid email' }), await other.request(theirs)];
-    const gate = Promise.withResolvers<void>();
+    const [arrived, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     // The first is about to write until the second has come to its end.
-    const strike = (which: number) => (which === 0 ? gate.promise.then(unavailable) : undefined);
+    const strike = (which: number) => {
+      if (which > 0) return undefined;
+      arrived.resolve();
+      return gate.promise.then(unavailable);
+    };
     const [failed, went] = await beforeWriting(running, strike, async () => {
       const first = browser.go(mine.url);
-      await new Promise((soon) => setTimeout(soon, 100));
+      await arrived.promise;
       const second = await at.go(others.url);
       gate.resolve();
       return [await first, second];
