@@ -76,8 +76,9 @@ describe('the live proof', () => {
     const { id } = (suspended as { cutoff: { id: string } }).cutoff;
     const response = await other.tenant.call('GET', `/v1/cutoffs/${id}/events`);
     const began = performance.now();
-    await other.close();
+    await other.app.close();
     expect(performance.now() - began).toBeLessThan(3_000);
     expect(states(await response.text())).toHaveLength(1);
+    await other.close();
   });
 });
