@@ -56,15 +56,14 @@ const honest: Judge = async (slug, clientId, presented) => {
   return match.outcome === 'live' ? match.versionId : undefined;
 };
 
-/** Remembers for a while what it was told, as no node may. */
+/** Remembers for a while that something was alive, as no node may. */
 function forgetful(millis: number): Judge {
-  const remembered = new Map<string, { verdict: Promise<string | undefined>; until: number }>();
-  return (slug, clientId, presented) => {
+  const remembered = new Map<string, { verdict: string; until: number }>();
+  return async (slug, clientId, presented) => {
+    const verdict = await honest(slug, clientId, presented);
+    if (verdict !== undefined) remembered.set(presented, { verdict, until: Date.now() + millis });
     const known = remembered.get(presented);
-    if (known && known.until > Date.now()) return known.verdict;
-    const verdict = honest(slug, clientId, presented);
-    remembered.set(presented, { verdict, until: Date.now() + millis });
-    return verdict;
+    return known && known.until > Date.now() ? known.verdict : verdict;
   };
 }
 
