@@ -44,7 +44,7 @@ export function Ending({ name }: { name: string }) {
           Leave
         </Button>
         {isOwner && (
-          <Button variant="default" onClick={() => setAsking('transfer')}>
+          <Button variant="default" disabled={!members.data} onClick={() => setAsking('transfer')}>
             Hand over
           </Button>
         )}

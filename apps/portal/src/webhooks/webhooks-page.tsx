@@ -22,6 +22,12 @@ import { eventNames } from './event-names.ts';
 const TenantWebhook = lazy(async () => ({ default: (await import('./tenant-webhook.tsx')).TenantWebhook }));
 const Deliveries = lazy(async () => ({ default: (await import('./deliveries.tsx')).Deliveries }));
 
+const tenantWide = (
+  <Suspense>
+    <TenantWebhook />
+  </Suspense>
+);
+
 export interface Webhook {
   id: string;
   url: string;
@@ -48,15 +54,13 @@ export function WebhooksPage({ slug }: { slug: string | undefined }) {
         What is cut off is cut off whether a webhook arrives or not.
       </Text>
       {list.data && !first && <NoRepository />}
+      {slug === undefined && !list.isPending && !first && tenantWide}
       {slug !== undefined && (
         <>
           <RepositoryChoice slug={slug} onChoose={(next) => next !== null && navigate(`/webhooks/${next}`)} />
           <WebhooksOf key={slug} slug={slug} />
         </>
       )}
-      <Suspense>
-        <TenantWebhook />
-      </Suspense>
     </Page>
   );
 }
@@ -113,6 +117,7 @@ function WebhooksOf({ slug }: { slug: string }) {
           The receiver verifies with it that an event comes from here (Standard Webhooks). If it is lost, rotate it.
         </ShownOnce>
       )}
+      {(webhooks.items || webhooks.error) && tenantWide /* Not before: it would be pushed down. */}
     </Stack>
   );
 }

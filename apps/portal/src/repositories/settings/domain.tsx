@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { Badge, Button, Group, Stack, Text, TextInput } from '@mantine/core';
+import { Badge, Button, Group, Skeleton, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi, type Api } from '../../api/api.ts';
@@ -35,6 +35,7 @@ export function CustomDomain({ slug }: { slug: string }) {
       about="People sign in at a domain of yours, such as login.example.com, instead of the usual address, which goes on working beside it."
     >
       {domain.error && <ProblemAlert problem={toProblem(domain.error)} retry={() => void domain.refetch()} />}
+      {domain.isPending && <Skeleton height={124} role="status" aria-label="Loading: Your own domain" />}
       {domain.data === null && mayChange && <Claim slug={slug} onClaimed={forget} />}
       {domain.data === null && !mayChange && <Text size="sm">None is set.</Text>}
       {domain.data && <Claimed slug={slug} domain={domain.data} mayChange={mayChange} onChanged={forget} />}
