@@ -67,7 +67,7 @@ export class Acts {
         [10, () => this.#withPerson((person) => this.#disable(person))],
         [6, () => this.#withPerson((person) => this.#changePassword(person))],
         [12, () => this.#withPerson((person) => this.#deleteKeys(person))],
-        [6, () => this.#withMember((member, tool) => this.#endMembersCredential(member, tool))],
+        [8, () => this.#withMember((member, tool) => this.#endMembersCredential(member, tool))],
         [5, () => this.#withRepository((repository) => this.#suspend(repository))],
         [2, () => this.#withRepository((repository) => this.#deleteAllKeys(repository))],
         [2, () => this.#withRepository((repository) => this.#deleteRepository(repository))],

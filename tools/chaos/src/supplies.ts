@@ -101,10 +101,10 @@ export class Supplies {
 
   /**
    * The console, whose clients are the credentials of the tenant and of its members. It is there from the start and nothing
-   * happens to it. Others than a member may revoke what is theirs here, as the driver is nobody's but the tenant's.
+   * happens to it, but it has its clients before the first act. Others than a member may revoke what is theirs here, as the driver is nobody's but the tenant's.
    */
   async enterConsole(): Promise<void> {
-    const { holdings, tenant } = this.#stage;
+    const { holdings, tenant, stop } = this.#stage;
     const memberCredentials = { minimumRole: memberRoles.with, revocation: 'members-write' };
     await this.#untilDone(() => tenant.call('PATCH', '/v1/tenant', { memberCredentials }));
     const told = await this.#untilDone(() => tenant.call('GET', '/v1/console'));
@@ -112,15 +112,11 @@ export class Supplies {
     const { clientId: appClientId } = told.body as ConsoleView;
     const app = { appClientId, redirectUri: `${tenant.portalUrl}/signed-in` };
     const nothing = { tools: [], people: [], members: [], inspector: undefined };
-    holdings.repositories.push({
-      ...app,
-      ...nothing,
-      thing: holdings.name('console'),
-      slug: 'console',
-      isConsole: true,
-      busy: false,
-      lost: false,
-    });
+    const thing = holdings.name('console');
+    const entered: HeldRepository = { ...app, ...nothing, thing, slug: 'console', isConsole: true, busy: true, lost: false };
+    holdings.repositories.push(entered);
+    while (!stop.aborted && (await this.#complete(entered)));
+    entered.busy = false;
   }
 
   /** @returns what is not done only when nothing further is to be made. */
