@@ -98,6 +98,7 @@ describe('a repository that demands a second factor', () => {
       const secret = (await page.locator('.secret').innerText()).replaceAll(' ', '');
       totp = new OTPAuth.TOTP({ secret });
       await enterCode(page, totp.generate());
+      await page.getByRole('button', { name: 'I have kept them' }).waitFor();
       codes = await page.locator('.codes code').allInnerTexts();
       expect(await look(page, 'second-factor-recovery-codes')).toEqual([]);
       await page.getByRole('button', { name: 'I have kept them' }).click();
@@ -144,6 +145,7 @@ describe('a repository that demands a second factor', () => {
     await device.finger(false);
     const second = await signIn(page, async () => {
       await submitSignIn(page, 'bert', password);
+      await page.getByRole('button', { name: 'Use a passkey' }).waitFor();
       expect(await look(page, 'second-factor-passkey')).toEqual([]);
       await device.finger(true);
       await page.getByRole('button', { name: 'Use a passkey' }).click();
@@ -152,8 +154,15 @@ describe('a repository that demands a second factor', () => {
 
     await page.context().clearCookies();
     await device.finger(false);
+    await page.addInitScript(
+      `const { get } = CredentialsContainer.prototype; CredentialsContainer.prototype.get = function (...args) {
+        globalThis.asked = true;
+        return get.apply(this, args);
+      };`,
+    );
     const alone = await signIn(page, async () => {
       await page.getByLabel('User name or e-mail').waitFor();
+      await page.waitForFunction('globalThis.asked');
       await device.finger(true);
       await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
     });

@@ -273,7 +273,11 @@ export interface Ending {
 export async function signInAgain(page: Page, signIn: Ending['signIn']): Promise<void> {
   const window = page.waitForEvent('popup');
   await page.getByRole('dialog', { name: 'You are no longer signed in' }).getByRole('button', { name: 'Sign in again' }).click();
-  await signIn(await window);
+  const opened = await window;
+  const closed = opened.waitForEvent('close');
+  // It closes itself, maybe before the last press of a button is known to be done.
+  await Promise.race([closed, signIn(opened)]);
+  await closed;
 }
 
 /**

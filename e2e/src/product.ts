@@ -60,7 +60,8 @@ export async function startProduct({ dataDir, portBase, arguments: more = [], en
   );
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => void (output += chunk.toString()));
-  await bannerOf(child, () => output);
+  // What is shown once comes last, and only the first time.
+  await bannerOf(child, () => output, dataDir === undefined ? /Client secret\s+\S+\n/ : /Latchkey is ready/i);
   const credential = JSON.parse(await readFile(credentialsFile, 'utf8')) as Credential;
   return {
     portBase: base,
@@ -73,13 +74,14 @@ export async function startProduct({ dataDir, portBase, arguments: more = [], en
     output: () => output,
     process: child,
     stop: () => stop(child),
-    clean: () => rm(dir, { recursive: true, force: true }),
+    // Whoever was told to end at once may still write.
+    clean: () => rm(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 }),
   };
 }
 
-async function bannerOf(child: ChildProcess, output: () => string): Promise<void> {
+async function bannerOf(child: ChildProcess, output: () => string, last: RegExp): Promise<void> {
   const deadline = Date.now() + startMillis;
-  while (!/Latchkey is ready/i.test(output())) {
+  while (!last.test(output())) {
     if (child.exitCode !== null) throw new Error(`the product ended with ${child.exitCode}:\n${output()}`);
     if (Date.now() > deadline) {
       child.kill('SIGKILL');
@@ -122,7 +124,8 @@ function hold(port: number): Promise<boolean> {
   });
 }
 
-function isFree(port: number): Promise<boolean> {
+/** Whether nobody listens there now. */
+export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(false));

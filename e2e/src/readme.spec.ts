@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { openBrowser, openContext, submitSignIn } from './browser.js';
 import { folderOf, startTool, type Folder, type RunningTool } from './pasted.js';
-import { startProduct, type Product } from './product.js';
+import { isFree, startProduct, type Product } from './product.js';
 
 /** The documents that lead from nothing to the main job, done to the letter. */
 let product: Product;
@@ -29,7 +29,7 @@ const programs = (...more: string[]) => ({ ...process.env, PATH: [dirname(proces
 describe('the quickstart', () => {
   const password = 'a long pass phrase of somebody';
   const slug = 'my-shop';
-  const port = 20_000 + Math.floor(Math.random() * 12_000);
+  let port: number;
   let quickstart: string;
   let folder: Folder;
   let browser: Browser;
@@ -39,6 +39,8 @@ describe('the quickstart', () => {
   let tool: RunningTool;
 
   beforeAll(async () => {
+    do port = 20_000 + Math.floor(Math.random() * 12_000);
+    while (!(await isFree(port)));
     quickstart = await textOf('docs/quickstart.md');
     folder = await folderOf({});
     await symlink(fileURLToPath(new URL('examples', root)), join(folder.path, 'examples'));

@@ -95,10 +95,10 @@ describe('after kill -9', () => {
       const driving = Promise.all([drive(() => over), drive(() => over)]);
       await eventually('repositories are made', async () => acknowledged.size > before + 4);
       const victim = (await processes()).find(({ name }) => name.startsWith(app));
-      process.kill(victim?.pid ?? 0, 'SIGKILL');
+      process.kill(victim!.pid, 'SIGKILL');
       await eventually(`another ${app} has taken over`, async () => {
         const successor = (await processes()).find(({ name }) => name.startsWith(app));
-        return successor !== undefined && successor.pid !== victim?.pid && allReady();
+        return successor !== undefined && successor.pid !== victim!.pid && allReady();
       });
       const afterwards = acknowledged.size;
       await eventually('repositories are made again', async () => acknowledged.size > afterwards + 2);
