@@ -13,7 +13,7 @@ export const unit: Stage = { name: 'unit', run: (commands) => runJest(commands, 
 /** With a real PostgreSQL, and a real Redis where there is one. */
 export const integration: Stage = {
   name: 'integration',
-  run: (commands) => withRedis((redis) => runJest(commands, 'integration', 900, ['--maxWorkers=2'], redis)),
+  run: (commands) => withRedis((redis) => runJest(commands, 'integration', 1_500, ['--maxWorkers=2'], redis)),
 };
 
 /** Files that put the machine under load on purpose, or watch how fast something recovers. */
