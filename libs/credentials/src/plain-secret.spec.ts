@@ -47,12 +47,12 @@ describe('a secret', () => {
     expect(secret.hint).toBe(`lk_live_cs_…${secret.reveal().slice(-4)}`);
   });
 
-  it('is made of characters that are equally likely (χ² below the 0.1 % bound for 61 degrees of freedom)', () => {
+  it('is made of characters that are equally likely (χ² with 61 degrees of freedom below what chance passes once in 10¹⁰ runs)', () => {
     const text = randomText(62_000);
     const counts = new Map<string, number>();
     for (const character of text) counts.set(character, (counts.get(character) ?? 0) + 1);
     const chiSquare = [...counts.values()].reduce((sum, count) => sum + (count - 1000) ** 2 / 1000, 0);
     expect(counts.size).toBe(62);
-    expect(chiSquare).toBeLessThan(110);
+    expect(chiSquare).toBeLessThan(160);
   });
 });
