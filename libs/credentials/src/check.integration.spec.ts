@@ -15,7 +15,7 @@ afterAll(() => fixture.close());
 
 const question = (): AboutSecrets => ({ repositoryId: acme.id, clientId: acme.toolId, withSecrets: true });
 
-/** A pool whose statements are counted, and can be held up on their way back. */
+/** A pool whose statements are counted, and can be held up on their way back: `hold` is called once the primary has answered. */
 function watchedCheck(options?: { lateMillis: number }) {
   const sent: string[] = [];
   let hold: ((nth: number) => Promise<void> | undefined) | undefined;
@@ -65,13 +65,16 @@ describe('the check', () => {
 
   it('gathers what is asked while a statement is under way into the next one', async () => {
     const { check, sent, holdAnswers } = watchedCheck({ lateMillis: 60_000 });
-    holdAnswers(() => new Promise((resolve) => setTimeout(resolve, 10)));
+    const gate = Promise.withResolvers<void>();
+    holdAnswers((nth) => (nth === 1 ? gate.promise : undefined));
     const answers = [check.ask(question())];
     while (sent.length === 0) await new Promise(setImmediate);
     for (let turn = 0; turn < 5; turn++) {
       answers.push(check.ask(question()), check.ask(question()));
       await new Promise(setImmediate);
     }
+    expect(sent).toHaveLength(1);
+    gate.resolve();
     expect((await Promise.all(answers)).every((answer) => answer?.client)).toBe(true);
     expect(sent).toHaveLength(2);
   });
@@ -101,16 +104,18 @@ describe('the check', () => {
   it('uses only the answer of a statement that was sent after the check began', async () => {
     const { check, holdAnswers } = watchedCheck();
     const version = { repositoryId: acme.id, clientId: acme.toolId, versionId: acme.secret.id };
-    let release = () => {};
-    const released = new Promise<void>((resolve) => void (release = resolve));
-    holdAnswers(() => released);
+    const [read, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    holdAnswers(() => {
+      read.resolve();
+      return gate.promise;
+    });
 
     // This statement reads the secret alive, and its answer is still on its way when the secret ends.
     const early = check.ask(version);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await read.promise;
     await fixture.owner.query('UPDATE secret_versions SET ended_at = now() WHERE id = $1', [acme.secret.id]);
     const late = check.ask(version);
-    release();
+    gate.resolve();
 
     expect((await early)?.versionAlive).toBe(true);
     expect((await late)?.versionAlive).toBe(false);
