@@ -133,11 +133,20 @@ describe('the proof of a cut-off', () => {
   it('of a planned rotation is open until it takes effect', async () => {
     const acme = await freshRepository();
     await join('only');
-    const { cutoff } = await regenerate(acme, 1);
+    const { cutoff } = await regenerate(acme, 3600);
     const before = await cutoffs.get(actor, { slug: acme.slug }, cutoff.id);
     expect(before).toMatchObject({ effectiveAt: cutoff.effectiveAt, nodes: [{ node: 'only', refusedAfterMillis: null }] });
+    // All but half a second of the hour passes, and the node looks again.
+    const passes = `- interval '3599.5 seconds'`;
+    await test.owner.query(`UPDATE secret_versions SET overlap_ends_at = overlap_ends_at ${passes} WHERE client_id = $1`, [
+      acme.toolClient.clientId,
+    ]);
+    await test.owner.query(
+      `UPDATE cutoffs SET effective_at = effective_at ${passes} WHERE id = $1 RETURNING pg_notify('cutoff', repository_id || ' ' || id)`,
+      [cutoff.id],
+    );
     await complete(acme, cutoff.id, 1);
-    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(cutoff.effectiveAt));
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(cutoff.effectiveAt) - 3_599_500);
   });
 
   it('of a planned rotation that was cancelled says so, and waits for no node; the end of the newer secret has its own', async () => {
@@ -234,14 +243,15 @@ describe('following a proof', () => {
     const { cutoff } = await regenerate(acme);
     await silent('killed', { started: -60, seen: 10 });
     const stop = new AbortController();
+    const states: CutoffProofView[] = [];
     const followed = (async () => {
-      const states = [];
       for await (const proof of await cutoffs.follow(actor, {}, cutoff.id, stop.signal)) states.push(proof);
-      return states;
     })();
+    while (states.length === 0) await wait(10);
     await wait(300);
     stop.abort();
-    expect(await followed).toHaveLength(1);
+    await followed;
+    expect(states).toHaveLength(1);
   });
 });
 
