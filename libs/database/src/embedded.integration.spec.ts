@@ -106,7 +106,7 @@ describe('the embedded PostgreSQL', () => {
     await new Promise((wake) => setTimeout(wake, 300));
     expect((await client.query('select 1 as served')).rows).toEqual([{ served: 1 }]);
     await client.end();
-    for (let tries = 0; tries < 100 && (await runs(pid)); tries++) await new Promise((wake) => setTimeout(wake, 50));
+    for (let tries = 0; tries < 600 && (await runs(pid)); tries++) await new Promise((wake) => setTimeout(wake, 50));
     expect(await runs(pid)).toBe(false);
   });
 
