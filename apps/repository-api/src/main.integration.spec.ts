@@ -39,18 +39,18 @@ async function run(environment: Record<string, string>): Promise<{ child: ChildP
   return { child, printed: () => text, exit };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+/** Three ports that are free, held until all are known: so they are three. */
+async function freePorts(): Promise<[number, number, number]> {
+  const held = [0, 0, 0].map((any) => createServer().listen(any, '127.0.0.1'));
+  await Promise.all(held.map((server) => once(server, 'listening')));
+  const ports = held.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(held.map((server) => once(server.close(), 'close')));
+  return ports as [number, number, number];
 }
 
 describe('the process', () => {
   it('shares a port with another of its kind, has one of its own, prints no credential and stops when it is told to', async () => {
-    const [shared, first, second] = [await freePort(), await freePort(), await freePort()];
+    const [shared, first, second] = await freePorts();
     const nodes = await Promise.all(
       [first, second].map((own) => run({ PORT: String(shared), REUSE_PORT: 'true', NODE_PORT: String(own), NODE_NAME: `node-${own}` })),
     );
