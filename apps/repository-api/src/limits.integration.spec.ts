@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { wellKnown } from '@latchkey/content';
 import { dataOf, errorOf } from './testing/answers.js';
 import { RunningApp, type ProvisionedForTest } from './testing/running-app.js';
@@ -13,10 +14,12 @@ beforeAll(async () => {
   app = await RunningApp.start();
 });
 afterAll(() => app.stop());
-beforeEach(async () => {
+beforeEach(beginAnew);
+
+async function beginAnew(): Promise<void> {
   acme = await app.provision(`acme-${(made += 1)}`, ['https://app.example.com/callback']);
   tool = await app.token(acme);
-});
+}
 
 const rows = async <T>(sql: string, ...values: unknown[]) => (await app.test.owner.query(sql, values)).rows as T[];
 const limit = (limits: object) =>
@@ -165,18 +168,23 @@ if (!redisUrl) console.log('The count of calls in Redis was not tested: set REDI
     const first = await RunningApp.start({ test: app.test, redisUrl: redisUrl ?? '' });
     const second = await RunningApp.start({ test: app.test, redisUrl: redisUrl ?? '' });
     const cut = await RunningApp.start({ test: app.test, redisUrl: 'redis://127.0.0.1:9' });
-    await limit({ requestsPerMinute: 3 });
-    const read = async (at: RunningApp) => {
-      const answer = await at.call(acme, '/Root/Content', { token: tool });
-      return [answer.status, /r=(\d+)/.exec(answer.headers.get('ratelimit') ?? '')?.[1]];
+    const read = async (nodes: RunningApp[]) => {
+      await beginAnew();
+      await limit({ requestsPerMinute: 3 });
+      const shown: [number, string | undefined][] = [];
+      for (const node of nodes) {
+        const answer = await node.call(acme, '/Root/Content', { token: tool });
+        shown.push([answer.status, /r=(\d+)/.exec(answer.headers.get('ratelimit') ?? '')?.[1]]);
+      }
+      return shown;
     };
-    expect([await read(first), await read(second), await read(first)]).toEqual([
-      [200, '2'],
-      [200, '1'],
-      [200, '0'],
-    ]);
-    expect([(await read(second))[0], (await read(first))[0]]).toEqual([429, 429]);
-    expect([await read(cut), await read(cut)]).toEqual([
+    const together = [...(['2', '1', '0'] as const).map((left) => [200, left]), [429, '0'], [429, '0']];
+    const inTurn = [first, second, first, second, first];
+    let counted = await read(inTurn);
+    // A node that does not hear from Redis within 250 ms, as when this process stands still, counts that call by itself.
+    for (let again = 0; again < 3 && !isDeepStrictEqual(counted, together); again += 1) counted = await read(inTurn);
+    expect(counted).toEqual(together);
+    expect(await read([cut, cut])).toEqual([
       [200, '2'],
       [200, '1'],
     ]);
