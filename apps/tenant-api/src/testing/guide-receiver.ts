@@ -22,7 +22,10 @@ export async function startReceiver(
   const url = `http://localhost:${port}`;
   const env = { PATH: '', PORT: String(port), ...environment };
   const receiver = spawn(process.execPath, [join(folder, 'receiver.mjs')], { env, stdio: 'ignore' });
-  while (!(await fetch(url).then(Boolean, () => false))) await wait(20);
+  while (!(await fetch(url).then(Boolean, () => false))) {
+    if (receiver.exitCode !== null) throw new Error(`The receiver ended with ${receiver.exitCode} before it listened on port ${port}.`);
+    await wait(20);
+  }
   return {
     url,
     stop: async () => {
