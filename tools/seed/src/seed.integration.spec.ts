@@ -8,11 +8,12 @@ import { tenantPermissions } from '@latchkey/contracts';
 import { KeyRing } from '@latchkey/credentials';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { AddressTemplate } from '@latchkey/runtime';
+import { freePortBase } from '@latchkey/start/testing';
 import { install, Repositories } from '@latchkey/tenancy';
 import { writeHistory } from './history.js';
 import { seed, type SeededRepository, type SeedPlan, type SeedTarget } from './seed.js';
 
-const port = 20_000 + Math.floor(Math.random() * 12_000);
+const port = await freePortBase([0]);
 const origin = `http://localhost:${port}`;
 const ring = () => `k1:${randomBytes(32).toString('base64')}`;
 const [pepperText, encryptionText] = [ring(), ring()];
