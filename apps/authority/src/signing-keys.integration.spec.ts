@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import * as client from 'openid-client';
 import { rotateKeyBody } from '@latchkey/contracts';
@@ -48,7 +49,8 @@ describe('a rotation', () => {
     await running.test.owner.query('UPDATE repositories SET settings_version = settings_version + 1 WHERE id = $1', [
       customer.repository.id,
     ]);
-    while (kidOf(await toolToken()) !== key.kid) await new Promise((resolve) => setTimeout(resolve, 100));
+    for (let tries = 0; tries < 300 && kidOf(await toolToken()) !== key.kid; tries++) await wait(100);
+    expect(kidOf(await toolToken())).toBe(key.kid);
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(key.signsAt) - 3_599_000);
     await jwtVerify(await toolToken(), remembered);
     const tool = await customer.discoverTool();

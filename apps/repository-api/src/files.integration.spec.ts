@@ -193,7 +193,8 @@ describe.each([
         socket.on('error', () => undefined);
         socket.write(`${head}content-type: multipart/form-data; boundary=b\r\ncontent-length: 9000000\r\n\r\n${sent}`);
         await new Promise((resolve) => setTimeout(resolve, 100));
-        while ((await begun()) < before + blobs) await new Promise((resolve) => setTimeout(resolve, 20));
+        for (let tries = 0; tries < 600 && (await begun()) < before + blobs; tries++)
+          await new Promise((resolve) => setTimeout(resolve, 20));
         await once(socket.resume().end(), 'close');
       }
       expect((await put('after.bin', Buffer.from('x'))).status).toBe(200);

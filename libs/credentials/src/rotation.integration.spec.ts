@@ -151,7 +151,7 @@ describe('finishing a planned rotation', () => {
     const { planned, plannedFor, finished } = await finishInTime();
     const reported = async () =>
       (await fixture.owner.query('SELECT cutoff_id FROM cutoff_reports WHERE cutoff_id = ANY($1)', [[finished, planned]])).rows;
-    while ((await reported()).length === 0) await wait(10);
+    for (let tries = 0; tries < 800 && (await reported()).length === 0; tries++) await wait(10);
     await wait(Math.max(0, plannedFor + 500 - Date.now()));
     await reporter.leave();
     expect(await reported()).toEqual([{ cutoff_id: finished }]);

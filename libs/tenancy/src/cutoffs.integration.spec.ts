@@ -247,7 +247,7 @@ describe('following a proof', () => {
     const followed = (async () => {
       for await (const proof of await cutoffs.follow(actor, {}, cutoff.id, stop.signal)) states.push(proof);
     })();
-    while (states.length === 0) await wait(10);
+    for (let tries = 0; tries < 800 && states.length === 0; tries++) await wait(10);
     await wait(300);
     stop.abort();
     await followed;
