@@ -154,8 +154,8 @@ describe('the express lane', () => {
     const some = (_: unknown, index: number) =>
       fc.assert(property, { numRuns: Math.ceil(requests / atOnce), seed: seed + index, includeErrorInReport: true });
     await Promise.all(Array.from({ length: atOnce }, some));
-    // The requests were of all sorts, and a good part of them got tokens.
-    expect(statuses.get(200)).toBeGreaterThan(requests / 10);
+    // The requests were of all sorts, and a good part of them got tokens: one in seven, usually.
+    expect(statuses.get(200)).toBeGreaterThan(requests / 20);
     expect(statuses.get(400)).toBeGreaterThan(requests / 20);
     expect(statuses.get(401)).toBeGreaterThan(requests / 20);
   });

@@ -289,8 +289,8 @@ describe('what callers write', () => {
     const share = (index: number) =>
       fc.assert(holds, { numRuns: Math.ceil(requests / atOnce), seed: seed + index, includeErrorInReport: true });
     await Promise.all(Array.from({ length: atOnce }, (_, index) => share(index)));
-    // They were of all sorts.
-    for (const status of [200, 400, 404]) expect(statuses.get(status)).toBeGreaterThan(requests / 20);
+    // They were of all sorts. Of twelve, one is usually a 200.
+    for (const status of [200, 400, 404]) expect(statuses.get(status)).toBeGreaterThan(requests / 60);
     const { rows } = await app.test.owner.query<{ kept: number }>('SELECT count(*)::integer AS kept FROM content_nodes WHERE name = $1', [
       planted,
     ]);
