@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { ProcessRecords } from './process-records.js';
 import { renewal } from './renewal.js';
 import { SupervisedProcess } from './supervised-process.js';
+import { freePortBase } from './testing/free-ports.js';
 
 /** Stops as our apps do, by their own code, and takes a moment for each answer. */
 const app = `
@@ -19,7 +20,7 @@ const app = `
   stopGracefully({ info() {}, error() {} }, close, { servers: () => [server], drainSeconds: Number(process.env.DRAIN_SECONDS) });
   server.listen(Number(process.env.PORT), '127.0.0.1');`;
 
-const base = 20_000 + Math.floor(Math.random() * 12_000);
+const base = await freePortBase([0, 1]);
 const ports = [base, base + 1];
 let folder: string;
 let processes: SupervisedProcess[];

@@ -6,6 +6,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { freePortBase } from './testing/free-ports.js';
 
 /*
  * The launcher with stand-in apps of a few lines, so that they can be told to misbehave. The real ones are started in
@@ -42,7 +43,7 @@ let launched: Launched[];
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'latchkey-start-'));
   launched = [];
-  portBase = await freePortBase();
+  portBase = await freePortBase([0, 100, 101, 102, 200, 201, 202, 300]);
   for (const name of ['tenant-api', 'authority', 'repository-api', 'worker']) await writeApp(name, 'main', app);
   await writeApp('tenant-api', 'setup', setup);
   await writeFile(join(folder, 'package.json'), '{"type":"module"}');
@@ -121,16 +122,6 @@ async function answers(port: number, path = '/readyz'): Promise<boolean> {
 
 async function recorded(): Promise<{ name: string; pid: number }[]> {
   return JSON.parse(await readFile(join(folder, 'data/processes.json'), 'utf8')) as { name: string; pid: number }[];
-}
-
-/** Below the ports that the system gives to outgoing connections, which would take one between this look and the start. */
-async function freePortBase(): Promise<number> {
-  for (;;) {
-    const base = 20_000 + Math.floor(Math.random() * 12_000);
-    const free = await Promise.all([0, 100, 101, 102, 200, 201, 202, 300].map((offset) => listen(base + offset)));
-    for (const server of free) server?.close();
-    if (free.every(Boolean)) return base;
-  }
 }
 
 async function listen(port: number): Promise<Server | undefined> {
