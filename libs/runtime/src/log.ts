@@ -1,4 +1,4 @@
-import { pino, type Logger } from 'pino';
+import { destination, pino, type Logger } from 'pino';
 
 export type { Logger };
 
@@ -27,6 +27,29 @@ export function redact(text: string): string {
   return text.replace(secretShapes, (_, name?: string) => `${name ?? ''}[secret]`);
 }
 
+/** Characters that wait at most to be written. Further lines are lost rather than the process. */
+const maxUnwritten = 64 * 1024 * 1024;
+
+let output: ReturnType<typeof destination> | undefined;
+
+/**
+ * Standard output, written beside the event loop: a disk or a reader that takes its time holds up no request. What was logged
+ * before the process exits is written first, also when it exits by an error.
+ */
+function standardOutput() {
+  if (!output) {
+    const made = destination({ dest: 1, sync: false, maxLength: maxUnwritten });
+    made.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (code === 'EPIPE') return; // Nobody reads any more, and what is written from now on goes nowhere.
+      // A full disk is no reason to refuse anybody. What it had no room for is let go, as it would be tried for ever at the exit.
+      made.destroy();
+      output = undefined;
+    });
+    output = made;
+  }
+  return output;
+}
+
 /**
  * A JSON logger to standard output that cannot print a secret: members with a telling name are censored, and every
  * finished line is searched for the shape of a secret.
@@ -38,6 +61,6 @@ export function createLogger(app: string, level = 'info'): Logger {
       base: { app, pid: process.pid },
       redact: { paths: secretMembers.flatMap((name) => [`["${name}"]`, `*["${name}"]`, `*.*["${name}"]`]), censor: '[secret]' },
     },
-    { write: (line: string) => void process.stdout.write(redact(line)) },
+    { write: (line: string) => void standardOutput().write(redact(line)) },
   );
 }
