@@ -64,7 +64,7 @@ async function main(): Promise<void> {
     {
       authorities: 1,
       repositoryApis: 0,
-      nodeArguments: (name) => (name.startsWith('authority') ? ['--expose-gc', ...probeArguments] : []),
+      nodeArguments: (name) => (name.startsWith('authority') ? probeArguments : []),
       ...(canPin ? { processor: processorOf } : {}),
     },
     { repositories },
@@ -123,7 +123,7 @@ async function watch(pid: number, minutes: number, held: Held): Promise<Sample[]
   const samples: Sample[] = [];
   const begun = performance.now();
   const seconds = () => (performance.now() - begun) / 1_000;
-  // Sixty of them, but none sooner than after two seconds: it collects garbage.
+  // Sixty of them, but none sooner than after two seconds.
   const every = Math.max(2, minutes);
   while (seconds() < minutes * 60) {
     await wait(Math.max(0, Math.min(every, minutes * 60 - seconds())) * 1_000);

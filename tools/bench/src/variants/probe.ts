@@ -1,23 +1,34 @@
 import { writeFileSync } from 'node:fs';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { constants, monitorEventLoopDelay, PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks';
 import { probeFile, type Probed } from '../probe.js';
 
 /*
  * Loaded before an app's program (`node --import`), by the benchmark alone: on SIGUSR2 it writes down what the process holds and
- * how late its event loop was since it was asked for the first time. With `--expose-gc` it collects garbage first.
+ * how late its event loop was since it was asked for the first time. With `--expose-gc` it collects garbage first, which makes
+ * everybody wait. Without, it says what the heap held after the latest whole collection, which V8 begins by itself.
  */
 const resolution = 10;
 const delay = monitorEventLoopDelay({ resolution });
 delay.enable();
 let asked = false;
+let collected: number | undefined;
+
+/** What Node says of a collection, and its types leave out. */
+type Collection = PerformanceEntry & { detail: { kind: number } };
+
+new PerformanceObserver((list) => {
+  const whole = list.getEntries().some((entry) => (entry as Collection).detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR);
+  if (whole) collected = process.memoryUsage().heapUsed;
+}).observe({ entryTypes: ['gc'] });
 
 process.on('SIGUSR2', () => {
   // It measures from tick to tick, and a tick that is on time takes as long as the resolution.
   const late = (nanos: number) => Math.max(0, nanos / 1e6 - resolution);
   const [delayP99Millis, delayMaxMillis] = [late(delay.percentile(99)), late(delay.max)];
-  (globalThis as { gc?: () => void }).gc?.();
+  const { gc } = globalThis as { gc?: () => void };
+  gc?.();
   const { rss, heapUsed } = process.memoryUsage();
-  const probed: Probed = { rss, heapUsed, delayP99Millis, delayMaxMillis };
+  const probed: Probed = { rss, heapUsed: gc ? heapUsed : (collected ?? heapUsed), delayP99Millis, delayMaxMillis };
   if (!asked) delay.reset();
   asked = true;
   writeFileSync(probeFile(process.pid), JSON.stringify(probed), { mode: 0o600 });
