@@ -86,6 +86,40 @@ describe('SetPermissions', () => {
   });
 });
 
+describe('A reference', () => {
+  it('shows only what the reader may see, from both ends, and nothing of a content that the reader may not open', async () => {
+    const definition = { parent: 'Folder', fields: [{ name: 'Parts', kind: 'Reference', multiple: true }] };
+    const type = { __ContentType: 'ContentType', Name: 'Car', Definition: definition };
+    expect((await send('POST', '/Root/System/Schema/ContentTypes', type)).status).toBe(201);
+    const make = async (name: string, fields: object) => dataOf(await send('POST', '/Root/Content', { Name: name, ...fields }));
+    const [wheel, secret] = [await make('wheel', { __ContentType: 'Folder' }), await make('secret', { __ContentType: 'Folder' })];
+    const car = await make('car', { __ContentType: 'Car', Parts: [secret['Id'], wheel['Id']] });
+    const van = await make('van', { __ContentType: 'Car', Parts: [wheel['Id']] });
+    await send('POST', `/content(${String(secret['Id'])})/SetPermissions`, { inheritance: 'break', r: [{ identity: wellKnown.everyone }] });
+    const onlySee = { inheritance: 'break', r: [{ identity: wellKnown.everyone }, { identity: annaId, See: 'allow' }] };
+    await send('POST', `/content(${String(van['Id'])})/SetPermissions`, onlySee);
+
+    const partsOf = async ({ Id }: Record<string, unknown>, token: string) => {
+      const shown = await dataOf(
+        await send('GET', `/content(${String(Id)})?$expand=Parts&$select=Parts/Name&metadata=no`, undefined, token),
+      );
+      return ((shown['Parts'] ?? []) as { Name: string }[]).map(({ Name }) => Name);
+    };
+    expect([await partsOf(car, tool), await partsOf(van, tool)]).toEqual([['secret', 'wheel'], ['wheel']]);
+    expect([await partsOf(car, anna), await partsOf(van, anna)]).toEqual([['wheel'], []]);
+
+    const referring = async ({ Id }: Record<string, unknown>, token: string) => {
+      const filter = encodeURIComponent(`Parts/Id eq ${String(Id)}`);
+      const { results } = await dataOf(
+        await send('GET', `/Root/Content?$filter=${filter}&$select=Name&$orderby=Name&metadata=no`, undefined, token),
+      );
+      return results.map(({ Name }) => Name);
+    };
+    expect([await referring(wheel, tool), await referring(wheel, anna)]).toEqual([['car', 'van'], ['car']]);
+    expect((await send('GET', `/content(${String(van['Id'])})?$select=Name`, undefined, anna)).status).toBe(200);
+  });
+});
+
 describe('Restore', () => {
   it('brings back what was deleted, to where it was', async () => {
     const folder = await makeFolder();

@@ -24,7 +24,7 @@ export { bucketAddress, ObjectStore, StoreUnavailable, type BucketAddress } from
 export { changePermissions, readPermissions, type Grant, type NodePermissions, type PermissionChange } from './node-permissions.js';
 export { permissionNames, type ContentPermissionName } from './permissions.js';
 export { countCollection, findNode, maxPageSize, permissionsOf, readCollection, readNode, readNodes, type Query } from './read.js';
-export { readReferences, readReferrers, readTargets, type References } from './references.js';
+export { readTargets } from './references.js';
 export { createContentRoot, type NewContentRoot } from './root.js';
 export { VersionMismatch } from './shape.js';
 export {
