@@ -43,18 +43,18 @@ export async function openKeptInstallation(folder: string, outer: NodeJS.Process
     const login = (outer['DATABASE_OWNER_URL'] && outer['DATABASE_URL']) || (kept ? loginUrl(given, kept.loginPassword) : given);
     return { ...keys, databaseUrl: login, ownerUrl: given, close: async () => undefined };
   }
-  const { ownerUrl, close } = await openDatabase(folder);
+  if (!existsSync(join(folder, 'postgres/cluster')))
+    throw new Complaint(
+      `There is no database in ${folder}: start the installation once with npm start, or name its folder with --data-dir.`,
+    );
   if (!kept) throw new Complaint(`${folder} has a database without its keys.json: restore that from a backup.`);
+  const { ownerUrl, close } = await openDatabase(folder);
   return { ...keys, databaseUrl: loginUrl(ownerUrl, kept.loginPassword), ownerUrl, close };
 }
 
 /** The embedded database: the one that a launcher runs, or else one that we run ourselves. */
 async function openDatabase(folder: string): Promise<{ ownerUrl: string; close: () => Promise<void> }> {
   const dataDir = join(folder, 'postgres');
-  if (!existsSync(join(dataDir, 'cluster')))
-    throw new Complaint(
-      `There is no database in ${folder}: start the installation once with npm start, or name its folder with --data-dir.`,
-    );
   const lock = await takeFolder(await realpath(folder));
   if (!lock) return { ownerUrl: await runningDatabase(dataDir), close: async () => undefined };
   const server = await startEmbeddedPostgres({ dataDir });
