@@ -1,5 +1,5 @@
 import { NodeReporter } from '@latchkey/credentials';
-import { ConfigError, createLogger, loadConfig, ownUrl, releaseStartMemory, stopGracefully } from '@latchkey/runtime';
+import { createLogger, loadConfig, ownUrl, releaseStartMemory, runMain, stopGracefully } from '@latchkey/runtime';
 import { openAuthority } from './authority.js';
 import { configSchema } from './config.js';
 import { closeAll, createListener, listen } from './server.js';
@@ -37,9 +37,4 @@ async function main(): Promise<void> {
   log.info({ port: config.PORT, nodePort: config.NODE_PORT }, 'listening');
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(
-    `${error instanceof ConfigError ? error.message : `authority: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`}\n`,
-  );
-  process.exit(1);
-});
+runMain('authority', main);

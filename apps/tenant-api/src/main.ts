@@ -1,5 +1,5 @@
 import { CredentialCheck, NodeReporter } from '@latchkey/credentials';
-import { ConfigError, createLogger, loadConfig, ownUrl, releaseStartMemory, stopGracefully } from '@latchkey/runtime';
+import { createLogger, loadConfig, ownUrl, releaseStartMemory, runMain, stopGracefully } from '@latchkey/runtime';
 import { createApp } from './app.js';
 import { configSchema } from './config.js';
 
@@ -31,9 +31,4 @@ async function main(): Promise<void> {
   });
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(
-    `${error instanceof ConfigError ? error.message : `tenant-api: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`}\n`,
-  );
-  process.exit(1);
-});
+runMain('tenant-api', main);

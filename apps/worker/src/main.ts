@@ -1,7 +1,7 @@
 import { Blobs, ObjectStore } from '@latchkey/content';
 import { Database } from '@latchkey/database';
 import { startWorker } from '@latchkey/jobs/worker';
-import { ConfigError, createLogger, loadConfig, measureProcess, releaseStartMemory, stopGracefully } from '@latchkey/runtime';
+import { createLogger, loadConfig, measureProcess, releaseStartMemory, runMain, stopGracefully } from '@latchkey/runtime';
 import { lookAfter } from './look-after-domains.js';
 import { startCanary } from './canary.js';
 import { configSchema, type Config } from './config.js';
@@ -88,9 +88,4 @@ async function makeMailer({ SMTP_URL, MAIL_DIR, MAIL_FROM = 'Latchkey <latchkey@
   return MAIL_DIR === undefined ? undefined : folderMailer(MAIL_DIR, MAIL_FROM);
 }
 
-main().catch((error: unknown) => {
-  process.stderr.write(
-    `${error instanceof ConfigError ? error.message : `worker: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`}\n`,
-  );
-  process.exit(1);
-});
+runMain('worker', main);

@@ -20,5 +20,6 @@ export { describeFault, fetchOutgoing, post, readDocument, type Outgoing, type P
 export { ownUrl } from './own-url.js';
 export { readiness, type Readiness } from './readiness.js';
 export { releaseStartMemory } from './release-memory.js';
+export { runMain } from './run-main.js';
 export { isLeaving, stopGracefully, type Handover } from './stop.js';
 export { Tally } from './tally.js';
