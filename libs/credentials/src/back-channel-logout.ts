@@ -1,7 +1,7 @@
 import { importJWK, SignJWT } from 'jose';
 import { Client, newId, Repository, type Database, type EntityManager } from '@latchkey/database';
 import { enqueueAll, type JobData } from '@latchkey/jobs';
-import { post, type AddressTemplate } from '@latchkey/runtime';
+import { describeFault, post, type AddressTemplate } from '@latchkey/runtime';
 import type { KeyRing } from './key-ring.js';
 import { SigningKeys } from './signing-key.js';
 
@@ -58,7 +58,7 @@ export async function tellOfGeneration(
   await tellOfEnd(tx, repository, sessions);
 }
 
-export interface LogoutOptions {
+interface LogoutOptions {
   database: Database;
   /** Opens the keys that sign. */
   encryption: KeyRing;
@@ -73,7 +73,7 @@ const lifeSeconds = 120;
 /**
  * Tells one app that a session has ended. Nothing is left to do when it has gone, or no longer wants to know.
  *
- * @throws when it did not say that it has understood (§2.8).
+ * @throws Error when it did not say that it has understood (§2.8); its message names no address that a name resolved to.
  */
 export async function sendLogoutToken(
   { database, encryption, authorityUrls, allowPrivateAddresses }: LogoutOptions,
@@ -103,6 +103,8 @@ export async function sendLogoutToken(
     timeoutMillis,
     signal,
     allowPrivateAddresses,
+  }).catch((error: unknown) => {
+    throw new Error(describeFault(error));
   });
   if (status !== 200 && status !== 204) throw new Error(`the app answered ${status}`);
 }

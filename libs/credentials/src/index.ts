@@ -32,7 +32,7 @@ export {
   type SecretOwner,
 } from './client-secret.js';
 export { CredentialRefused, suspendedBecause, type Holder } from './credential-refused.js';
-export { sendLogoutToken, tellOfEnd, tellOfGeneration, type EndedSession, type LogoutOptions } from './back-channel-logout.js';
+export { sendLogoutToken, tellOfEnd, tellOfGeneration, type EndedSession } from './back-channel-logout.js';
 export { announced, confirmCutoff, recordCutoff, type CutoffRecord, type Ended, type PendingCutoff } from './cutoff.js';
 export {
   assertionOptions,
