@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isFree } from '@latchkey/start/testing';
 
 const launcher = fileURLToPath(new URL('../../tools/start/dist/main.js', import.meta.url));
 
@@ -121,14 +122,5 @@ function hold(port: number): Promise<boolean> {
     const server = createServer().unref();
     server.once('error', () => resolve(false));
     server.listen(port, '127.0.0.1', () => resolve(true));
-  });
-}
-
-/** Whether nobody listens there now. */
-export function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }

@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { isFree } from '@latchkey/start/testing';
 import type { Browser, Page } from 'playwright-core';
 import { openBrowser, openContext, submitSignIn } from './browser.js';
 import { folderOf, startTool, type Folder, type RunningTool } from './pasted.js';
-import { isFree, startProduct, type Product } from './product.js';
+import { startProduct, type Product } from './product.js';
 
 /** The documents that lead from nothing to the main job, done to the letter. */
 let product: Product;

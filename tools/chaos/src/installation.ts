@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import { isFree } from '@latchkey/start/testing';
 import { DatabaseLink } from './database-link.js';
 import { NodeProcess } from './node-process.js';
 import { TrialPostgres } from './postgres.js';
@@ -178,12 +178,4 @@ async function freePorts(count: number): Promise<number[]> {
   }
   if (found.size < count) throw new Error('There are not enough free ports between 20000 and 32000.');
   return [...found];
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen({ port, exclusive: true }, () => server.close(() => resolve(true)));
-  });
 }

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createServer } from 'node:net';
 
 /** Of the ports from 20000 to 31999, each process that runs tests has so many to itself. */
@@ -21,13 +20,11 @@ export async function freePortBase(offsets: number[]): Promise<number> {
   throw new Error(`found no free ports from ${first} to ${first + share - 1}`);
 }
 
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    await once(server.listen(port, '127.0.0.1'), 'listening');
-    await once(server.close(), 'close');
-    return true;
-  } catch {
-    return false;
-  }
+/** Whether nobody listens there now, at any address of this machine. */
+export function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen({ port, exclusive: true }, () => server.close(() => resolve(true)));
+  });
 }
