@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import pg from 'pg';
 import { decodeJwt } from 'jose';
 import * as client from 'openid-client';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import type { ProvisionedRepositoryView, UserView } from '@latchkey/contracts';
-import { accessibilityFaults, layoutFaults, openBrowser, submitSignIn } from './browser.js';
+import { accessibilityFaults, keepPicture, layoutFaults, openBrowser, submitSignIn } from './browser.js';
 import { embeddedOwnerUrl } from './embedded-database.js';
 import { startProduct, type Product } from './product.js';
 import { authorizeWithCode, discover, openPassingOn, openRelyingParty, openSinglePageApp, type RelyingParty } from './relying-party.js';
@@ -108,12 +107,6 @@ async function faults(page: Page): Promise<string[]> {
   return found.map((fault) => `${page.url().replace(/[\w-]{30,}/g, '…')}: ${fault}`);
 }
 
-/** Keeps a picture where SCREENSHOTS says, for people to look at. */
-async function picture(page: Page, name: string): Promise<void> {
-  const folder = process.env['SCREENSHOTS'];
-  if (folder) await page.screenshot({ path: join(folder, `${name}.png`) });
-}
-
 /** Run in the browser. */
 const background = (element: unknown) =>
   (globalThis as never as { getComputedStyle: (of: unknown) => { backgroundColor: string } }).getComputedStyle(element).backgroundColor;
@@ -134,7 +127,7 @@ describe('the pages of an authority', () => {
         for (const size of sizes) {
           await page.setViewportSize(size);
           found.push(...(await faults(page)));
-          if (size.width === 390 || name === 'sign-in') await picture(page, `${name}-${size.width}-${colorScheme}`);
+          if (size.width === 390 || name === 'sign-in') await keepPicture(page, `${name}-${size.width}-${colorScheme}`);
         }
       };
       await openSignIn(page);
@@ -219,7 +212,7 @@ describe('signing in with another authority', () => {
       await page.getByRole('status').waitFor();
       await page.setViewportSize(sizes[0] ?? { width: 390, height: 844 });
       expect(await faults(page)).toEqual([]);
-      await picture(page, 'connect-390-light');
+      await keepPicture(page, 'connect-390-light');
       await submitSignIn(page, 'anna', password);
     });
     expect(first).toEqual({ sub: String(anna.id), amr: ['pwd'] });
@@ -231,7 +224,7 @@ describe('signing in with another authority', () => {
     await submitSignIn(theirs, 'anna', password);
     await theirs.getByRole('heading', { name: 'Signing in with others' }).waitFor();
     expect(await faults(theirs)).toEqual([]);
-    await picture(theirs, 'account-connected-390-light');
+    await keepPicture(theirs, 'account-connected-390-light');
     await theirs.context().close();
 
     const later = await openPage();
@@ -329,7 +322,7 @@ describe('an app', () => {
     const page = await openPage();
     const look = async (name: string) => {
       expect(await faults(page)).toEqual([]);
-      await picture(page, `${name}-390-light`);
+      await keepPicture(page, `${name}-390-light`);
     };
     await page.goto(device.verification_uri);
     await look('device-code');

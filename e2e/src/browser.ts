@@ -42,14 +42,33 @@ export async function submitSignIn(page: Page, login: string, password: string):
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
 }
 
+/** Keeps a picture of the page where SCREENSHOTS says, for people to look at. */
+export async function keepPicture(page: Page, name: string): Promise<void> {
+  const folder = process.env['SCREENSHOTS'];
+  if (folder) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+}
+
+/** Keeps pictures of the page at each width, in light and in dark, where SCREENSHOTS says. */
+export async function keepPictures(page: Page, name: string, widths: number[]): Promise<void> {
+  if (!process.env['SCREENSHOTS']) return;
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    for (const width of widths) {
+      await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
+      // What moves aside, or changes its colour, takes its time.
+      await page.waitForTimeout(300);
+      await keepPicture(page, `${name}-${width}-${colorScheme}`);
+    }
+  }
+}
+
 /** Looks at a page: keeps a picture where SCREENSHOTS says, for people. @returns what axe finds wrong with it, in either colour scheme. */
 export async function look(page: Page, name: string): Promise<string[]> {
   const found: string[] = [];
-  const folder = process.env['SCREENSHOTS'];
   for (const colorScheme of ['dark', 'light'] as const) {
     await page.emulateMedia({ colorScheme });
     found.push(...(await accessibilityFaults(page, colorScheme === 'dark' ? 'color-contrast' : undefined)));
-    if (folder) await page.screenshot({ path: join(folder, `${name}-${colorScheme}.png`), fullPage: true });
+    await keepPicture(page, `${name}-${colorScheme}`);
   }
   return found;
 }

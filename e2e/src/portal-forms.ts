@@ -335,6 +335,24 @@ export async function failAndRecover(page: Page, form: Form, session?: Ending): 
   await page.unroute('**/v1/**');
 }
 
+/** What reads what `glob` names, under the name of a list, says that it is reading, then that it failed, and reads it when asked to try again. */
+export async function readInTrouble(page: Page, glob: string, list: string, begin: () => Promise<unknown>): Promise<void> {
+  let failing = true;
+  await page.route(glob, async (route) => {
+    if (!failing) return route.continue();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const problem = { type: `${new URL(page.url()).origin}/docs/problems/internal`, title: 'Something went wrong', status: 500 };
+    const body = JSON.stringify({ ...problem, detail: 'It is our fault.', requestId: '01a1fc9c-1b07-71c2-b765-617512bba927' });
+    return route.fulfill({ status: 500, contentType: 'application/problem+json', body });
+  });
+  await begin();
+  await page.getByRole('status', { name: `Loading: ${list}` }).waitFor();
+  await page.getByText('01a1fc9c-1b07-71c2-b765-617512bba927').waitFor();
+  failing = false;
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.unroute(glob);
+}
+
 /** Sends an invitation, from the page of the members, to an API that does not answer, until the page gives up. */
 export async function waitInVain(page: Page): Promise<void> {
   await page.clock.install();

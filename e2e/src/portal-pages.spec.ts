@@ -4,9 +4,9 @@ import { fileURLToPath } from 'node:url';
 import type { MemberView, RegeneratedSecretView, RepositoryView } from '@latchkey/contracts';
 import { TestDns } from '@latchkey/tenancy/testing';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { accessibilityFaults, jumped, layoutFaults, openBrowser, openContext, submitSignIn } from './browser.js';
+import { accessibilityFaults, jumped, keepPictures, layoutFaults, openBrowser, openContext, submitSignIn } from './browser.js';
 import { buildDotnet, findDotnet, folderOf, run, Site, startTool, type Folder } from './pasted.js';
-import { failAndRecover, formsOf, signInAgain, waitInVain } from './portal-forms.js';
+import { failAndRecover, formsOf, readInTrouble, signInAgain, waitInVain } from './portal-forms.js';
 import { handOver, lookAfterMember, setUpAuthenticator, setWhatIsRare, walkByKeyboard } from './portal-walks.js';
 import { startProduct, type Product } from './product.js';
 import { freshSlug, Tenant } from './tenant.js';
@@ -172,6 +172,7 @@ describe('the pages of the portal', () => {
     await page.locator('html[data-mantine-color-scheme=dark]').waitFor();
     expect(await settledFaults('color-contrast')).toEqual([]);
     expect(await layoutFaults(page, [768, 1440])).toEqual([]);
+    await keepPictures(page, `portal${path.replace(slug, '').replaceAll(/[^a-z]+/g, '-')}`, [390, 768, 1440]);
   });
 
   it('are gone through by keyboard alone: creating a repository, regenerating, a planned rotation and its end', async () => {
@@ -185,21 +186,8 @@ describe('the pages of the portal', () => {
   });
 
   it('say that they are reading while the API is slow, and what went wrong when it fails, with a way to try again', async () => {
-    let failing = true;
-    await page.route('**/v1/members?**', async (route) => {
-      if (!failing) return route.continue();
-      await new Promise((resolve) => setTimeout(resolve, 300));
-      const problem = { type: `${product.tenantApiUrl}/docs/problems/internal`, title: 'Something went wrong', status: 500 };
-      const body = JSON.stringify({ ...problem, detail: 'It is our fault.', requestId: '01a1fc9c-1b07-71c2-b765-617512bba927' });
-      return route.fulfill({ status: 500, contentType: 'application/problem+json', body });
-    });
-    await page.goto(`${product.tenantApiUrl}/members`);
-    await page.getByRole('status', { name: 'Loading: Members' }).waitFor();
-    await page.getByText('01a1fc9c-1b07-71c2-b765-617512bba927').waitFor();
-    failing = false;
-    await page.getByRole('button', { name: 'Try again' }).click();
+    await readInTrouble(page, '**/v1/members?**', 'Members', () => page.goto(`${product.tenantApiUrl}/members`));
     await page.getByText(`${nameOf('olga')} (you)`).waitFor();
-    await page.unroute('**/v1/members?**');
   });
 
   describe.each(formsOf(slug))('in a form, $name,', (form) => {

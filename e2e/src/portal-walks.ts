@@ -3,6 +3,7 @@ import { TOTP } from 'otpauth';
 import type { Page } from 'playwright-core';
 import { accessibilityFaults } from './browser.js';
 import type { TestDns } from '@latchkey/tenancy/testing';
+import { readInTrouble } from './portal-forms.js';
 import { freshSlug } from './tenant.js';
 
 /** Goes to another page within the portal. */
@@ -167,7 +168,9 @@ export async function lookAfterMember(page: Page, go: Go, name: string): Promise
 /** Hands the tenant over to the only other member, and is no owner any more. */
 export async function handOver(page: Page, go: Go, tenant: string): Promise<void> {
   await go('/tenant');
-  await page.getByRole('button', { name: 'Hand over' }).click();
+  // To whom, can be chosen when it is known.
+  await readInTrouble(page, '**/v1/members?**', 'Members', () => page.getByRole('button', { name: 'Hand over' }).click());
+  await page.getByLabel('New owner').waitFor();
   expect(await page.getByRole('button', { name: 'Hand it over now' }).isDisabled()).toBe(true);
   expect(await accessibilityFaults(page)).toEqual([]);
   await page.getByLabel(`Type ${tenant}`).fill(tenant);

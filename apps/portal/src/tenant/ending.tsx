@@ -1,16 +1,20 @@
 import { useState } from 'react';
-import { Button, Group, List, Modal, NativeSelect, Stack, Text, TextInput } from '@mantine/core';
-import { useQueryClient } from '@tanstack/react-query';
+import { Button, Group, List, Modal, NativeSelect, Skeleton, Stack, Text, TextInput } from '@mantine/core';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { answerOf, useApi, type Api } from '../api/api.ts';
-import { useAnswer, useMe } from '../api/queries.ts';
+import { toProblem } from '../api/problem.ts';
+import { useMe } from '../api/queries.ts';
 import { useChange } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
 import { Section } from '../controls/page.tsx';
+import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { proofSentence } from '../proof/proof-sentence.ts';
 import { chosenTenant } from '../session/chosen-tenant.ts';
 
-const readMembers = (api: Api, signal: AbortSignal) => api.GET('/v1/members', { params: { query: { limit: 200 } }, signal });
+const readMembers = (api: Api, after: string | null, signal: AbortSignal) =>
+  answerOf(api.GET('/v1/members', { params: { query: { limit: 200, ...(after === null ? {} : { after }) } }, signal }));
+type Member = Awaited<ReturnType<typeof readMembers>>['items'][number];
 const deleteTenant = (api: Api, headers: Record<string, string>, confirm: string) =>
   answerOf(api.DELETE('/v1/tenant', { params: { query: { confirm } }, headers }));
 type Deleted = Awaited<ReturnType<typeof deleteTenant>>;
@@ -24,10 +28,8 @@ function goElsewhere(): void {
 /** How one leaves a tenant, hands it over or ends it. */
 export function Ending({ name }: { name: string }) {
   const me = useMe();
-  const members = useAnswer(['members', 'all'], readMembers);
   const [asking, setAsking] = useState<'leave' | 'transfer' | 'delete'>();
   const isOwner = me.data?.member?.role === 'owner';
-  const others = members.data?.items.filter(({ id, enabled }) => enabled && id !== me.data?.id) ?? [];
   const close = () => setAsking(undefined);
   if (!me.data?.member) return null;
   return (
@@ -44,7 +46,7 @@ export function Ending({ name }: { name: string }) {
           Leave
         </Button>
         {isOwner && (
-          <Button variant="default" disabled={!members.data} onClick={() => setAsking('transfer')}>
+          <Button variant="default" onClick={() => setAsking('transfer')}>
             Hand over
           </Button>
         )}
@@ -55,7 +57,7 @@ export function Ending({ name }: { name: string }) {
         )}
       </Group>
       {asking === 'leave' && <Leave name={name} memberId={me.data.id} onClose={close} />}
-      {asking === 'transfer' && <Transfer name={name} others={others} onClose={close} />}
+      {asking === 'transfer' && <Transfer name={name} ownId={me.data.id} onClose={close} />}
       {asking === 'delete' && <Delete name={name} onClose={close} />}
     </Section>
   );
@@ -77,13 +79,41 @@ function Leave({ name, memberId, onClose }: { name: string; memberId: string; on
   );
 }
 
-interface Other {
-  id: string;
-  name: string;
-  loginName: string;
+/** Reads to whom the tenant could be given, before anything can be chosen or typed. */
+function Transfer({ name, ownId, onClose }: { name: string; ownId: string; onClose: () => void }) {
+  const api = useApi();
+  const members = useQuery({
+    queryKey: ['members', 'all'],
+    queryFn: async ({ signal }) => {
+      const all: Member[] = [];
+      let after: string | null = null;
+      do {
+        const page: { items: Member[]; next: string | null } = await readMembers(api, after, signal);
+        all.push(...page.items);
+        after = page.next;
+      } while (after !== null);
+      return all;
+    },
+  });
+  const others = members.data?.filter(({ id, enabled }) => enabled && id !== ownId);
+  if (others && others.length > 0) return <TransferTo name={name} others={others} onClose={onClose} />;
+  return (
+    <Modal opened onClose={onClose} title={`Hand over ${name}`} centered>
+      {members.isPending && <Skeleton height={64} role="status" aria-label="Loading: Members" />}
+      {!others && members.error && <ProblemAlert problem={toProblem(members.error)} retry={() => void members.refetch()} />}
+      {others && (
+        <Stack align="flex-start">
+          <Text size="sm">Nobody else is a member who can sign in. Invite them first.</Text>
+          <Button component={Link} href="/members" data-autofocus>
+            To the members
+          </Button>
+        </Stack>
+      )}
+    </Modal>
+  );
 }
 
-function Transfer({ name, others, onClose }: { name: string; others: Other[]; onClose: () => void }) {
+function TransferTo({ name, others, onClose }: { name: string; others: Member[]; onClose: () => void }) {
   const api = useApi();
   const queries = useQueryClient();
   const [memberId, setMemberId] = useState(others[0]?.id ?? '');
@@ -93,17 +123,6 @@ function Transfer({ name, others, onClose }: { name: string; others: Other[]; on
     await queries.invalidateQueries();
     onClose();
   });
-  if (others.length === 0)
-    return (
-      <Modal opened onClose={onClose} title={`Hand over ${name}`} centered>
-        <Stack align="flex-start">
-          <Text size="sm">Nobody else is a member who can sign in. Invite them first.</Text>
-          <Button component={Link} href="/members" data-autofocus>
-            To the members
-          </Button>
-        </Stack>
-      </Modal>
-    );
   return (
     <ConfirmDialog
       title={`Hand over ${name}`}
