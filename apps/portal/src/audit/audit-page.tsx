@@ -50,6 +50,7 @@ const columns: Column<Event>[] = [
   { title: 'When', cell: ({ at }) => <When at={at} exactly /> },
   {
     title: 'Action',
+    width: '26%',
     cell: ({ action, details }) => (
       <>
         <Text size="sm" fw={600}>
@@ -63,10 +64,10 @@ const columns: Column<Event>[] = [
       </>
     ),
   },
-  { title: 'Who', cell: ({ actor }) => <Named party={actor} /> },
-  { title: 'To what', cell: ({ target }) => <Named party={target} /> },
+  { title: 'Who', width: '23%', cell: ({ actor }) => <Named party={actor} /> },
+  { title: 'To what', width: '23%', cell: ({ target }) => <Named party={target} /> },
   { title: 'Repository', cell: ({ repository }) => repository ?? 'the tenant' },
-  { title: 'From', cell: ({ address }) => address, exact: true },
+  { title: 'From', cell: ({ address }) => address ?? '–', exact: true },
 ];
 
 function Named({ party: { kind, id, name } }: { party: Party }) {

@@ -8,6 +8,8 @@ export interface Column<T> {
   count?: boolean;
   /** Of an address, an ID or a hint. */
   exact?: boolean;
+  /** How much of the width it takes; without it, what its words need. */
+  width?: `${number}%`;
 }
 
 export interface RecordsProps<T> {
@@ -27,8 +29,8 @@ export function Records<T>({ label, columns, records, id }: RecordsProps<T>) {
       <Table verticalSpacing={6} fz="sm" role="table" aria-label={label}>
         <Table.Thead role="rowgroup">
           <Table.Tr role="row">
-            {columns.map(({ title, count }) => (
-              <Table.Th key={title} role="columnheader" scope="col" ta={count ? 'right' : undefined}>
+            {columns.map(({ title, count, width }) => (
+              <Table.Th key={title} role="columnheader" scope="col" ta={count ? 'right' : undefined} w={width}>
                 {title}
               </Table.Th>
             ))}
