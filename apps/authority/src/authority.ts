@@ -66,7 +66,7 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
   const keys = new SigningKeys(database);
   const uses = new UseRecorder(checks, (error) => log.error({ err: error }, 'uses could not be recorded'));
   const refusals = new Refusals(database, (error) => log.error({ err: error }, 'refusals could not be written to the audit trail'));
-  const trusted = proxyAddress.compile(config.TRUSTED_PROXIES?.split(',') ?? []);
+  const trusted = proxyAddress.compile(config.TRUSTED_PROXIES);
   const audience = (slug: string) =>
     audienceOf(slug, { repositoryUrls: config.REPOSITORY_URL_TEMPLATE, tenantApiUrl: config.TENANT_API_URL });
   return {

@@ -1,6 +1,17 @@
 import { z } from 'zod';
 import { keyRingConfig } from '@latchkey/credentials';
-import { addressTemplate, appConfig, baseUrl, domainTemplate, drainSeconds, flag, newTenants, poolSize, port } from '@latchkey/runtime';
+import {
+  addressTemplate,
+  appConfig,
+  baseUrl,
+  domainTemplate,
+  drainSeconds,
+  flag,
+  newTenants,
+  poolSize,
+  port,
+  trustedProxies,
+} from '@latchkey/runtime';
 
 export const configSchema = z.object({
   ...appConfig,
@@ -15,8 +26,8 @@ export const configSchema = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(?:ql)?$/ }),
   /** Connections that transactions may hold at most, of each of the two roles that they take. */
   DATABASE_POOL_SIZE: poolSize,
-  /** Addresses or networks (CIDR) of the proxies in front, comma-separated: whose X-Forwarded-For is believed. */
-  TRUSTED_PROXIES: z.string().optional(),
+  /** Whose X-Forwarded-For is believed. */
+  TRUSTED_PROXIES: trustedProxies,
   /** Lets the addresses that clients register be inside: for trying on one machine, never where tenants are strangers. */
   CLIENT_ALLOW_PRIVATE_ADDRESSES: flag.default(false),
   SECRET_PEPPERS: keyRingConfig,

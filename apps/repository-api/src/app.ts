@@ -123,7 +123,7 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
 /** Builds the app and connects it to the database. */
 export async function createApp(config: Config, log: Logger): Promise<RepositoryApi> {
   const adapter = new FastifyAdapter({
-    trustProxy: config.TRUSTED_PROXIES?.split(',') ?? false,
+    trustProxy: config.TRUSTED_PROXIES.length > 0 && config.TRUSTED_PROXIES,
     bodyLimit: bodyLimitBytes,
     genReqId: () => randomUUID(),
     forceCloseConnections: 'idle',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { bucketAddress } from '@latchkey/content';
 import { keyRingConfig } from '@latchkey/credentials';
-import { addressTemplate, appConfig, baseUrl, domainTemplate, drainSeconds, flag, poolSize, port } from '@latchkey/runtime';
+import { addressTemplate, appConfig, baseUrl, domainTemplate, drainSeconds, flag, poolSize, port, trustedProxies } from '@latchkey/runtime';
 
 /** What the app reads from the environment. */
 export const configSchema = z.object({
@@ -23,8 +23,8 @@ export const configSchema = z.object({
   LIMITS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
   /** Under which API keys are hashed. */
   SECRET_PEPPERS: keyRingConfig,
-  /** Addresses or networks (CIDR) of the proxies in front, comma-separated: whose X-Forwarded-For is believed. */
-  TRUSTED_PROXIES: z.string().optional(),
+  /** Whose X-Forwarded-For is believed. */
+  TRUSTED_PROXIES: trustedProxies,
   REPOSITORY_URL_TEMPLATE: addressTemplate,
   AUTHORITY_URL_TEMPLATE: addressTemplate,
   CUSTOM_DOMAIN_URL_TEMPLATE: domainTemplate,

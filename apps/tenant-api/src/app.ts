@@ -208,7 +208,7 @@ export async function createApp(config: Config, log: Logger): Promise<NestFastif
     controllers,
     providers: services.providers as DynamicModule['providers'] & object,
   };
-  const trustProxy = config.TRUSTED_PROXIES?.split(',') ?? false;
+  const trustProxy = config.TRUSTED_PROXIES.length > 0 && config.TRUSTED_PROXIES;
   const adapter = new FastifyAdapter({
     trustProxy,
     bodyLimit: bodyLimitBytes,

@@ -1,6 +1,16 @@
 import { z } from 'zod';
 import { keyRingConfig } from '@latchkey/credentials';
-import { addressTemplate, appConfig, baseUrl, dnsServers, domainTemplate, drainSeconds, newTenants, poolSize } from '@latchkey/runtime';
+import {
+  addressTemplate,
+  appConfig,
+  baseUrl,
+  dnsServers,
+  domainTemplate,
+  drainSeconds,
+  newTenants,
+  poolSize,
+  trustedProxies,
+} from '@latchkey/runtime';
 
 /** What both the app and the setup program read from the environment. */
 const common = {
@@ -22,8 +32,8 @@ export const configSchema = z.object({
   ...common,
   /** Where this process and no other is reached from within the installation; by default the address that it listens on. */
   NODE_URL: baseUrl.optional(),
-  /** Addresses or networks (CIDR) of the proxies in front, comma-separated: whose X-Forwarded-For is believed. */
-  TRUSTED_PROXIES: z.string().optional(),
+  /** Whose X-Forwarded-For is believed. */
+  TRUSTED_PROXIES: trustedProxies,
   CUSTOM_DOMAIN_URL_TEMPLATE: domainTemplate,
   /** Asked for the records that prove domains. */
   DNS_SERVERS: dnsServers,

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { ConfigError, loadConfig, port } from './config.js';
+import { ConfigError, dnsServers, loadConfig, port, trustedProxies } from './config.js';
 
 const schema = z.object({ DATABASE_URL: z.url(), PORT: port, MODE: z.enum(['a', 'b']).default('a') });
+
+const lists = z.object({ TRUSTED_PROXIES: trustedProxies, DNS_SERVERS: dnsServers });
 
 describe('the configuration', () => {
   it('takes its values from the environment and fills in defaults', () => {
@@ -22,5 +24,21 @@ describe('the configuration', () => {
       for (const name of ['DATABASE_URL', 'PORT', 'MODE']) expect(message).toContain(name);
       expect(message).not.toContain('hunter2');
     }
+  });
+
+  it.each([
+    ['TRUSTED_PROXIES', '10.0.0.0/8, 127.0.0.1,fd00::/8', ['10.0.0.0/8', '127.0.0.1', 'fd00::/8']],
+    ['TRUSTED_PROXIES', undefined, []],
+    ['DNS_SERVERS', '1.1.1.1,127.0.0.1:5300, [::1]:53,fd00::1', ['1.1.1.1', '127.0.0.1:5300', '[::1]:53', 'fd00::1']],
+    ['DNS_SERVERS', undefined, []],
+  ])('reads the addresses in %s=%s', (name, text, expected) => {
+    expect(loadConfig(lists, { [name]: text })).toMatchObject({ [name]: expected });
+  });
+
+  it.each([
+    ['TRUSTED_PROXIES', ['banana', '10.0.0.0/33', '10.0.0.0/0', '10.0.0.0/8/8', '10.0.0.0/x', '127.0.0.1,', 'fd00::/129']],
+    ['DNS_SERVERS', ['banana', '1.2.3', '1.1.1.1:', '[1.1.1.1]:53', '1.1.1.1,', '[::1]:port']],
+  ])('refuses a wrong address in %s by its name, at the start', (name, texts) => {
+    for (const text of texts) expect(() => loadConfig(lists, { [name]: text })).toThrow(`${name}: must be addresses`);
   });
 });

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { AddressTemplate } from './address.js';
 import { DomainTemplate } from './domain-template.js';
@@ -66,11 +67,10 @@ export const domainTemplate = z
   });
 
 /** DNS servers (addresses, comma-separated, with a port if need be) to ask instead of the machine's. */
-export const dnsServers = z
-  .string()
-  .regex(/^[\d.:[\]a-f]+(?:,[\d.:[\]a-f]+)*$/i, 'must be addresses, comma-separated')
-  .optional()
-  .transform((text) => text?.split(',') ?? []);
+export const dnsServers = commaSeparated(isServerAddress, 'must be addresses, comma-separated');
+
+/** Addresses or networks (CIDR) of the proxies in front, comma-separated: whose X-Forwarded-For is believed. */
+export const trustedProxies = commaSeparated(isAddressOrNetwork, 'must be addresses or networks such as 10.0.0.0/8, comma-separated');
 
 /** A URL under which one of our apps is reached, without a slash at the end. */
 export const baseUrl = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ''));
@@ -83,6 +83,28 @@ export const flag = z.enum(['true', 'false']).transform((text) => text === 'true
  * runs the installation.
  */
 export const newTenants = z.enum(['open', 'members', 'operator']).default('operator');
+
+function commaSeparated(isValid: (item: string) => boolean, message: string) {
+  return z
+    .string()
+    .default('')
+    .transform((text) => (text === '' ? [] : text.split(',').map((item) => item.trim())))
+    .refine((items) => items.every(isValid), message);
+}
+
+/** `1.2.3.4`, `1.2.3.4:53`, `fd00::1`, `[fd00::1]:53`. */
+function isServerAddress(text: string): boolean {
+  const [, bracketed, plain] = /^(?:\[([^\]]+)\](?::\d{1,5})?|([\d.]+):\d{1,5})$/.exec(text) ?? [];
+  return bracketed === undefined ? isIP(plain ?? text) !== 0 : isIP(bracketed) === 6;
+}
+
+/** Not a network of everything (`/0`): whoever believes everybody believes the caller. */
+function isAddressOrNetwork(text: string): boolean {
+  const [address, prefix, ...more] = text.split('/');
+  const version = isIP(address!);
+  if (version === 0 || more.length > 0) return false;
+  return prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= (version === 4 ? 32 : 128));
+}
 
 /** What every app's configuration holds. */
 export const appConfig = {

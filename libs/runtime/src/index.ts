@@ -12,6 +12,7 @@ export {
   newTenants,
   poolSize,
   port,
+  trustedProxies,
 } from './config.js';
 export { domainOfHost, DomainTemplate } from './domain-template.js';
 export { createLogger, redact, type Logger } from './log.js';

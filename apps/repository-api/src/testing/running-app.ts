@@ -61,6 +61,7 @@ export class RunningApp {
         DRAIN_SECONDS: 0,
         DATABASE_POOL_SIZE: 8,
         NODE_PORT: 0,
+        TRUSTED_PROXIES: [],
         DATABASE_URL: options.databaseUrl ?? test.url,
         FILES_URL: options.files,
         LIMITS_URL: options.redisUrl,
