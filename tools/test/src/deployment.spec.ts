@@ -100,6 +100,13 @@ describe('the Dockerfile', () => {
     ]);
   });
 
+  it('builds by the program that installs the packages first, since the folder that it gets has none', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
+    expect(readFileSync(join(root, '.dockerignore'), 'utf8')).toContain('**/node_modules\n');
+    expect(argumentsOf('RUN')).toEqual([expect.stringMatching(/^npm run build && /)]);
+    expect(scripts['build']).toBe('exec node tools/bootstrap.mjs build');
+  });
+
   it('copies from a stage that exists and runs as an account without rights', () => {
     const stages = file.getFROMs().map((from: From) => from.getBuildStage());
     const copied = file.getCOPYs().flatMap((copy: Copy) => copy.getFromFlag()?.getValue() ?? []);
