@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { compactVerify, CompactSign, importJWK } from 'jose';
 import { rotateKeyBody } from '@latchkey/contracts';
 import { Repository } from '@latchkey/database';
@@ -205,7 +206,9 @@ describe('the key-encryption key', () => {
     const privateKeys = async (ring: KeyRing) => (await new SigningKeys(fixture.database).privateKeys(known(), ring)).jwks;
     const before = await privateKeys(old);
     expect(await privateKeys(both)).toEqual(before);
+    expect(await guideCounts(fixture.owner)).toContain('a');
     expect((await tend({}, both)).encryptedAnew).toBe(4);
+    expect(await guideCounts(fixture.owner)).not.toContain('a');
     expect(await privateKeys(fresh)).toEqual(before);
     const opened = async (column: string, table: string) => {
       const { rows } = await fixture.owner.query<{ k: string; v: Buffer }>(
@@ -232,5 +235,17 @@ describe('the key-encryption key', () => {
     const named = (columns: { table: string; column: string }[]) =>
       columns.map(({ table, column }) => `${table}.${column}`).toSorted((one, other) => one.localeCompare(other));
     expect(named(rows)).toEqual(named(sealedColumns.map(({ table, keyId }) => ({ table, column: keyId }))));
+    // The statement by which operators find out whether the earlier key can go must leave none out.
+    for (const { table, keyId } of sealedColumns) expect(guideStatement).toContain(`SELECT ${keyId} FROM ${table}`);
   });
 });
+
+/** What the guide has operators run before they drop an earlier key. */
+const guide = readFileSync(new URL('../../../docs/guides/operate.md', import.meta.url), 'utf8');
+const guideStatement = /^ {4}(SELECT encryption_key_id, count[^;]*);/m.exec(guide)?.[1] ?? '';
+
+/** The ids of the keys that something lies under, as the guide finds them. */
+async function guideCounts(owner: CredentialsFixture['owner']): Promise<string[]> {
+  const { rows } = await owner.query<{ encryption_key_id: string }>(guideStatement);
+  return rows.map((row) => row.encryption_key_id);
+}

@@ -66,6 +66,14 @@ describe('docker-compose.yml', () => {
     expect(schema.safeParse(given)).toMatchObject({ success: true });
   });
 
+  it.each(apps)('runs %s, which reads no variable that the guide does not name', async (_name, { command }) => {
+    const schemas = (await import(join(root, command![1]!, '../config.js'))) as Record<string, Schema>;
+    const rows = readFileSync(join(root, 'docs/guides/operate.md'), 'utf8').matchAll(/^\| (`[A-Z].*?) \|/gm);
+    const named = [...rows].flatMap(([, names]) => [...names!.matchAll(/`([A-Z_]+)`/g)].map(([, name]) => name));
+    const read = Object.values(schemas).flatMap((schema) => Object.keys(schema.shape));
+    expect(read.filter((variable) => !named.includes(variable))).toEqual([]);
+  });
+
   it('waits for the database, the setup and the queue, and watches what keeps running', () => {
     expect(services['setup']!.depends_on).toEqual({ postgres: { condition: 'service_healthy' } });
     for (const [name, { depends_on, healthcheck, restart }] of apps.filter(([each]) => each !== 'setup')) {
