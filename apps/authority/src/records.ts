@@ -59,8 +59,8 @@ export class Records implements Adapter {
     const state = currentState();
     if (!state) return writeRecords(this.authority.database, this.repository.id, { records: [record], identityProviderId });
     if (this.kind === 'Session' && state.records.refused) return undefined;
-    const isStored = isUnchanged(record, state.records.stored.get(nameOf(record)));
-    if (!isStored) gather(state, { records: [record] });
+    const stored = state.records.stored.get(nameOf(record));
+    if (!isUnchanged(record, stored)) gather(state, { records: [{ ...record, wasFound: stored !== undefined }] });
     if (state.records.gathered && identityProviderId !== undefined) gather(state, { identityProviderId });
     const waits = awaitSession.has(this.kind) && Provider.ctx?.oidc.session !== undefined;
     if (!waits) await this.#writeGathered();

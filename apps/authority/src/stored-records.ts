@@ -22,7 +22,10 @@ export type NewRecord = Pick<
   | 'address'
   | 'usedAt'
   | 'expiresAt'
->;
+> & {
+  /** The request has found it, and changes it: it is not stored again when it has ended since. */
+  wasFound?: boolean;
+};
 
 /** A record as it was found. */
 export type FoundRecord = NewRecord & Pick<OidcRecord, 'consumedAt'>;
@@ -112,7 +115,7 @@ function dateOf(text: unknown): Date | null {
 function rowOf(record: NewRecord): Record<string, unknown> {
   const row: Record<string, unknown> = {};
   for (const [column, member] of columns) if (record[member] !== null) row[column] = record[member];
-  return row;
+  return record.wasFound ? { ...row, was_found: true } : row;
 }
 
 /** What is written together: all of it or nothing. */
@@ -130,6 +133,7 @@ export interface Writing {
  * @throws InvalidGrant when another request has used the code or token since it was read, so that two at once cannot both
  * succeed. As with any that is used twice, everything that came of its grant has ended then.
  * @throws AccessDenied when the identity provider has been disabled or removed.
+ * @throws LoginRequired when a session or grant that the request has found, and changes, has ended since.
  */
 export async function writeRecords(
   database: Database,
@@ -137,13 +141,11 @@ export async function writeRecords(
   { used, records, identityProviderId }: Writing,
 ): Promise<void> {
   const rows = records.map(rowOf);
-  const [row] = await database.call<{ refusal: 'used' | 'disabled' | null }>('SELECT write_oidc_records($1, $2, $3, $4, $5) AS refusal', [
-    repositoryId,
-    identityProviderId ?? null,
-    used?.kind ?? null,
-    used?.id ?? null,
-    rows.length === 0 ? null : JSON.stringify(rows),
-  ]);
+  const [row] = await database.call<{ refusal: 'used' | 'disabled' | 'ended' | null }>(
+    'SELECT write_oidc_records($1, $2, $3, $4, $5) AS refusal',
+    [repositoryId, identityProviderId ?? null, used?.kind ?? null, used?.id ?? null, rows.length === 0 ? null : JSON.stringify(rows)],
+  );
   if (row?.refusal === 'used') throw new errors.InvalidGrant('used already');
+  if (row?.refusal === 'ended') throw new errors.LoginRequired('the session or the grant has ended');
   if (row?.refusal === 'disabled') throw new errors.AccessDenied('the identity provider is no longer allowed');
 }

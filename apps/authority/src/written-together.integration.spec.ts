@@ -1,5 +1,5 @@
 import * as client from 'openid-client';
-import { IdentityProviders } from '@latchkey/tenancy';
+import { endAppAccess, IdentityProviders } from '@latchkey/tenancy';
 import { Browser } from './testing/browser.js';
 import { Customer, parameterOf, redirectUri, type Tokens } from './testing/customer.js';
 import { startAuthority, type RunningAuthority } from './testing/running-authority.js';
@@ -136,6 +136,27 @@ describe('a person who signs out while a request of theirs is about to write', (
     await expect(finish(new URL(response.headers.get('location') ?? ''))).rejects.toMatchObject(invalidGrant);
     const silent = await browser.go((await shop.request(app, { prompt: 'none' })).url);
     expect(parameterOf(new URL(silent.headers.get('location') ?? ''), 'error')).toBe('login_required');
+  });
+
+  it('has none either when the request would have stored it anew, as used from elsewhere', async () => {
+    const end = () =>
+      running.test.owner.query(`DELETE FROM oidc_records WHERE repository_id = $1 AND kind IN ('Session', 'Grant')`, [shop.repository.id]);
+    const { url } = await shop.request(app);
+    const response = await beforeWriting(running, end, () => browser.go(url, undefined, { 'user-agent': 'from elsewhere' }));
+    expect(parameterOf(new URL(response.headers.get('location') ?? ''), 'error')).toBe('login_required');
+    const silent = await browser.go((await shop.request(app, { prompt: 'none' })).url);
+    expect(parameterOf(new URL(silent.headers.get('location') ?? ''), 'error')).toBe('login_required');
+  });
+
+  it('gives an app no access again that they have just taken away', async () => {
+    const tokens = await (await code())();
+    const end = () =>
+      endAppAccess(running.database, { ...shop.repository, tenantId: shop.tenant.id }, shop.anna.id, shop.repository.appClient.clientId, {
+        requestId: 'the end',
+      });
+    const { url } = await shop.request(app, { claims: '{"userinfo":{"name":null}}' });
+    await beforeWriting(running, end, () => browser.go(url));
+    expect(await userinfo(tokens)).toBe(401);
   });
 
   it('gets no tokens for a code or a refresh token that ends meanwhile', async () => {

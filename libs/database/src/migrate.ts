@@ -39,6 +39,7 @@ import { LetTenantsBeDeleted1763752000500 } from './migrations/1763752000500-let
 import { ForgetPeopleWhoWereDeleted1763758000250 } from './migrations/1763758000250-forget-people-who-were-deleted.js';
 import { PruneHistory1763758000500 } from './migrations/1763758000500-prune-history.js';
 import { PurgeWhatWasDeleted1763758000000 } from './migrations/1763758000000-purge-what-was-deleted.js';
+import { LetWhatHasEndedStayEnded1763762000000 } from './migrations/1763762000000-let-what-has-ended-stay-ended.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -81,6 +82,7 @@ export const migrations = [
   CountRepositoriesByTurns1763760000000,
   FindUnusedBlobs1763760000250,
   CheckEachKindByItself1763761000000,
+  LetWhatHasEndedStayEnded1763762000000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */
