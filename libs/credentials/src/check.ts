@@ -20,7 +20,7 @@ export interface AboutToken extends Without<'withSecrets' | 'keyHash'> {
   tokenId?: string | undefined;
 }
 
-/** Whoever would prove to be a client: its latest secrets, to compare what was presented with, and what else is known of it. */
+/** Whoever would prove to be a client: its secrets that are alive and the latest others, to compare what was presented with, and what else is known of it. */
 export interface AboutSecrets extends Without<'userId' | 'versionId' | 'grantId' | 'tokenId' | 'keyHash'> {
   repositoryId: string;
   clientId: string;

@@ -132,6 +132,20 @@ describe('a secret', () => {
     expect((await present(acme, second.value)).outcome).toBe('live');
   });
 
+  it('works until it is ended, however many others of its client come and go, or run out', async () => {
+    const acme = await freshRepository();
+    const others: string[] = [];
+    for (let i = 0; i < 25; i++) {
+      const { id } = await secrets.create(acme.actor, acme.slug, acme.toolId, new Date(Date.now() + 3_600_000));
+      if (i < 5) await secrets.revoke(acme.actor, acme.slug, acme.toolId, id);
+      else await fixture.owner.query('UPDATE secret_versions SET expires_at = now() WHERE id = $1', [id]);
+      others.push(id);
+    }
+    expect((await present(acme, acme.secret.value)).outcome).toBe('live');
+    await secrets.revoke(acme.actor, acme.slug, acme.toolId, acme.secret.id);
+    expect((await present(acme, acme.secret.value)).outcome).not.toBe('live');
+  });
+
   it('number eleven of a client is refused', async () => {
     const acme = await freshRepository();
     for (let i = 0; i < 9; i++) await secrets.create(acme.actor, acme.slug, acme.toolId, null);

@@ -40,6 +40,7 @@ import { ForgetPeopleWhoWereDeleted1763758000250 } from './migrations/1763758000
 import { PruneHistory1763758000500 } from './migrations/1763758000500-prune-history.js';
 import { PurgeWhatWasDeleted1763758000000 } from './migrations/1763758000000-purge-what-was-deleted.js';
 import { LetWhatHasEndedStayEnded1763762000000 } from './migrations/1763762000000-let-what-has-ended-stay-ended.js';
+import { CheckEveryLiveSecret1763762000250 } from './migrations/1763762000250-check-every-live-secret.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -83,6 +84,7 @@ export const migrations = [
   FindUnusedBlobs1763760000250,
   CheckEachKindByItself1763761000000,
   LetWhatHasEndedStayEnded1763762000000,
+  CheckEveryLiveSecret1763762000250,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */
