@@ -253,6 +253,26 @@ describe('keys at an address of the client', () => {
     await expect(client.clientCredentialsGrant(withOne)).rejects.toMatchObject({ error: 'invalid_client' });
   });
 
+  it('that were revoked stay dead, though they are still published, under whatever id', async () => {
+    const [one, two] = [await newKey(), await newKey()];
+    published = [
+      { ...one.jwk, kid: 'one' },
+      { ...two.jwk, kid: 'two' },
+    ];
+    const withOne = await discover(one.privateKey, 'one');
+    await client.clientCredentialsGrant(withOne);
+    const { machine } = customer.tenant;
+    const live = (await keys.list(machine, customer.slug, toolId)).find(({ kid, endedAt }) => kid === 'one' && endedAt === null);
+    await revoke(live?.id ?? '');
+    await forget();
+    await expect(client.clientCredentialsGrant(withOne)).rejects.toMatchObject({ error: 'invalid_client' });
+    published = [{ ...one.jwk, kid: 'renamed' }];
+    await fetchNow();
+    await expect(client.clientCredentialsGrant(await discover(one.privateKey, 'renamed'))).rejects.toMatchObject({
+      error: 'invalid_client',
+    });
+  });
+
   it('that change under the same id are other keys', async () => {
     const [one, two] = [await newKey(), await newKey()];
     published = [{ ...one.jwk, kid: 'same' }];

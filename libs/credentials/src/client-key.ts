@@ -98,6 +98,8 @@ export class ClientKeys {
       const client = await findTool(tx, repository.id, clientId, { lock: true });
       const key = isId(keyId) ? await tx.findOneBy(ClientKey, { repositoryId: repository.id, clientId, id: keyId }) : null;
       if (!key) throw new Problem('not-found', 'The client has no such key.');
+      // Its end is the tenant's word from now on, whatever the client's address says.
+      await tx.update(ClientKey, { repositoryId: repository.id, clientId, id: keyId }, { fetched: false });
       return { repositoryId: repository.id, cutoff: await endKeys(tx, actor, client, [key]) };
     });
     return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
@@ -105,8 +107,8 @@ export class ClientKeys {
 }
 
 /**
- * Reads the keys that a client publishes and makes its own what is new there; what is no longer there ends. Nothing happens
- * when they were read less than `everySeconds` ago, by whomever.
+ * Reads the keys that a client publishes and makes its own what is new there; what is no longer there ends. A key that was
+ * revoked stays dead though it is still there. Nothing happens when they were read less than `everySeconds` ago, by whomever.
  *
  * @returns whether they were read.
  * @throws when they cannot be: then everything stays as it is.
@@ -164,7 +166,9 @@ async function takeOver(tx: EntityManager, client: Client, found: PublicJwk[]): 
   const actor = systemActor(client.tenantId, 'jwks-uri');
   const cutoff = gone.length > 0 ? await endKeys(tx, actor, client, gone) : undefined;
   const left = live.filter((key) => !gone.includes(key));
-  for (const jwk of found.filter(({ kid }) => !left.some((key) => key.kid === kid))) {
+  const revoked = await revokedKeys(tx, client);
+  const isDead = (jwk: PublicJwk) => revoked.some((key) => isSameKey(key.publicJwk, jwk));
+  for (const jwk of found.filter((each) => !isDead(each) && !left.some((key) => key.kid === each.kid))) {
     const key = await insertKey(tx, client, jwk, true);
     const target = { repositoryId: client.repositoryId, targetKind: 'client-key', targetId: key.id };
     await audit(tx, actor, { action: 'client-key.created', ...target, details: { clientId: client.id, kid: key.kid } });
@@ -200,6 +204,17 @@ export async function liveKeys(
   return tx
     .createQueryBuilder(ClientKey, 'k')
     .where('k.repositoryId = :repositoryId AND k.clientId = :clientId AND k.endedAt IS NULL', { repositoryId, clientId })
+    .getMany();
+}
+
+/** The keys of a client that were ended by whoever may, and not because its address no longer has them. */
+async function revokedKeys(tx: EntityManager, { repositoryId, id: clientId }: Client): Promise<ClientKey[]> {
+  return tx
+    .createQueryBuilder(ClientKey, 'k')
+    .where('k.repositoryId = :repositoryId AND k.clientId = :clientId AND k.endedAt IS NOT NULL AND NOT k.fetched', {
+      repositoryId,
+      clientId,
+    })
     .getMany();
 }
 
