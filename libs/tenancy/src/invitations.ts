@@ -5,6 +5,7 @@ import { findLink, hashPassword, orderLink, randomText, useLink, type KeyRing, t
 import {
   enterTenant,
   Invitation,
+  IsNull,
   Member,
   newId,
   RepositoryUser,
@@ -144,7 +145,9 @@ export class Invitations {
         const { tenantId, role } = invitation;
         await tx.insert(Member, { tenantId, id: memberId, repositoryId: repository.id, userId: user.id, role });
       }
-      await tx.update(Invitation, { repositoryId: repository.id, hash: invitation.hash }, { usedAt: new Date() });
+      // With it every other one to the same account: nobody who has an earlier link shall set its password later.
+      const which = invitation.userId === null ? { hash: invitation.hash } : { userId: invitation.userId, usedAt: IsNull() };
+      await tx.update(Invitation, { repositoryId: repository.id, ...which }, { usedAt: new Date() });
       if (link) await useLink(tx, link);
       await recordAcceptance(tx, invitation, { memberId, userId: String(user.id), call });
       return user;

@@ -204,6 +204,25 @@ describe('an invitation', () => {
     expect(await signIn(test.database, acme, 'anna', password)).toMatchObject({ userId: user.id });
   });
 
+  it('to an account ends with every other one when one is taken up', async () => {
+    const slug = freshSlug();
+    await repositories.create(actor, { slug, name: 'Acme', environment: 'production' });
+    const acme = (await directory.find(slug)) as KnownRepository;
+    const [anna, bert] = [
+      await users.create(actor, slug, { loginName: 'anna', administrator: false }),
+      await users.create(actor, slug, { loginName: 'bert', administrator: false }),
+    ];
+    const links: string[] = [];
+    for (const { id } of [anna, anna, bert]) links.push(tokenIn((await users.invite(actor, slug, id)).link));
+    const [first = '', second = '', others = ''] = links;
+    const take = (token: string, chosen: string) =>
+      invitations.accept(acme, token, { loginName: '', name: '', email: null, password: chosen }, call());
+    await take(second, password);
+    await expect(take(first, `${password} of somebody else`)).rejects.toEqual(problem('not-found'));
+    expect(await signIn(test.database, acme, 'anna', password)).toMatchObject({ userId: anna.id });
+    expect(await invitations.find(acme, others)).toMatchObject({ user: { loginName: 'bert' } });
+  });
+
   it('that has run out opens nothing', async () => {
     const slug = freshSlug();
     await repositories.create(actor, { slug, name: 'Acme', environment: 'production' });
