@@ -4,7 +4,7 @@ import type { Authority } from './authority.js';
 import type { Issuer } from './issuer.js';
 
 /** A password, or whatever else is one factor. */
-export const singleFactor = 'urn:latchkey:acr:single';
+const singleFactor = 'urn:latchkey:acr:single';
 /** Two factors of different kinds, or a passkey whose device recognised the person. */
 export const multiFactor = 'urn:latchkey:acr:mfa';
 

@@ -9,7 +9,7 @@ import { lockShape, requireNotInTrash, requirePermission, requireVersion, touch 
 import { createContent } from './write.js';
 
 /** The field in which a File has its bytes. */
-export const defaultBinaryField = 'Binary';
+const defaultBinaryField = 'Binary';
 
 /** A file as a node has it. */
 export interface Binary {

@@ -5,7 +5,7 @@ import type { Caller } from './caller.js';
 import { StoreUnavailable, type ObjectStore } from './object-store.js';
 
 /** The largest file. */
-export const maxBlobBytes = 10 * 1024 ** 3;
+const maxBlobBytes = 10 * 1024 ** 3;
 
 /** Bytes of one chunk at most: as a row, and as an object, each of which takes a request of its own. */
 const rowBytes = 1024 * 1024;

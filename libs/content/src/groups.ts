@@ -21,7 +21,7 @@ export async function isAdministrator(
 }
 
 /** Ids of the groups that a user or group belongs to, at any depth. One statement. */
-export async function groupsOf(tx: EntityManager, { repositoryId, id }: { repositoryId: string; id: number }): Promise<number[]> {
+async function groupsOf(tx: EntityManager, { repositoryId, id }: { repositoryId: string; id: number }): Promise<number[]> {
   const rows = await prepared<{ id: number }>(tx, `${identitiesClause} SELECT id FROM identity WHERE id <> $3`, [
     repositoryId,
     ownIdentities(id),

@@ -1,5 +1,5 @@
-export { attachBlob, beginBlob, defaultBinaryField, findUploadTarget, readBinaries, type Binary, type BinaryWish } from './binaries.js';
-export { Blobs, maxBlobBytes } from './blobs.js';
+export { attachBlob, beginBlob, findUploadTarget, readBinaries, type Binary, type BinaryWish } from './binaries.js';
+export { Blobs } from './blobs.js';
 export { builtInTypes } from './built-in-types.js';
 export { InsufficientScope, readablePart, requireWritable, visitor, type Caller } from './caller.js';
 export { ContentTypes, type ContentTypeDefinition, type FieldDefinition, type FieldKind, type FieldValue } from './content-types.js';
@@ -17,13 +17,13 @@ export {
   type Order,
   type TextTest,
 } from './filter.js';
-export { addMembers, groupsOf, isAdministrator, membersOf, removeMembers, requireAdministratorFor, rolesOf } from './groups.js';
+export { addMembers, isAdministrator, membersOf, removeMembers, requireAdministratorFor, rolesOf } from './groups.js';
 export { copyContent, moveContent } from './move.js';
 export { type Address, type ContentEntity, type PermittedEntity } from './node.js';
 export { bucketAddress, ObjectStore, StoreUnavailable, type BucketAddress } from './object-store.js';
 export { changePermissions, readPermissions, type Grant, type NodePermissions, type PermissionChange } from './node-permissions.js';
 export { permissionNames, type ContentPermissionName } from './permissions.js';
-export { countCollection, findNode, maxPageSize, permissionsOf, readCollection, readNode, readNodes, type Query } from './read.js';
+export { countCollection, maxPageSize, permissionsOf, readCollection, readNode, readNodes, type Query } from './read.js';
 export { readTargets } from './references.js';
 export { createContentRoot, type NewContentRoot } from './root.js';
 export { VersionMismatch } from './shape.js';
@@ -50,5 +50,5 @@ export {
   type UserChange,
 } from './users.js';
 export { readUsage, type Limits, type Usage } from './usage.js';
-export { firstFreeId, qualifiedLoginName, technicalUsers, wellKnown } from './well-known.js';
+export { qualifiedLoginName, wellKnown } from './well-known.js';
 export { createContent, updateContent, type ContentChange, type NewContent } from './write.js';

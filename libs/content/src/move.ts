@@ -22,7 +22,7 @@ import {
 import { isBelow, keyOf } from './statement.js';
 
 /** Nodes that one call copies at most. */
-export const maxCopied = 50_000;
+const maxCopied = 50_000;
 
 /**
  * Moves a node and everything below it below another node. Needs Delete on all of it and AddNew on the target. What is

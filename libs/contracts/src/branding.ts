@@ -57,7 +57,6 @@ export const brandingChange = z.strictObject({
     .optional()
     .describe('Of buttons and links on the sign-in pages; null for ours'),
 });
-export type BrandingChange = z.infer<typeof brandingChange>;
 
 /** Bytes that a logo may have. */
 export const maxLogoBytes = 256 * 1024;

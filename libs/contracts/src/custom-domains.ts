@@ -6,7 +6,7 @@ import { time } from './tenant-api.js';
 /** Names that are not of the public DNS (RFC 6761, RFC 6762, RFC 8375, RFC 9476), or lead inside. */
 const insideNames = /(?:^|\.)(?:localhost|local|internal|intranet|lan|corp|home|invalid|test|example|onion|alt|arpa)$/;
 
-export const customDomain = z
+const customDomain = z
   .string()
   .toLowerCase()
   .max(200)

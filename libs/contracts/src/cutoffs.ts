@@ -7,12 +7,12 @@ import { z } from 'zod';
 const time = z.iso.datetime({ precision: 3 }).describe('RFC 3339, UTC');
 
 /** What a process is that accepts credentials. */
-export const nodeKinds = ['authority', 'repository-api', 'tenant-api'] as const;
+const nodeKinds = ['authority', 'repository-api', 'tenant-api'] as const;
 export type NodeKind = (typeof nodeKinds)[number];
 
 const nodeKind = z.enum(nodeKinds);
 
-export const cutoffNodeView = z.object({
+const cutoffNodeView = z.object({
   id: z.uuid(),
   node: z.string().describe('Its name'),
   kind: nodeKind,
@@ -24,14 +24,13 @@ export const cutoffNodeView = z.object({
 });
 export type CutoffNodeView = z.infer<typeof cutoffNodeView>;
 
-export const propagationView = z.object({
+const propagationView = z.object({
   webhookId: z.uuid(),
   deliveryId: z.uuid(),
   target: z.string().describe('The address of the webhook'),
   state: z.enum(['done', 'retrying', 'failed']),
   afterMillis: z.number().optional().describe('From the cut-off until the target had taken it'),
 });
-export type PropagationView = z.infer<typeof propagationView>;
 
 export const cutoffProofView = z.object({
   id: z.uuid(),
@@ -47,7 +46,7 @@ export const cutoffProofView = z.object({
 });
 export type CutoffProofView = z.infer<typeof cutoffProofView>;
 
-export const canaryNodeView = z.object({
+const canaryNodeView = z.object({
   node: z.string().describe('Its name'),
   kind: nodeKind,
   acceptedBefore: z
@@ -59,7 +58,7 @@ export const canaryNodeView = z.object({
 });
 export type CanaryNodeView = z.infer<typeof canaryNodeView>;
 
-export const canaryRunView = z.object({
+const canaryRunView = z.object({
   id: z.uuid(),
   repository: z.string().describe('Whose credential was ended: that of the built-in repository canary, or of the console'),
   beganAt: time,

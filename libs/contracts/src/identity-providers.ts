@@ -5,7 +5,7 @@ import { cutoffView, displayName, isPlainText, time } from './tenant-api.js';
  * Bodies of the routes under `/v1/repositories/{slug}/identity-providers`: with whom outside people sign in.
  */
 
-export const identityProviderKinds = ['oidc', 'google', 'github'] as const;
+const identityProviderKinds = ['oidc', 'google', 'github'] as const;
 export type IdentityProviderKind = (typeof identityProviderKinds)[number];
 
 const id = z

@@ -21,11 +21,10 @@ export const displayName = z
   .max(120, 'must be at most 120 characters')
   .refine(isPlainText, 'must not hold control characters');
 
-export const environments = ['production', 'integration'] as const;
+const environments = ['production', 'integration'] as const;
 export type Environment = (typeof environments)[number];
 
-export const repositoryStatuses = ['active', 'suspended', 'deleted'] as const;
-export type RepositoryStatus = (typeof repositoryStatuses)[number];
+const repositoryStatuses = ['active', 'suspended', 'deleted'] as const;
 
 const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]']);
 
@@ -33,7 +32,7 @@ const loopbackHosts = new Set(['localhost', '127.0.0.1', '[::1]']);
  * A redirect URI that can be matched exactly (RFC 9700 §2.1): absolute, https or a custom scheme, http only on
  * loopback (RFC 8252 §7.3), without fragment, user info or wildcard.
  */
-export const redirectUriSchema = z
+const redirectUriSchema = z
   .string()
   .max(2000)
   .superRefine((value, context) => {
@@ -49,7 +48,7 @@ export const redirectUriSchema = z
   });
 
 /** An origin as a browser sends it (RFC 6454 §6.1): scheme, host and port, nothing after. */
-export const originSchema = z
+const originSchema = z
   .string()
   .refine(
     (value) => /^https?:$/.test(URL.parse(value)?.protocol ?? '') && URL.parse(value)?.origin === value,
@@ -73,7 +72,7 @@ export const createRepositoryBody = z.strictObject({
 export type CreateRepositoryBody = z.infer<typeof createRepositoryBody>;
 
 /** Whether users who signed in with a password prove a second factor: if they have one, always, or never. */
-export const secondFactorModes = ['optional', 'forced', 'disabled'] as const;
+const secondFactorModes = ['optional', 'forced', 'disabled'] as const;
 export type SecondFactorMode = (typeof secondFactorModes)[number];
 const secondFactor = z
   .enum(secondFactorModes)
@@ -104,7 +103,7 @@ export const updateRepositoryBody = z.strictObject({
 });
 export type UpdateRepositoryBody = z.infer<typeof updateRepositoryBody>;
 
-export const appClientView = z.object({ clientId: z.string(), redirectUris: z.array(z.string()) });
+const appClientView = z.object({ clientId: z.string(), redirectUris: z.array(z.string()) });
 
 export const repositoryView = z.object({
   id: z.uuid(),
@@ -160,8 +159,7 @@ export const provisionedRepositoryView = repositoryView.extend({
 });
 export type ProvisionedRepositoryView = z.infer<typeof provisionedRepositoryView>;
 
-export const clientKinds = ['app', 'tool'] as const;
-export type ClientKind = (typeof clientKinds)[number];
+const clientKinds = ['app', 'tool'] as const;
 
 const permissions = z.array(z.enum(repositoryPermissions)).max(repositoryPermissions.length);
 
@@ -296,7 +294,7 @@ export type ConsumerView = z.infer<typeof consumerView>;
  * What any password is. How long it must be (15 characters, or 8 beside a second factor that is forced) and what it must not
  * be depends on the repository and the person, and is decided where it is set (NIST SP 800-63B-4 §3.1.1.2).
  */
-export const passwordSchema = z.string().min(8, 'must be at least 8 characters').max(512, 'must be at most 256 characters');
+const passwordSchema = z.string().min(8, 'must be at least 8 characters').max(512, 'must be at most 256 characters');
 
 const loginName = z
   .string()
@@ -352,7 +350,7 @@ export const webhookUrlSchema = z
     return isPlainText(value) && !url?.username && !url?.password && !value.includes('#');
   }, 'must not have user info or a fragment');
 
-export const webhookSetting = z.strictObject({ url: webhookUrlSchema });
+const webhookSetting = z.strictObject({ url: webhookUrlSchema });
 
 export const updateTenantBody = z.strictObject({
   name: displayName.optional(),

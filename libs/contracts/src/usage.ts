@@ -2,8 +2,7 @@ import { z } from 'zod';
 
 /* How much the credentials of a tenant were used. */
 
-export const usageKinds = ['token', 'call', 'failed-call', 'ended-secret', 'sign-in', 'refusal'] as const;
-export type UsageKind = (typeof usageKinds)[number];
+const usageKinds = ['token', 'call', 'failed-call', 'ended-secret', 'sign-in', 'refusal'] as const;
 
 export const usageQuery = z.strictObject({
   days: z.coerce.number().int().min(1).max(90).default(30).describe('How many days, today with them'),

@@ -113,8 +113,7 @@ export type RotateWebhookBody = z.infer<typeof rotateWebhookBody>;
 export const rotatedWebhookView = z.object({ signingSecret, previousSecretEndsAt: time.nullable() });
 export type RotatedWebhookView = z.infer<typeof rotatedWebhookView>;
 
-export const deliveryStatuses = ['pending', 'delivered', 'failed'] as const;
-export type DeliveryStatus = (typeof deliveryStatuses)[number];
+const deliveryStatuses = ['pending', 'delivered', 'failed'] as const;
 
 export const deliveryQuery = pageQuery.extend({ status: z.enum(deliveryStatuses).optional() });
 export type DeliveryQuery = z.infer<typeof deliveryQuery>;

@@ -14,7 +14,7 @@ export type PublicJwk = webcrypto.JsonWebKey & { kid: string; use: string };
  *
  * @throws Problem `invalid-request` for anything else: a private or symmetric key, a weak one, a kind that is not taken.
  */
-export async function parsePublicJwk(jwk: Record<string, unknown>): Promise<PublicJwk> {
+async function parsePublicJwk(jwk: Record<string, unknown>): Promise<PublicJwk> {
   const refuse = (detail: string) => new Problem('invalid-request', 'The key cannot be taken.', { errors: [{ pointer: '/jwk', detail }] });
   if (['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'].some((name) => name in jwk))
     throw refuse('is private: send the public half, and make another key');

@@ -17,7 +17,7 @@ export {
   type VerifiedApiKey,
 } from './api-key.js';
 export { CredentialCheck, type Answer, type CheckedSecret, type ClientDetails, type Question } from './check.js';
-export { ClientKeys, fetchClientKeys, parsePublicJwk, type PublicJwk } from './client-key.js';
+export { ClientKeys, fetchClientKeys, type PublicJwk } from './client-key.js';
 export { Clients, createClient, deleteClient, endClient, findClient, insertClient, listClients, newClientId } from './client.js';
 export {
   addSecret,
@@ -32,13 +32,12 @@ export {
   type SecretOwner,
 } from './client-secret.js';
 export { CredentialRefused, suspendedBecause, type Holder } from './credential-refused.js';
-export { sendLogoutToken, tellOfEnd, tellOfGeneration, type EndedSession } from './back-channel-logout.js';
+export { sendLogoutToken, tellOfEnd, type EndedSession } from './back-channel-logout.js';
 export { announced, confirmCutoff, recordCutoff, type CutoffRecord, type Ended, type PendingCutoff } from './cutoff.js';
 export {
   assertionOptions,
   parseAssertion,
   registrationOptions,
-  userHandle,
   verifyAssertion,
   verifyRegistration,
   type NewPasskey,
@@ -47,10 +46,10 @@ export {
 export { hashRecoveryCode, isRecoveryCode, newRecoveryCodes } from './factors/recovery-code.js';
 export { newTotpSecret, spellTotpSecret, totpStep, totpUri } from './factors/totp.js';
 export { KeyRing, keyRingConfig } from './key-ring.js';
-export { dpopAlgorithms, DpopProofs, type PresentedProof } from './dpop.js';
+export { dpopAlgorithms, type PresentedProof } from './dpop.js';
 export { findLink, linkToken, orderLink, useLink, type LinkOrder, type LinkPurpose } from './mailed-link.js';
 export { matchSecret, type SecretMatch } from './match-secret.js';
-export { hashPassword, verifyPassword } from './password.js';
+export { hashPassword } from './password.js';
 export { passwordFault, passwordLengths, type PasswordContext, type PasswordFault } from './password-rules.js';
 export { PlainSecret, randomText } from './plain-secret.js';
 export { NodeReporter, type NodeReporterOptions } from './proof.js';

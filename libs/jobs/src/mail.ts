@@ -16,7 +16,7 @@ const withLink = { ...person, linkId: z.uuid() };
 const when = { at: z.iso.datetime(), address: z.string().max(100).nullable() };
 
 /** What became of somebody's second factors, for the mail that tells them. */
-export const factorDeeds = [
+const factorDeeds = [
   'totp-added',
   'totp-removed',
   'passkey-added',

@@ -7,7 +7,7 @@ import { silentSeconds } from './cutoffs.js';
 import { provision } from './repositories.js';
 
 /** The slug of the built-in repository whose secret the canary ends all the time. No customer can take it. */
-export const canarySlug = 'canary';
+const canarySlug = 'canary';
 
 /** The canary's client, in its own repository and in the console. Nobody else's is removed from the records. */
 const canaryClientId = 'tool_canary';

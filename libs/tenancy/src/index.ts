@@ -1,7 +1,7 @@
 export { AuditTrail } from './audit-trail.js';
-export { findLogo, logoPath, Logos, presentBranding } from './branding.js';
+export { findLogo, logoPath, Logos } from './branding.js';
 export { resolveActor } from './callers.js';
-export { Canary, canarySlug, type CanaryClient, type CanaryFlight, type LiveNode } from './canary.js';
+export { Canary, type CanaryClient, type CanaryFlight, type LiveNode } from './canary.js';
 export { CustomDomains, lookAfterDomains, textRecords, type TextRecords } from './custom-domains.js';
 export { Cutoffs, type CutoffsOf } from './cutoffs.js';
 export { IdentityLinks, type LinkedUser, type OutsideSubject } from './identity-links.js';
@@ -11,7 +11,6 @@ export {
   audienceOf,
   Console,
   consoleSlug,
-  findConsole,
   install,
   makeTenant,
   restoreTenant,
@@ -19,7 +18,7 @@ export {
   type InstallationOptions,
 } from './installation.js';
 export { createInvitation, Invitations, type Acceptance, type OpenInvitation } from './invitations.js';
-export { MemberCredentials, policyOf } from './member-credentials.js';
+export { MemberCredentials } from './member-credentials.js';
 export { MemberInvitations } from './member-invitations.js';
 export { Members } from './members.js';
 export { Refusals, type Refusal } from './refusals.js';

@@ -84,19 +84,7 @@ export function enrolPage(
 }
 
 /** Lets an authenticator app learn the secret, and asks for the code that it then shows. */
-export function NewTotp({
-  look,
-  action,
-  uri,
-  secret,
-  faulty,
-}: {
-  look: Look;
-  action: string;
-  uri: string;
-  secret: string;
-  faulty: boolean;
-}) {
+function NewTotp({ look, action, uri, secret, faulty }: { look: Look; action: string; uri: string; secret: string; faulty: boolean }) {
   const { factors } = look.language.texts;
   return (
     <form method="post" action={action}>

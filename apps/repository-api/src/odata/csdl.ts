@@ -5,7 +5,7 @@ import type { ContentTypes, FieldDefinition, FieldKind } from '@latchkey/content
  * parent for a base; references are navigation properties to any content.
  */
 
-export const namespace = 'Latchkey';
+const namespace = 'Latchkey';
 
 const edmTypeOf: Partial<Record<FieldKind, string>> = {
   ShortText: 'Edm.String',
