@@ -96,11 +96,13 @@ const migrationLock = 7_160_522_701;
  *
  * @param ownerUrl a login that may create roles and owns (or may create) the schema.
  * @param loginUrl the login that the apps will use. It is made, or given its password anew, and may act as our roles.
+ * @throws Error before anything is made when the server is older than PostgreSQL 16.
  */
 export async function migrate(ownerUrl: string, loginUrl?: string): Promise<void> {
   const owner = new pg.Client({ connectionString: ownerUrl, application_name: 'latchkey-migrate' });
   await owner.connect();
   try {
+    await refuseOldServer(owner);
     await owner.query('SELECT pg_advisory_lock($1)', [migrationLock]);
     await makeRoles(owner);
     if (loginUrl && loginUrl !== ownerUrl) await makeLogin(owner, new URL(loginUrl));
@@ -109,6 +111,15 @@ export async function migrate(ownerUrl: string, loginUrl?: string): Promise<void
   } finally {
     await owner.end();
   }
+}
+
+/** Before 16 no membership can say SET and INHERIT, which is only noticed when half of the schema is there. */
+async function refuseOldServer(owner: pg.Client): Promise<void> {
+  const { rows } = await owner.query<{ number: number; version: string }>(
+    `SELECT current_setting('server_version_num')::integer AS number, current_setting('server_version') AS version`,
+  );
+  const [{ number, version }] = rows as [(typeof rows)[0]];
+  if (number < 160_000) throw new Error(`PostgreSQL 16 or later is needed, and this server is ${version}`);
 }
 
 async function makeRoles(owner: pg.Client): Promise<void> {
