@@ -1,9 +1,9 @@
-import { parseArgs } from 'node:util';
 import { ConfigError, createLogger, loadConfig } from '@latchkey/runtime';
 import { Database, migrate } from '@latchkey/database';
 import { migrateQueue } from '@latchkey/jobs/migrate';
 import { addTenant, consoleSlug, install, restoreTenant, type NewTenant } from '@latchkey/tenancy';
 import { setupConfigSchema, type SetupConfig } from './config.js';
+import { parseSetupOptions, usage, type SetupOptions } from './setup-options.js';
 
 /*
  * Run once before the apps start, at every start: brings the database to the present schema and makes the console, the
@@ -12,14 +12,7 @@ import { setupConfigSchema, type SetupConfig } from './config.js';
  * output, else in words.
  */
 
-interface Wish {
-  /** The name of a tenant to add. */
-  tenant: string | undefined;
-  /** The id of a deleted tenant to bring back. */
-  restore: string | undefined;
-}
-
-async function setUp(config: SetupConfig, { tenant, restore }: Wish): Promise<NewTenant | undefined> {
+async function setUp(config: SetupConfig, { tenant, restore }: SetupOptions): Promise<NewTenant | undefined> {
   const ownerUrl = config.DATABASE_OWNER_URL ?? config.DATABASE_URL;
   await migrate(ownerUrl, config.DATABASE_URL);
   await migrateQueue(ownerUrl, config.DATABASE_URL);
@@ -52,15 +45,19 @@ function describe(config: SetupConfig, made: NewTenant) {
   };
 }
 
-try {
-  const options = { json: { type: 'boolean', default: false }, tenant: { type: 'string' }, 'restore-tenant': { type: 'string' } } as const;
-  const { values } = parseArgs({ options });
+async function run(options: SetupOptions): Promise<void> {
   const config = loadConfig(setupConfigSchema);
-  const first = await setUp(config, { tenant: values.tenant, restore: values['restore-tenant'] });
+  const first = await setUp(config, options);
   const shown = first ? describe(config, first) : null;
-  if (values.json) process.stdout.write(`${JSON.stringify({ first: shown })}\n`);
+  if (options.json) process.stdout.write(`${JSON.stringify({ first: shown })}\n`);
   else if (shown) process.stdout.write(`Shown this once:\n${JSON.stringify(shown, null, 2)}\n`);
   else process.stdout.write('The database is ready.\n');
+}
+
+try {
+  const options = parseSetupOptions(process.argv.slice(2));
+  if (options.help) process.stdout.write(usage);
+  else await run(options);
 } catch (error) {
   if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
   else createLogger('setup').error(error, 'setup failed');
