@@ -1,4 +1,4 @@
-import { commonEnvironment, loginUrl, plan, refuseMakeshiftProduction } from './plan.js';
+import { commonEnvironment, loginUrl, plan, refuseMakeshiftProduction, refuseWrongAddresses } from './plan.js';
 
 const options = { portBase: 4000, dataDir: '/data', credentialsFile: undefined, authorities: 1, repositoryApis: 1 };
 
@@ -79,6 +79,17 @@ describe('the plan', () => {
       'postgres://latchkey:new@db:5432/latchkey?sslmode=require',
     );
     expect(loginUrl('postgres://owner@db/second', 'new')).toBe('postgres://latchkey_second:new@db/second');
+  });
+});
+
+describe('the address of a database of one’s own', () => {
+  it.each(['DATABASE_URL', 'DATABASE_OWNER_URL'])('is refused by the name of %s, and not printed, when it is none', (name) => {
+    for (const address of ['hunter2', 'mysql://root:hunter2@db/latchkey', 'db.example.com:5432']) {
+      expect(() => refuseWrongAddresses({ [name]: address })).toThrow(new RegExp(`^${name} must be an address (?!.*hunter2)`));
+    }
+    for (const address of ['', 'postgres://a:b@db/x', 'postgresql://db/x?sslmode=require']) {
+      expect(() => refuseWrongAddresses({ [name]: address })).not.toThrow();
+    }
   });
 });
 

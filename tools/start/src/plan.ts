@@ -34,6 +34,15 @@ export function refuseMakeshiftProduction(outer: NodeJS.ProcessEnv): void {
   }
 }
 
+/** @throws Complaint for an address of a database that is none, before anything is made. */
+export function refuseWrongAddresses(outer: NodeJS.ProcessEnv): void {
+  for (const name of ['DATABASE_URL', 'DATABASE_OWNER_URL']) {
+    const address = outer[name];
+    if (!address || (URL.canParse(address) && /^postgres(?:ql)?:$/.test(new URL(address).protocol))) continue;
+    throw new Complaint(`${name} must be an address such as postgres://user:password@db.example.com:5432/latchkey.`);
+  }
+}
+
 /** Which processes to run, on which ports, and under which addresses they are reached. */
 export function plan(options: Options, outer: NodeJS.ProcessEnv): Plan {
   const base = options.portBase;

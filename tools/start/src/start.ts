@@ -8,7 +8,7 @@ import { keepDatabase } from './database.js';
 import { keepSecrets } from './kept-secrets.js';
 import { lockFolder } from './lock.js';
 import type { Options } from './options.js';
-import { commonEnvironment, loginUrl, plan, refuseMakeshiftProduction } from './plan.js';
+import { commonEnvironment, loginUrl, plan, refuseMakeshiftProduction, refuseWrongAddresses } from './plan.js';
 import { requireFreePorts } from './ports.js';
 import { ProcessRecords } from './process-records.js';
 import { renewal } from './renewal.js';
@@ -36,6 +36,7 @@ export interface Launch {
  */
 export async function start(launch: Launch): Promise<void> {
   refuseMakeshiftProduction(launch.outer);
+  refuseWrongAddresses(launch.outer);
   const opened: (() => unknown)[] = [];
   try {
     await bringUp(launch, opened);
