@@ -19,4 +19,11 @@ describe('a process that cannot start', () => {
     expect(stderr).toMatch(/^an-app: Error: no answer to \[secret\]\n {4}at /);
     expect(status).toBe(1);
   });
+
+  it('says what to run when the database has not been set up', () => {
+    const { stderr } = start(`throw Object.assign(new Error('relation "nodes" does not exist'), { code: '42P01' });`);
+    expect(stderr).toMatch(
+      /^an-app: Error: relation "nodes" does not exist\n[^]*\nIs the database set up.* Run .*setup\.js before the apps\.\n$/,
+    );
+  });
 });
