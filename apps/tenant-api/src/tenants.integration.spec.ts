@@ -54,6 +54,27 @@ describe('a person with several tenants', () => {
         expect((await caller.call(method, '/v1/me/tenants', method === 'POST' ? { name: 'Mine' } : undefined)).status).toBe(403);
   });
 
+  it('has no more than twenty, however many are asked for at once, and is told again of the one that was made last', async () => {
+    const maker = await api.addMember('viewer');
+    const make = (key: string) => maker.inPerson('POST', '/v1/me/tenants', { name: 'Many' }, { 'idempotency-key': key });
+    const keys = Array.from({ length: 25 }, (_, i) => `many-${i}`);
+    const made = await Promise.all(keys.map(make));
+    const refused = { type: expect.stringContaining('quota-exceeded') as string };
+    expect(made.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([
+      ...keys.slice(0, 19).map(() => 201),
+      ...keys.slice(19).map(() => 409),
+    ]);
+    const items = ((await (await maker.inPerson('GET', '/v1/me/tenants')).json()) as { items: OwnTenantView[] }).items;
+    expect(items).toHaveLength(20);
+    for (const [i, answer] of made.entries()) {
+      const again = await make(keys[i] ?? '');
+      expect([again.status, await again.json()]).toEqual([
+        answer.status,
+        answer.status === 201 ? await answer.json() : expect.objectContaining(refused),
+      ]);
+    }
+  });
+
   it('leaves one, and is nobody there', async () => {
     const [, second] = await own();
     const there = { 'latchkey-tenant': second?.id ?? '' };

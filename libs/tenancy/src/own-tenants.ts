@@ -1,8 +1,9 @@
 import { Problem, type CreateTenantBody, type OwnTenantView } from '@latchkey/contracts';
 import { audit, carryOut, type Actor } from '@latchkey/access';
 import type { RepositoryDirectory } from '@latchkey/credentials';
-import { enterTenant, Member, newId, Tenant, type Database } from '@latchkey/database';
+import { elsewhere, enterTenant, Member, newId, RepositoryUser, Tenant, type Database, type EntityManager } from '@latchkey/database';
 import { findConsole } from './installation.js';
+import { membershipsIn } from './own-deeds.js';
 
 /** Tenants that one person may be a member of when they make another. */
 const tenantLimit = 20;
@@ -46,11 +47,10 @@ export class OwnTenants {
     refuseAllButPersons(actor);
     if (!this.#options.open)
       throw new Problem('forbidden', 'On this installation, only its operator makes tenants. Ask for an invitation.');
-    if ((await this.list(actor)).length >= tenantLimit)
-      throw new Problem('quota-exceeded', `One person may be a member of ${tenantLimit} tenants. Leave one first.`);
     const { id: repositoryId } = await findConsole(this.#options.directory);
     return carryOut(this.#options.database, actor, async (tx) => {
       const { userId, federated } = await tx.findOneByOrFail(Member, { tenantId: actor.tenantId, id: actor.id });
+      await refuseOverLimit(tx, repositoryId, userId);
       const [id, memberId] = [newId(), newId()];
       await audit(tx, actor, { action: 'tenant.created', targetKind: 'tenant', targetId: id });
       await enterTenant(tx, id);
@@ -62,6 +62,17 @@ export class OwnTenants {
       return { id, name, role: 'owner' as const, memberId, joinedAt: createdAt.toISOString() };
     });
   }
+}
+
+/** The person's row orders their calls, so that of two at once the second counts what the first has made. */
+async function refuseOverLimit(tx: EntityManager, consoleId: string, userId: number): Promise<void> {
+  // Their memberships are seen in the scope of the console alone.
+  const memberships = await elsewhere(tx, { tenantId: '', repositoryId: consoleId }, async () => {
+    await tx.findOneOrFail(RepositoryUser, { where: { repositoryId: consoleId, id: userId }, lock: { mode: 'pessimistic_write' } });
+    return membershipsIn(tx, consoleId, userId);
+  });
+  if (memberships.length >= tenantLimit)
+    throw new Problem('quota-exceeded', `One person may be a member of ${tenantLimit} tenants. Leave one first.`);
 }
 
 /** A machine is nobody, and the credential of a member is of one tenant. */
