@@ -41,6 +41,7 @@ import { PruneHistory1763758000500 } from './migrations/1763758000500-prune-hist
 import { PurgeWhatWasDeleted1763758000000 } from './migrations/1763758000000-purge-what-was-deleted.js';
 import { LetWhatHasEndedStayEnded1763762000000 } from './migrations/1763762000000-let-what-has-ended-stay-ended.js';
 import { CheckEveryLiveSecret1763762000250 } from './migrations/1763762000250-check-every-live-secret.js';
+import { MakeNothingInADeletedTenant1763762000500 } from './migrations/1763762000500-make-nothing-in-a-deleted-tenant.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -85,6 +86,7 @@ export const migrations = [
   CheckEachKindByItself1763761000000,
   LetWhatHasEndedStayEnded1763762000000,
   CheckEveryLiveSecret1763762000250,
+  MakeNothingInADeletedTenant1763762000500,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

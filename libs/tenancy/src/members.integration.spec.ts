@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import { permissionsOfRole, roles, tenantPermissions, type Problem, type Role, type TenantPermission } from '@latchkey/contracts';
 import { machineActor, memberActor, type Actor } from '@latchkey/access';
 import { createUser, wellKnown } from '@latchkey/content';
@@ -6,7 +7,18 @@ import { CredentialCheck, KeyRing, RepositoryDirectory, type KnownRepository } f
 import { connectForChecks, Member, newId, type Pool } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { AddressTemplate } from '@latchkey/runtime';
-import { addTenant, consoleSlug, install, Invitations, MemberInvitations, Members } from './index.js';
+import {
+  addTenant,
+  consoleSlug,
+  Cutoffs,
+  install,
+  Invitations,
+  MemberInvitations,
+  Members,
+  Repositories,
+  TenantCredentials,
+  TenantDeletion,
+} from './index.js';
 
 let test: TestDatabase;
 let pool: Pool;
@@ -38,6 +50,12 @@ afterAll(async () => {
   await pool.end();
   await test.drop();
 });
+
+/** Until so many transactions of this database wait for locks. */
+async function waitingForLocks(many: number): Promise<void> {
+  const waiting = `SELECT count(*)::integer AS many FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+  while (((await test.owner.query<{ many: number }>(waiting)).rows[0]?.many ?? 0) < many) await wait(10);
+}
 
 interface TestTenant {
   id: string;
@@ -133,6 +151,38 @@ describe('nobody grants a role above their own', () => {
     const narrow = limited(owner, ['members:write', 'members:read']);
     await expect(members.update(narrow, viewer.id, { role: 'developer' })).rejects.toEqual(problem('forbidden'));
     await expect(invitations.create(narrow, { role: 'viewer' })).rejects.toEqual(problem('forbidden'));
+  });
+
+  it('a machine, while the tenant is deleted: it gets nothing that would outlive it', async () => {
+    const tenant = await newTenant();
+    const [owner] = await tenant.people('owner');
+    const credentials = new TenantCredentials(test.database, peppers, directory);
+    const repositories = new Repositories({ ...options(), repositoryUrls: authorityUrls });
+    const deletion = new TenantDeletion(test.database, directory, new Cutoffs(test.database));
+    const late = [
+      () => credentials.create(tenant.machine, { name: 'Late', permissions: ['tenant:read'] }),
+      () => invitations.create(tenant.machine, { role: 'owner' }),
+      () => repositories.create(tenant.machine, { slug: `late-${newId().slice(-12)}`, name: 'Late', environment: 'production' }),
+    ];
+    // Whoever asked before the deletion was done waits for it.
+    const { promise: deleting, resolve: go } = Promise.withResolvers<void>();
+    const held = test.database.transaction({ tenantId: tenant.id }, async (tx) => {
+      await tx.query(`SELECT FROM members WHERE tenant_id = $1 FOR UPDATE`, [tenant.id]);
+      await deleting;
+    });
+    const deleted = deletion.delete(owner, { confirm: 'Tenant' });
+    await waitingForLocks(1);
+    const outcomes = Promise.allSettled(late.map((make) => make()));
+    await waitingForLocks(3);
+    go();
+    await Promise.all([held, deleted]);
+    expect((await outcomes).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    const { rows } = await test.owner.query(
+      `SELECT id::text FROM repositories WHERE tenant_id = $1 AND deleted_at IS NULL UNION ALL SELECT id FROM clients WHERE tenant_id = $1 AND deleted_at IS NULL AND repository_id = $2
+       UNION ALL SELECT id::text FROM invitations WHERE tenant_id = $1`,
+      [tenant.id, consoleRepository.id],
+    );
+    expect(rows).toEqual([]);
   });
 
   it('a machine makes no owner, but for the first', async () => {

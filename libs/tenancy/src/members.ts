@@ -145,9 +145,16 @@ export class Members {
   }
 }
 
-/** Holds the tenant's row until the transaction ends: whoever decides on its members or credentials as a whole takes turns. */
+/**
+ * Holds the tenant's row until the transaction ends: whoever decides on its members or credentials as a whole takes turns.
+ *
+ * @throws Problem `not-found` when it was deleted, be it while this waited.
+ */
 export async function holdTenant(tx: EntityManager, tenantId: string): Promise<TenantSettings> {
-  const [row] = await tx.query<{ settings: TenantSettings }[]>('SELECT settings FROM tenants WHERE id = $1 FOR NO KEY UPDATE', [tenantId]);
+  const [row] = await tx.query<{ settings: TenantSettings }[]>(
+    'SELECT settings FROM tenants WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE',
+    [tenantId],
+  );
   if (!row) throw new Problem('not-found', 'There is no such tenant.');
   return row.settings;
 }
