@@ -153,6 +153,17 @@ describe('nobody grants a role above their own', () => {
     await expect(invitations.create(narrow, { role: 'viewer' })).rejects.toEqual(problem('forbidden'));
   });
 
+  it('with a token that holds less than an owner, which the tenant is neither handed over nor deleted with', async () => {
+    const tenant = await newTenant();
+    const [owner, viewer] = await tenant.people('owner', 'viewer');
+    const narrow = limited(owner, [...permissionsOfRole.viewer, 'members:write']);
+    await expect(members.transferOwnership(narrow, { memberId: viewer.id })).rejects.toEqual(problem('forbidden'));
+    const deletion = new TenantDeletion(test.database, directory, new Cutoffs(test.database));
+    await expect(deletion.delete(narrow, { confirm: 'Tenant' })).rejects.toEqual(problem('forbidden'));
+    expect(await members.transferOwnership(owner, { memberId: viewer.id })).toMatchObject({ role: 'owner' });
+    expect(await deletion.delete(limited(viewer, tenantPermissions), { confirm: 'Tenant' })).toMatchObject({ id: tenant.id });
+  });
+
   it('a machine, while the tenant is deleted: it gets nothing that would outlive it', async () => {
     const tenant = await newTenant();
     const [owner] = await tenant.people('owner');

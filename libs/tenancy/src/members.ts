@@ -173,9 +173,10 @@ export async function refuseRole(tx: EntityManager, actor: Actor, role: Role): P
   throw new Problem('forbidden', `The role ${role} is above your own. Ask someone who has it.`);
 }
 
-/** @throws Problem `forbidden` for everybody but an owner, as their role is now. */
+/** @throws Problem `forbidden` for everybody but an owner, as their role is now, with a token that holds all that an owner may. */
 export async function refuseAllButOwners(tx: EntityManager, actor: Actor, detail: string): Promise<void> {
-  if (actor.kind !== 'member' || (await roleOf(tx, actor)) !== 'owner') throw new Problem('forbidden', detail);
+  const holdsAll = permissionsOfRole.owner.every((permission) => actor.permissions.has(permission));
+  if (actor.kind !== 'member' || !holdsAll || (await roleOf(tx, actor)) !== 'owner') throw new Problem('forbidden', detail);
 }
 
 export const isSelf = (actor: Actor, memberId: string) => actor.kind === 'member' && actor.id === memberId;
