@@ -78,7 +78,7 @@ export async function insertApiKey(
   }
   // The user's row orders those who make keys at once, so that the limit holds.
   const user = await tx.findOne(RepositoryUser, {
-    where: { repositoryId: owner.repositoryId, id: owner.userId, deletedAt: IsNull() },
+    where: { repositoryId: owner.repositoryId, id: owner.userId, deletedAt: IsNull(), trashedAt: IsNull() },
     lock: { mode: 'pessimistic_write' },
   });
   if (!user) throw new Problem('not-found', 'There is no such user in this repository.');

@@ -245,7 +245,7 @@ export async function findClient(tx: EntityManager, repository: { id: string }, 
 }
 
 async function refuseStranger(tx: EntityManager, repository: { id: string }, userId: number): Promise<void> {
-  if (await tx.existsBy(RepositoryUser, { repositoryId: repository.id, id: userId, deletedAt: IsNull() })) return;
+  if (await tx.existsBy(RepositoryUser, { repositoryId: repository.id, id: userId, deletedAt: IsNull(), trashedAt: IsNull() })) return;
   throw new Problem('invalid-request', 'The client would act as nobody.', {
     errors: [{ pointer: '/userId', detail: 'is not a user of this repository' }],
   });

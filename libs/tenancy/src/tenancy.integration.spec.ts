@@ -4,6 +4,7 @@ import { machineActor, type Actor } from '@latchkey/access';
 import { restoreContent, wellKnown } from '@latchkey/content';
 import {
   CredentialCheck,
+  Clients,
   insertApiKey,
   KeyRing,
   RepositoryDirectory,
@@ -243,9 +244,17 @@ describe('a user who is deleted', () => {
     const acme = (await directory.find(slug)) as KnownRepository;
     const { id } = await users.create(actor, slug, { loginName: 'anna', password, administrator: false });
     const scope = { tenantId: acme.tenantId, repositoryId: acme.id };
-    const key = await test.database.transaction(scope, (tx) =>
-      insertApiKey(tx, peppers, actor, { ...scope, userId: id, environment: 'production' }, { name: 'Key', permissions: ['content:read'] }),
-    );
+    const makeKey = () =>
+      test.database.transaction(scope, (tx) =>
+        insertApiKey(
+          tx,
+          peppers,
+          actor,
+          { ...scope, userId: id, environment: 'production' },
+          { name: 'Key', permissions: ['content:read'] },
+        ),
+      );
+    const key = await makeKey();
     const ended = async () => (await test.owner.query('SELECT ended_at IS NOT NULL AS ended FROM api_keys WHERE id = $1', [key.id])).rows;
     expect(await ended()).toEqual([{ ended: false }]);
     const generation = async () => (await check.ask({ repositoryId: acme.id, userId: id }))?.subject?.generation;
@@ -255,6 +264,10 @@ describe('a user who is deleted', () => {
     expect(await ended()).toEqual([{ ended: true }]);
     await expect(users.get(actor, slug, id)).rejects.toEqual(problem('not-found'));
     await expect(users.delete(actor, slug, id)).rejects.toEqual(problem('not-found'));
+    // Nothing that would work once they are back: no key, and no tool that acts as them.
+    await expect(makeKey()).rejects.toEqual(problem('not-found'));
+    const tool = { kind: 'tool' as const, name: 'Tool', permissions: [], userId: id };
+    await expect(new Clients(test.database, peppers).create(actor, slug, tool, id)).rejects.toEqual(problem('invalid-request'));
     await expect(users.delete(actor, slug, wellKnown.publicAdmin)).rejects.toEqual(problem('forbidden'));
     const admin = { ...scope, userId: wellKnown.admin, permissions: new Set(repositoryPermissions) };
     await test.database.transaction(admin, (tx) => restoreContent(tx, admin, { id }));
