@@ -1,6 +1,7 @@
 export * from './audit.js';
 export * from './branding.js';
 export * from './client-keys.js';
+export * from './complete-proof.js';
 export * from './credentials.js';
 export * from './custom-domains.js';
 export * from './cutoffs.js';

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { Problem, type CutoffNodeView, type CutoffProofView, type Page, type PageQuery } from '@latchkey/contracts';
+import { isCompleteProof, Problem, type CutoffNodeView, type CutoffProofView, type Page, type PageQuery } from '@latchkey/contracts';
 import { authorize, enter, type Actor } from '@latchkey/access';
 import { isId, type Database, type EntityManager } from '@latchkey/database';
 import { cursor } from './cursor.js';
@@ -101,7 +101,7 @@ export class Cutoffs {
     try {
       yield first;
       let latest = first;
-      while (!isComplete(latest) && age() < followMillis) {
+      while (!isCompleteProof(latest) && age() < followMillis) {
         await wait(age() < eagerMillis ? pauseMillis.eager : pauseMillis.patient, undefined, { signal: stop }).catch(() => undefined);
         if (stop.aborted) return;
         const next = await look();
@@ -154,13 +154,4 @@ async function present(tx: EntityManager, rows: CutoffRow[]): Promise<CutoffProo
     withdrawnAt: withdrawnAt?.toISOString() ?? null,
     propagation: propagation.get(row.id) ?? [],
   }));
-}
-
-/** Nothing more becomes of it. */
-function isComplete({ effectiveAt, withdrawnAt, nodes, propagation }: CutoffProofView): boolean {
-  return (
-    (effectiveAt !== null || withdrawnAt !== null) &&
-    nodes.every(({ refusedAfterMillis }) => refusedAfterMillis !== null) &&
-    propagation.every(({ state }) => state !== 'retrying')
-  );
 }

@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'react';
+import { isCompleteProof } from '@latchkey/contracts';
 import { useApi, type Api } from './api.ts';
 import { problemFrom, toProblem, type ApiProblem } from './problem.ts';
 import type { Proof } from './queries.ts';
@@ -44,7 +45,7 @@ async function follow(
     let latest: Proof | undefined;
     try {
       for await (latest of proofsOf(api, of, stop)) onProof(latest);
-      if (latest && isComplete(latest)) return;
+      if (latest && isCompleteProof(latest)) return;
     } catch (error) {
       if (stop.aborted) return;
       const problem = toProblem(error);
@@ -82,13 +83,4 @@ export async function* eventData(stream: ReadableStream<Uint8Array>): AsyncGener
   } finally {
     await reader.cancel().catch(() => undefined);
   }
-}
-
-/** Nothing more becomes of it. */
-export function isComplete({ effectiveAt, withdrawnAt, nodes, propagation }: Proof): boolean {
-  return (
-    (effectiveAt !== null || withdrawnAt !== null) &&
-    nodes.every(({ refusedAfterMillis }) => refusedAfterMillis !== null) &&
-    propagation.every(({ state }) => state !== 'retrying')
-  );
 }
