@@ -18,7 +18,7 @@ const tabs = ['app', 'token', 'users'] as const;
 export function ApiKeysPage({ slug, tab }: { slug: string | undefined; tab: string | undefined }) {
   const [, navigate] = useLocation();
   const list = useRepositories(200);
-  const repositories = list.data?.pages.flatMap((page) => page.items);
+  const repositories = list.items;
   const present = tabs.find((each) => each === tab) ?? 'app';
   const [first] = repositories ?? [];
   if (slug === undefined && first) return <Redirect to={`/api-keys/${first.slug}/${present}`} replace />;

@@ -23,7 +23,7 @@ import { reminderOf } from './dues.ts';
 /** The API keys of one user at a time. */
 export function UserApiKeys({ repository }: { repository: Repository }) {
   const users = useUsers(repository.slug, 200);
-  const all = users.data?.pages.flatMap((page) => page.items);
+  const all = users.items;
   const [chosen, setChosen] = useState<string | null>(null);
   const user = all?.find(({ id }) => String(id) === chosen) ?? all?.[0];
   return (

@@ -56,14 +56,7 @@ export const kept = {
 
 /** All repositories of the tenant, a page at a time. */
 export function useRepositories(limit = 50) {
-  const api = useApi();
-  return useInfiniteQuery({
-    queryKey: [...kept.repositories, limit],
-    queryFn: ({ pageParam, signal }) =>
-      answerOf(api.GET('/v1/repositories', { params: { query: { limit, ...(pageParam ? { after: pageParam } : {}) } }, signal })),
-    initialPageParam: '',
-    getNextPageParam: (page) => page.next,
-  });
+  return usePages(kept.repositories, (api, page, signal) => api.GET('/v1/repositories', { params: { query: page }, signal }), limit);
 }
 
 export function useRepository(slug: string) {
@@ -109,19 +102,11 @@ export function useProofs(slug: string) {
 
 /** The people of a repository, a page at a time. */
 export function useUsers(slug: string, limit = 50) {
-  const api = useApi();
-  return useInfiniteQuery({
-    queryKey: [...kept.users(slug), limit],
-    queryFn: ({ pageParam, signal }) =>
-      answerOf(
-        api.GET('/v1/repositories/{slug}/users', {
-          params: { path: { slug }, query: { limit, ...(pageParam ? { after: pageParam } : {}) } },
-          signal,
-        }),
-      ),
-    initialPageParam: '',
-    getNextPageParam: (page) => page.next,
-  });
+  return usePages(
+    kept.users(slug),
+    (api, page, signal) => api.GET('/v1/repositories/{slug}/users', { params: { path: { slug }, query: page }, signal }),
+    limit,
+  );
 }
 
 /** One user, a technical one too. */

@@ -137,7 +137,7 @@ export function ClientDialog({ repository, kind, client, onClose }: ClientDialog
 
 function ActsAs({ slug, form, present }: { slug: string; form: object; present: number | undefined }) {
   const users = useUsers(slug, 200);
-  const known = users.data?.pages.flatMap((page) => page.items) ?? [];
+  const known = users.items ?? [];
   const first =
     present === undefined || known.some(({ id }) => id === present)
       ? { value: '', label: 'The default administrator' }

@@ -11,7 +11,7 @@ export interface RepositoryChoiceProps {
 /** Which repository a page is about. */
 export function RepositoryChoice({ slug, onChoose, none }: RepositoryChoiceProps) {
   const list = useRepositories(200);
-  const repositories = list.data?.pages.flatMap((page) => page.items) ?? [];
+  const repositories = list.items ?? [];
   return (
     <Select
       label="Repository"

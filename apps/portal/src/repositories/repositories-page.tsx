@@ -18,8 +18,7 @@ const createButton = (
 
 /** Every repository of the tenant. */
 export function RepositoriesPage() {
-  const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useRepositories();
-  const repositories = data?.pages.flatMap((page) => page.items);
+  const { items: repositories, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useRepositories();
   return (
     <Page title="Repositories" beside={repositories?.length === 0 ? undefined : createButton}>
       {error && <ProblemAlert problem={toProblem(error)} retry={() => void refetch()} />}

@@ -22,12 +22,11 @@ const PasswordLink = lazy(async () => ({ default: (await import('./user-dialogs.
 
 /** The people who can sign in at a repository. */
 export function Users({ slug }: { slug: string }) {
-  const { data, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useUsers(slug);
+  const { items: users, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useUsers(slug);
   const [adding, setAdding] = useState(false);
   const [inviting, setInviting] = useState<User>();
   const [doing, setDoing] = useState<{ what: Deed; user: User }>();
   const mayChange = useMay('users:write');
-  const users = data?.pages.flatMap((page) => page.items);
   const addButton = mayChange && (
     <Button size="xs" leftSection={<PlusIcon />} onClick={() => setAdding(true)}>
       Add a user

@@ -45,7 +45,7 @@ const keyOf = (slug: string) => [...kept.repository(slug), 'webhooks'];
 export function WebhooksPage({ slug }: { slug: string | undefined }) {
   const [, navigate] = useLocation();
   const list = useRepositories(200);
-  const first = list.data?.pages[0]?.items[0];
+  const first = list.items?.[0];
   if (slug === undefined && first) return <Redirect to={`/webhooks/${first.slug}`} replace />;
   return (
     <Page title="Webhooks">
