@@ -11,8 +11,8 @@ export const auditQuery = pageQuery.extend({
   actor: text.optional().describe("A member's id, a client ID or a user's id"),
   repository: text.optional().describe('A slug'),
   target: text.optional().describe('The id of what it was done to'),
-  from: z.iso.datetime().optional(),
-  to: z.iso.datetime().optional(),
+  from: z.iso.datetime().optional().describe('RFC 3339, UTC; included'),
+  to: z.iso.datetime().optional().describe('RFC 3339, UTC; not included'),
 });
 export type AuditQuery = z.infer<typeof auditQuery>;
 

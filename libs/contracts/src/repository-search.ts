@@ -11,7 +11,9 @@ export const repositoriesQuery = pageQuery.extend({
 });
 export type RepositoriesQuery = z.infer<typeof repositoriesQuery>;
 
-export const slugQuery = z.strictObject({ slug: z.string().min(1).max(100) });
+export const slugQuery = z.strictObject({
+  slug: z.string().min(1).max(100).describe('What a repository would be called in its addresses'),
+});
 export type SlugQuery = z.infer<typeof slugQuery>;
 
 export const slugAvailabilityView = z.object({

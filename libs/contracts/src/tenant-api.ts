@@ -383,8 +383,8 @@ export type ConsoleView = z.infer<typeof consoleView>;
 
 /** Cursor paging: at most `limit` items that come after the cursor `after`. */
 export const pageQuery = z.strictObject({
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  after: z.string().max(200).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50).describe('How many at most'),
+  after: z.string().max(200).optional().describe('The `next` of the page before; from the beginning if absent'),
 });
 export type PageQuery = z.infer<typeof pageQuery>;
 

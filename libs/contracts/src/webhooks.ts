@@ -115,7 +115,7 @@ export type RotatedWebhookView = z.infer<typeof rotatedWebhookView>;
 
 const deliveryStatuses = ['pending', 'delivered', 'failed'] as const;
 
-export const deliveryQuery = pageQuery.extend({ status: z.enum(deliveryStatuses).optional() });
+export const deliveryQuery = pageQuery.extend({ status: z.enum(deliveryStatuses).optional().describe('All if absent') });
 export type DeliveryQuery = z.infer<typeof deliveryQuery>;
 
 export const deliveryView = z.object({
