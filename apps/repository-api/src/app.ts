@@ -7,7 +7,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Blobs, ObjectStore } from '@latchkey/content';
 import { CredentialCheck, issuersAtDomains, RepositoryDirectory, SigningKeys, TokenVerifier, UseRecorder } from '@latchkey/credentials';
 import { connectForChecks, Database, warnOfConnections, type Pool } from '@latchkey/database';
-import type { Logger } from '@latchkey/runtime';
+import { nestLogger, type Logger } from '@latchkey/runtime';
 import { answerTo } from './answer.js';
 import { Authentication } from './authentication.js';
 import { CallRecorder } from './call-recorder.js';
@@ -224,16 +224,4 @@ function closeServer(server: Server): Promise<void> {
 function portOf(server: Server): number {
   const address = server.address();
   return typeof address === 'object' && address ? address.port : 0;
-}
-
-/** Nest's own messages, in our log. */
-function nestLogger(log: Logger) {
-  return {
-    log: (message: unknown) => log.debug(String(message)),
-    warn: (message: unknown) => log.warn(String(message)),
-    error: (message: unknown) => log.error(String(message)),
-    debug: (message: unknown) => log.trace(String(message)),
-    verbose: (message: unknown) => log.trace(String(message)),
-    fatal: (message: unknown) => log.fatal(String(message)),
-  };
 }

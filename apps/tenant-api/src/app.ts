@@ -19,7 +19,7 @@ import {
 } from '@latchkey/credentials';
 import type { FastifyReply } from 'fastify';
 import { connectForChecks, Database, warnOfConnections } from '@latchkey/database';
-import type { Logger } from '@latchkey/runtime';
+import { nestLogger, type Logger } from '@latchkey/runtime';
 import {
   audienceOf,
   AuditTrail,
@@ -290,16 +290,4 @@ async function servePortal(app: NestFastifyApplication, root: string): Promise<v
     if (!isPage) return void reply.callNotFound();
     return void (reply as unknown as { sendFile(name: string): void }).sendFile('index.html');
   });
-}
-
-/** Nest's own messages, in our log. */
-function nestLogger(log: Logger) {
-  return {
-    log: (message: unknown) => log.debug(String(message)),
-    warn: (message: unknown) => log.warn(String(message)),
-    error: (message: unknown) => log.error(String(message)),
-    debug: (message: unknown) => log.trace(String(message)),
-    verbose: (message: unknown) => log.trace(String(message)),
-    fatal: (message: unknown) => log.fatal(String(message)),
-  };
 }

@@ -17,6 +17,7 @@ export {
 export { domainOfHost, DomainTemplate } from './domain-template.js';
 export { createLogger, redact, type Logger } from './log.js';
 export { Counter, exposeMetrics, Gauge, Histogram, measureProcess, metrics } from './metrics.js';
+export { nestLogger } from './nest-logger.js';
 export { describeFault, fetchOutgoing, post, readDocument, type Outgoing, type Post } from './outgoing.js';
 export { ownUrl } from './own-url.js';
 export { readiness, type Readiness } from './readiness.js';
