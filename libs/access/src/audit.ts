@@ -13,7 +13,7 @@ export interface Deed {
 
 /** Who did it: whoever performs a call, or somebody at an authority, who may be nobody that is known. */
 export interface Doer {
-  kind: Actor['kind'] | 'user' | 'unknown';
+  kind: Actor['kind'] | 'unknown';
   tenantId: string;
   id: string | null;
   credentialId?: string;

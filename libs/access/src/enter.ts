@@ -5,6 +5,7 @@ import { columnsOf, prepared, Repository, type EntityManager } from '@latchkey/d
  * Finds a repository of the transaction's tenant and narrows the transaction to it. One statement.
  *
  * @param options.lock holds the row until the transaction ends, so that nothing about the repository changes meanwhile.
+ * @param options.deleted finds it also when it was deleted.
  * @throws Problem `not-found` when the tenant has no such repository, be it another tenant's or nobody's.
  */
 export async function enter(tx: EntityManager, slug: string, { lock = false, deleted = false } = {}): Promise<Repository> {
