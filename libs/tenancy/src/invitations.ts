@@ -10,6 +10,7 @@ import {
   newId,
   RepositoryUser,
   Tenant,
+  violatedConstraint,
   type Database,
   type EntityManager,
   type MailedLink,
@@ -113,10 +114,14 @@ export class Invitations {
         throw new Problem('not-found', 'The invitation was used or has run out.');
       const { tenantId, role } = invitation;
       const membership = { tenantId, repositoryId: repository.id, userId };
-      if (await tx.existsBy(Member, membership)) throw new Problem('already-exists', 'They are a member of this tenant already.');
+      const isMember = () => new Problem('already-exists', 'They are a member of this tenant already.');
+      if (await tx.existsBy(Member, membership)) throw isMember();
       const memberId = newId();
       // Who has no password here proves who they are elsewhere.
-      await tx.insert(Member, { ...membership, id: memberId, role, federated: user.passwordHash === null });
+      await tx.insert(Member, { ...membership, id: memberId, role, federated: user.passwordHash === null }).catch((error: unknown) => {
+        // By another invitation, at the same moment.
+        throw violatedConstraint(error) ? isMember() : error;
+      });
       await tx.update(Invitation, { repositoryId: repository.id, hash: invitation.hash }, { usedAt: new Date() });
       if (link) await useLink(tx, link);
       await recordAcceptance(tx, invitation, { memberId, userId: String(userId), call });

@@ -290,6 +290,18 @@ describe('leaving', () => {
 });
 
 describe('an invitation', () => {
+  it('makes somebody who takes up several at once a member once, and says so to the others', async () => {
+    const [tenant, elsewhere] = [await newTenant(), await newTenant()];
+    const [person] = await elsewhere.people('owner');
+    const { rows } = await test.owner.query<{ id: number }>('SELECT user_id AS id FROM members WHERE id = $1', [person.id]);
+    const made = await Promise.all(Array.from({ length: 5 }, () => invitations.create(tenant.machine, { role: 'viewer' })));
+    const join = ({ link }: { link: string }) =>
+      doors.join(consoleRepository, link.split('/').at(-1) ?? '', rows[0]?.id ?? 0, { requestId: newId() });
+    const outcomes = await Promise.allSettled(made.map(join));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+    for (const each of outcomes) if (each.status === 'rejected') expect(each.reason).toEqual(problem('already-exists'));
+  });
+
   const tokenIn = (link: string) => link.slice(link.lastIndexOf('/') + 1);
   const accept = (link: string, loginName: string) =>
     doors.accept(
