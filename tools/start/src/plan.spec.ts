@@ -65,7 +65,6 @@ describe('the plan', () => {
       REPOSITORY_URL_TEMPLATE: 'http://localhost:4200/{repository}',
       TENANT_API_URL: 'http://localhost:4000',
       PORTAL_URL: 'http://localhost:4000',
-      DATA_DIR: '/data',
       MAIL_DIR: '/data/mail',
       NEW_TENANTS: 'open',
       FEDERATION_ALLOW_PRIVATE_ADDRESSES: 'true',

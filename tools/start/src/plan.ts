@@ -107,7 +107,6 @@ export function commonEnvironment(
     REPOSITORY_URL_TEMPLATE: urls.repositoryApis,
     TENANT_API_URL: urls.tenantApi,
     PORTAL_URL: urls.portal,
-    DATA_DIR: options.dataDir,
     // Mail is written beside the data unless there is a mail server.
     MAIL_DIR: outer['MAIL_DIR'] || (outer['SMTP_URL'] ? undefined : join(options.dataDir, 'mail')),
     // On one's own machine whoever gets there may sign up.

@@ -30,7 +30,7 @@ const app = `
 /** Makes the first tenant once per folder, as the real one does once per database. */
 const setup = `
   import { existsSync, writeFileSync } from 'node:fs';
-  const done = process.env.DATA_DIR + '/set-up';
+  const done = process.env.STAND_IN_DIR + '/set-up';
   const credential = { tokenUrl: 'http://t', clientId: 'first-client', clientSecret: 'shown-once', tenantApiUrl: process.env.TENANT_API_URL };
   const first = existsSync(done) ? null : { ownerLink: 'http://owner', credential };
   writeFileSync(done, process.env.DATABASE_OWNER_URL);
@@ -68,7 +68,7 @@ class Launched {
     const all = ['--port-base', String(portBase), '--data-dir', join(folder, 'data'), ...args];
     this.process = spawn(process.execPath, ['--input-type=module', '-e', program, '--', ...all], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...environment },
+      env: { ...process.env, STAND_IN_DIR: join(folder, 'data'), ...environment },
     });
     for (const stream of [this.process.stdout!, this.process.stderr!]) stream.on('data', (chunk) => (this.output += String(chunk)));
   }
