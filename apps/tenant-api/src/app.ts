@@ -222,7 +222,10 @@ export async function createApp(config: Config, log: Logger): Promise<NestFastif
   describeEveryAnswer(app, config, log);
   recordForbiddenCalls(app, services.refusals);
   serveOpenApi(app, config);
-  if (config.PORTAL_DIR && existsSync(join(config.PORTAL_DIR, 'index.html'))) await servePortal(app, config.PORTAL_DIR);
+  if (config.PORTAL_DIR) {
+    if (existsSync(join(config.PORTAL_DIR, 'index.html'))) await servePortal(app, config.PORTAL_DIR);
+    else log.warn({ folder: config.PORTAL_DIR }, 'the portal is not served: there is no index.html in PORTAL_DIR');
+  }
   app.getHttpAdapter().getInstance().addHook('onClose', services.close);
   return app;
 }
