@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { wellKnown } from '@latchkey/content';
 import { KeyRing } from '@latchkey/credentials';
 import { Database } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
@@ -10,6 +11,31 @@ import { readsBetween, readsSoFar } from './testing/reads.js';
 
 /** So many that an index is cheaper than a scan of anything, and so few that they are made in seconds. */
 const repositories = 1_500;
+
+/** What has ended of one tool and of one user: as many as a canary ends in two days. */
+const ended = 6_000;
+
+/** The one repository with a long life. $1 is its slug. */
+const life = [
+  `INSERT INTO secret_versions (repository_id, client_id, id, tenant_id, hash, pepper_id, hint, created_at, ended_at)
+   SELECT c.repository_id, c.id, ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, c.tenant_id, sha256(n::text::bytea), 'k1', 'x',
+     now() - make_interval(mins => ${ended + 1} - n), now() - make_interval(mins => ${ended} - n)
+   FROM generate_series(1, ${ended}) n, clients c JOIN repositories r ON r.id = c.repository_id WHERE r.slug = $1 AND c.kind = 'tool'`,
+  `INSERT INTO cutoffs (repository_id, id, tenant_id, kind, client_id, effective_at, recorded_at, secret_version_ids)
+   SELECT v.repository_id, v.id, v.tenant_id, 'secret', v.client_id, v.ended_at, v.ended_at, ARRAY[v.id]
+   FROM secret_versions v JOIN repositories r ON r.id = v.repository_id WHERE r.slug = $1 AND v.ended_at IS NOT NULL`,
+  `INSERT INTO cutoff_reports (repository_id, cutoff_id, node_id, tenant_id, node_name, node_kind, refused_at)
+   SELECT c.repository_id, c.id, gen_random_uuid(), c.tenant_id, 'n', 'authority', c.effective_at
+   FROM cutoffs c JOIN repositories r ON r.id = c.repository_id WHERE r.slug = $1`,
+  `INSERT INTO api_keys (repository_id, id, tenant_id, user_id, name, hash, pepper_id, hint, permissions, expires_at, ended_at)
+   SELECT r.id, gen_random_uuid(), r.tenant_id, ${wellKnown.publicAdmin}, 'k', sha256(n::text::bytea), 'k1', 'x', '{}', now() + interval '1 day', now()
+   FROM generate_series(1, ${ended}) n, repositories r WHERE r.slug = $1`,
+  `INSERT INTO client_keys (repository_id, client_id, id, tenant_id, kid, public_jwk, ended_at)
+   SELECT c.repository_id, c.id, gen_random_uuid(), c.tenant_id, 'k' || n, '{}', now()
+   FROM generate_series(1, ${ended}) n, clients c JOIN repositories r ON r.id = c.repository_id WHERE r.slug = $1 AND c.kind = 'tool'`,
+  `INSERT INTO clients (repository_id, id, tenant_id, kind, name, user_id, deleted_at)
+   SELECT r.id, 'tool_' || n, r.tenant_id, 'tool', 'Tool', ${wellKnown.publicAdmin}, now() FROM generate_series(1, ${ended}) n, repositories r WHERE r.slug = $1`,
+];
 
 /** Of a table with fewer rows than this a scan is the right plan. */
 const smallest = 1_000;
@@ -54,12 +80,13 @@ beforeAll(async () => {
   await writeHistory(test.ownerUrl, encryption, 2, () => undefined);
   // What is counted belongs to connections that have ended.
   await target.database.close();
+  const { slug, toolClientId, tenant } = made[repositories / 2]!;
+  for (const statement of life) await test.owner.query(statement, [slug]);
   for (const statement of fillers) await test.owner.query(statement);
   const counted = await test.owner.query<{ table: string; rows: number }>(
     `SELECT relname AS "table", reltuples AS rows FROM pg_class WHERE relnamespace = 'latchkey'::regnamespace AND relkind = 'r'`,
   );
   rows = new Map(counted.rows.map((each) => [each.table, each.rows]));
-  const { slug, toolClientId, tenant } = made[repositories / 2]!;
   const keys = { peppers, encryption, authorityUrls, repositoryUrls };
   around = { ...keys, url: test.url, tenantId: tenant.id, slug, toolClientId, applicationName };
 });

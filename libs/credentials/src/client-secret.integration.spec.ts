@@ -142,6 +142,15 @@ describe('a secret', () => {
       others.push(id);
     }
     expect((await present(acme, acme.secret.value)).outcome).toBe('live');
+    await fixture.owner.query(
+      `INSERT INTO secret_versions (repository_id, client_id, id, tenant_id, hash, pepper_id, hint, ended_at)
+       SELECT repository_id, client_id, ('ffffffff-ffff-7000-8000-' || lpad(n::text, 12, '0'))::uuid, tenant_id, sha256(n::text::bytea), pepper_id, hint, now()
+       FROM secret_versions, generate_series(1, 120) n WHERE id = $1`,
+      [acme.secret.id],
+    );
+    expect((await present(acme, acme.secret.value)).outcome).toBe('live');
+    const items = await secrets.list(acme.actor, acme.slug, acme.toolId);
+    expect([items.length, items.find(({ id }) => id === acme.secret.id)?.status]).toEqual([101, 'live']);
     await secrets.revoke(acme.actor, acme.slug, acme.toolId, acme.secret.id);
     expect((await present(acme, acme.secret.value)).outcome).not.toBe('live');
   });

@@ -106,8 +106,7 @@ export async function createClient(
 
 /** The clients of a repository, the earliest first. The caller has authorised the act. */
 export async function listClients(tx: EntityManager, repositoryId: string): Promise<Client[]> {
-  const rows = await tx.find(Client, { where: { repositoryId }, order: { createdAt: 'ASC', id: 'ASC' } });
-  return rows.filter((row) => !row.deletedAt);
+  return tx.find(Client, { where: { repositoryId, deletedAt: IsNull() }, order: { createdAt: 'ASC', id: 'ASC' } });
 }
 
 /**

@@ -1,8 +1,8 @@
 import type { SecretView } from '@latchkey/contracts';
 import type { EntityManager, SecretVersion } from '@latchkey/database';
 
-/** A version that works now, in SQL. */
-export const aliveNow = `ended_at IS NULL AND (expires_at IS NULL OR expires_at > now()) AND (overlap_ends_at IS NULL OR overlap_ends_at > now())`;
+/** A version that works now, in SQL, as the index `secret_versions_live` has it. */
+export const aliveNow = `ended_at IS NULL AND coalesce(least(expires_at, overlap_ends_at), 'infinity') > now()`;
 
 type ListedVersion = Omit<SecretVersion, 'hash' | 'pepperId'> & { lastUsedAt: Date | null; cutoffId: string | null };
 
@@ -15,10 +15,13 @@ const listed = `SELECT v.client_id AS "clientId", v.id, v.hint, v.created_at AS 
       AND c.withdrawn_at IS NULL AND c.effective_at > now() AND v.id = ANY (c.secret_version_ids) LIMIT 1) END AS "cutoffId"
   FROM secret_versions v`;
 
-/** The secrets of a client, the latest first, without their values. */
+/** The secrets of a client, without their values: those that work, and the latest 100 of all. The latest comes first. */
 export async function listSecrets(tx: EntityManager, repositoryId: string, clientId: string): Promise<SecretView[]> {
   const rows: ListedVersion[] = await tx.query(
-    `${listed} WHERE v.repository_id = $1 AND v.client_id = $2 ORDER BY v.created_at DESC, v.id DESC LIMIT 100`,
+    `WITH shown AS (
+       SELECT id FROM secret_versions WHERE repository_id = $1 AND client_id = $2 AND ${aliveNow}
+       UNION (SELECT id FROM secret_versions WHERE repository_id = $1 AND client_id = $2 ORDER BY id DESC LIMIT 100))
+     ${listed} WHERE v.repository_id = $1 AND v.client_id = $2 AND v.id = ANY (ARRAY(SELECT id FROM shown)) ORDER BY v.created_at DESC, v.id DESC`,
     [repositoryId, clientId],
   );
   const now = new Date();

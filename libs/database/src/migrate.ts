@@ -42,6 +42,7 @@ import { PurgeWhatWasDeleted1763758000000 } from './migrations/1763758000000-pur
 import { LetWhatHasEndedStayEnded1763762000000 } from './migrations/1763762000000-let-what-has-ended-stay-ended.js';
 import { CheckEveryLiveSecret1763762000250 } from './migrations/1763762000250-check-every-live-secret.js';
 import { MakeNothingInADeletedTenant1763762000500 } from './migrations/1763762000500-make-nothing-in-a-deleted-tenant.js';
+import { FindWhatLivesAmongWhatEnded1763764000000 } from './migrations/1763764000000-find-what-lives-among-what-ended.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -87,6 +88,7 @@ export const migrations = [
   LetWhatHasEndedStayEnded1763762000000,
   CheckEveryLiveSecret1763762000250,
   MakeNothingInADeletedTenant1763762000500,
+  FindWhatLivesAmongWhatEnded1763764000000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */
