@@ -156,6 +156,11 @@ describe.each([
         '--b\r\nContent-Disposition: form-data; name="x"; filename="a"\r\n\r\nabc',
         { 'content-type': 'multipart/form-data; boundary=b' },
       ],
+      [
+        'a part without a name',
+        '--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n',
+        { 'content-type': 'multipart/form-data; boundary=b' },
+      ],
       ['a range that is none', formOf(whole, Buffer.from('x')), { 'content-range': 'bytes 9-1/x' }],
       ['a name that is none', formOf({ ...whole, FileName: '../x' }, Buffer.from('x')), {}],
       ['a type that is none', formOf({ ...whole, FileName: 'x', ContentType: 'Spaceship' }, Buffer.from('x')), {}],

@@ -118,7 +118,11 @@ async function readForm(incoming: Incoming, form: Form, onFile: (file: Readable)
   let work: Promise<void> | undefined;
   let current: Readable | undefined;
   let failure: unknown;
-  parser.on('field', (name: string, value: string) => form.set(name.toLowerCase(), value));
+  parser.on('field', (name: string | undefined, value: string) => {
+    // What is thrown here nobody could catch: it would end the process.
+    if (name === undefined) failure ??= badRequest('A part of the form has no name.');
+    else form.set(name.toLowerCase(), value);
+  });
   for (const limit of ['partsLimit', 'filesLimit', 'fieldsLimit'])
     parser.on(limit, () => (failure ??= badRequest('The form has too many parts.')));
   parser.on('file', (_name: string, file: Readable, fileName: string | undefined, _encoding: string, type: string) => {
