@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { decodeJwt } from 'jose';
 import { errors, interactionPolicy, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
 import { clientKeyAlgorithms } from '@latchkey/contracts';
 import { dpopAlgorithms, type KnownRepository, type PrivateJwk } from '@latchkey/credentials';
@@ -196,9 +197,11 @@ function cookieKeys({ encryption }: Authority, repository: KnownRepository): str
 }
 
 function restoreOfflineAccess(ctx: KoaContextWithOIDC): void {
-  const { client, body } = ctx.oidc;
+  const { client, body, entities } = ctx.oidc;
   const params = ctx.oidc.params as { scope?: string } | undefined;
-  const asked = (body ?? ctx.query) as { scope?: string };
+  // Of a pushed request what was pushed counts, and nothing that is beside its name (RFC 9126 §4).
+  const pushed = entities.PushedAuthorizationRequest;
+  const asked = (pushed ? decodeJwt(pushed.request) : (body ?? ctx.query)) as { scope?: string };
   if (!params || !scopesOf(asked).includes('offline_access') || !client?.grantTypeAllowed('refresh_token')) return;
   params.scope = [...new Set([...scopesOf(params), 'offline_access'])].join(' ');
 }

@@ -27,9 +27,19 @@ describe('a pushed request (RFC 9126)', () => {
     const url = await client.buildAuthorizationUrlWithPAR(app, parameters);
     expect([...url.searchParams.keys()].toSorted()).toEqual(['client_id', 'request_uri']);
     const arrived = await customer.visit(new Browser(running), url);
-    expect((await finish(arrived.url)).claims()?.sub).toBe(String(customer.anna.id));
+    const tokens = await finish(arrived.url);
+    expect([tokens.claims()?.sub, typeof tokens.refresh_token]).toEqual([String(customer.anna.id), 'string']);
     const again = await customer.visit(new Browser(running), url);
     expect(parameterOf(again.url, 'code')).toBeNull();
+  });
+
+  it('gets the scopes that were pushed, and none that is beside its name', async () => {
+    const { parameters, finish } = await customer.request(app, { scope: 'openid' });
+    const url = await client.buildAuthorizationUrlWithPAR(app, parameters);
+    url.searchParams.set('scope', 'openid offline_access');
+    const arrived = await customer.visit(new Browser(running), url);
+    const { scope, refresh_token: refreshToken } = await finish(arrived.url);
+    expect([scope, refreshToken]).toEqual(['openid', undefined]);
   });
 
   it('is not taken up by another client, nor by another repository', async () => {
