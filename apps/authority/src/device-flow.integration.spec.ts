@@ -139,5 +139,12 @@ describe('a code', () => {
     const slowed = [await enter(browser, 'BBBB-BBBB'), await enter(browser, fresh.user_code)];
     expect(slowed.map(({ status }) => status)).toEqual([429, 429]);
     expect(slowed[0]?.html).toContain('Wait a minute');
+    // Nor is a right one that is confirmed or denied in the same breath, as no page of ours does.
+    for (const choice of ['confirm', 'abort']) {
+      const page = await (await browser.go(`${customer.issuer}/device`)).text();
+      const form = { xsrf: hiddenField(page, 'xsrf'), user_code: fresh.user_code, [choice]: 'yes' };
+      expect((await browser.go(`${customer.issuer}/device`, form)).status).toBe(429);
+    }
+    await expect(poll(fresh)).rejects.toMatchObject({ error: 'authorization_pending' });
   });
 });

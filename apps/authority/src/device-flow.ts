@@ -1,5 +1,8 @@
+import type { IncomingMessage } from 'node:http';
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
+import type { KnownRepository } from '@latchkey/credentials';
 import type { Authority } from './authority.js';
+import type { Guesser } from './guessing.js';
 import type { Issuer } from './issuer.js';
 import { deviceCodePage, deviceConfirmPage, deviceForm } from './pages/device.js';
 import { pageHeaders } from './pages/headers.js';
@@ -19,11 +22,6 @@ type DeviceFlow = NonNullable<NonNullable<Configuration['features']>['deviceFlow
  * whoever sends somebody a code can talk them into entering it: the confirmation says what is at stake (§5.4).
  */
 export function deviceFlow(authority: Authority, issuer: Issuer): DeviceFlow {
-  const guesser = (ctx: KoaContextWithOIDC) => ({
-    repositoryId: issuer.repository.id,
-    clientId: 'user code',
-    address: authority.addressOf(ctx.req),
-  });
   const look = (ctx: KoaContextWithOIDC) => lookOf(issuer, ctx.req);
   const show = (ctx: KoaContextWithOIDC, html: string, status = 200) => {
     ctx.set(pageHeaders(issuer.brand));
@@ -39,22 +37,21 @@ export function deviceFlow(authority: Authority, issuer: Issuer): DeviceFlow {
       const { device } = look(ctx).language.texts;
       const fault = error as { name?: string; status?: number } | undefined;
       if (fault?.name === 'AbortedError') return show(ctx, messagePage(look(ctx), device.denied));
-      if (fault?.name === 'NotFoundError') authority.guessing.failed(guesser(ctx));
-      const slow = await authority.guessing.refuseGuesser(guesser(ctx)).then(
-        () => false,
-        () => true,
-      );
-      if (slow) return show(ctx, deviceCodePage(look(ctx), deviceForm(form), device.slow), 429);
+      const guesser = codeGuesser(authority, issuer.repository, ctx.req);
+      if (fault?.name === 'NotFoundError') authority.guessing.failed(guesser);
+      if (await authority.guessing.isGuesser(guesser)) return show(ctx, deviceCodePage(look(ctx), deviceForm(form), device.slow), 429);
       const texts: Record<string, string> = { NoCodeError: device.missing, AlreadyUsedError: device.used };
       return show(ctx, deviceCodePage(look(ctx), deviceForm(form), fault && (texts[fault.name ?? ''] ?? device.wrong)), fault ? 400 : 200);
     },
-    userCodeConfirmSource: async (ctx, form, client, _deviceInfo, userCode) => {
-      // A right code after too many wrong ones is not taken either.
-      await authority.guessing.refuseGuesser(guesser(ctx));
-      show(ctx, deviceConfirmPage(look(ctx), deviceForm(form), { app: client.clientName ?? client.clientId, code: userCode }));
-    },
+    userCodeConfirmSource: async (ctx, form, client, _deviceInfo, userCode) =>
+      show(ctx, deviceConfirmPage(look(ctx), deviceForm(form), { app: client.clientName ?? client.clientId, code: userCode })),
     successSource: async (ctx) => show(ctx, messagePage(look(ctx), look(ctx).language.texts.device.done)),
   };
+}
+
+/** Who types codes, at one repository, as what is counted against guessing. */
+export function codeGuesser(authority: Authority, repository: KnownRepository, request: IncomingMessage | undefined): Guesser {
+  return { repositoryId: repository.id, clientId: 'user code', address: authority.addressOf(request) };
 }
 
 /**

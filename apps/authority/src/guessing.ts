@@ -1,13 +1,15 @@
 import Provider, { errors } from 'oidc-provider';
 import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible';
+import { networkOf } from './people/attempts.js';
 
 /** Wrong secrets that one address may present for one client within a minute before it has to wait. */
 const attempts = 10;
 const windowSeconds = 60;
 
 /**
- * Slows down whoever guesses at secrets: by client and address, so that a stranger's guesses keep nobody else out. What is
- * counted lives in this process; a guesser gains a few attempts per node, against 256 bits.
+ * Slows down whoever guesses at secrets: by client and address (of IPv6 the network, which whoever has one address of it has
+ * whole), so that a stranger's guesses keep nobody else out. What is counted lives in this process; a guesser gains a few attempts
+ * per node, against 256 bits, or the 34 of a user code that is good for ten minutes.
  */
 export class Guessing {
   readonly #failures = new RateLimiterMemory({ keyPrefix: '', points: attempts, duration: windowSeconds });
@@ -42,7 +44,7 @@ export interface Guesser {
   address: string;
 }
 
-const name = ({ repositoryId, clientId, address }: Guesser) => `${repositoryId} ${clientId ?? ''} ${address}`;
+const name = ({ repositoryId, clientId, address }: Guesser) => `${repositoryId} ${clientId ?? ''} ${networkOf(address)}`;
 
 function slowDown(failures: RateLimiterRes): Error {
   Provider.ctx?.set('Retry-After', String(Math.ceil(failures.msBeforeNext / 1000)));

@@ -5,6 +5,7 @@ import { CredentialRefused, type KnownRepository, type VerifiedToken } from '@la
 import { OidcRecord, RevokedToken, type EntityManager } from '@latchkey/database';
 import type { Authority } from './authority.js';
 import { findClient, type ClientAbilities } from './clients.js';
+import { codeGuesser } from './device-flow.js';
 import { unmark } from './presented-token.js';
 import { currentState, nothingFound, stateOf, type RequestState } from './request-state.js';
 import { findRecord, writeRecords, type Found, type FoundRecord, type NewRecord, type Writing } from './stored-records.js';
@@ -44,7 +45,10 @@ export class Records implements Adapter {
     return this.#find('uid', uid);
   }
 
+  /** Nothing after too many wrong ones, confirmed and denied ones too: no answer tells a right one from them. */
   async findByUserCode(userCode: string): Promise<AdapterPayload | undefined> {
+    const { authority, repository } = this;
+    if (await authority.guessing.isGuesser(codeGuesser(authority, repository, Provider.ctx?.req))) return undefined;
     return this.#find('userCode', userCode);
   }
 
