@@ -2,6 +2,7 @@ import * as client from 'openid-client';
 import { Tenants } from '@latchkey/tenancy';
 import { refuseLesserProof } from './authentication-context.js';
 import type { Issuer } from './issuer.js';
+import { askedOf, Authenticator } from './testing/authenticator.js';
 import { Browser } from './testing/browser.js';
 import { Customer } from './testing/customer.js';
 import { startAuthority, type RunningAuthority } from './testing/running-authority.js';
@@ -43,6 +44,19 @@ describe('a repository that demands a second factor', () => {
     for (const code of codes) expect(stored).not.toContain(code);
     const [row] = await factsOf(customer, 'totp_secrets');
     expect((row as { secret: Buffer }).secret.length).toBe(12 + 20 + 16);
+  });
+
+  it('has nobody set one up who began to before the person did elsewhere: they prove that one', async () => {
+    const customer = await strict(running);
+    const late = new Journey(customer);
+    const asked = askedOf(await late.password());
+    const owner = new Journey(customer);
+    const app = new App(await owner.password());
+    await owner.send({ code: app.code() });
+    await late.send({ passkey: new Authenticator().register(asked, late.ceremony) });
+    expect([late.page, await factsOf(customer, 'passkeys')]).toEqual(['factor', []]);
+    await late.send({ code: app.code(1) });
+    expect(late.done).toBe(true);
   });
 
   it('asks whoever has a session without one', async () => {

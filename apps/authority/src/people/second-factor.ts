@@ -88,6 +88,9 @@ export async function serveEnrolment(visit: Visit, uid: string): Promise<void> {
   if (!at) return undefined;
   const { authority, issuer } = visit;
   const { app } = at;
+  // They have one by now, from another browser: whoever knows no more than the password adds no second beside it.
+  if (hasFactor(await authority.secondFactors.of(issuer.repository, at.step.userId)))
+    return goOn(visit, uid, { ...at.step, next: 'prove' });
   const step = await withProposal(visit, uid, at.step);
   if (!visit.posted) return showEnrolment(visit, uid, { app, step }, 200);
   const form = await visit.form();
