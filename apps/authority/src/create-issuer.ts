@@ -3,10 +3,10 @@ import { tellOfEnd, type KnownRepository } from '@latchkey/credentials';
 import { isNoText, isUnavailable } from '@latchkey/database';
 import { shortestPassword } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
-import { authorizeByPost } from './authorize-by-post.js';
 import { compareSecret } from './clients.js';
 import { configuration } from './configuration.js';
 import { beginWithTheCode } from './device-flow.js';
+import { getForPost } from './get-for-post.js';
 import type { Issuer } from './issuer.js';
 import type { IssuerSettings } from './issuer-settings.js';
 import { brandOf } from './pages/brand.js';
@@ -71,7 +71,7 @@ export function createIssuer(
   provider.on('grant.error', refused).on('introspection.error', refused).on('revocation.error', refused).on('userinfo.error', refused);
   provider.use(async (ctx, next) => {
     ctx.set('content-security-policy', contentSecurityPolicy);
-    if (await authorizeByPost(ctx, issuer)) return;
+    if (await getForPost(ctx, issuer)) return;
     const state = stateOf(ctx as KoaContextWithOIDC);
     const failed = (error: unknown) => {
       if (!isNoFault(error)) throw error;

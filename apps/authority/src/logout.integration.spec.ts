@@ -56,8 +56,13 @@ const tellAt = (backchannelLogoutUri: string | null) =>
   customer.clients.update(customer.tenant.machine, customer.slug, customer.repository.appClient.clientId, { backchannelLogoutUri });
 const receiver = () => `http://localhost:${(server.address() as AddressInfo).port}/signed-out`;
 
-async function signOut(browser: Browser, parameters: Record<string, string>, choice: Record<string, string> = { logout: 'yes' }) {
-  const page = await (await browser.go(client.buildEndSessionUrl(app, parameters))).text();
+async function signOut(
+  browser: Browser,
+  parameters: Record<string, string>,
+  choice: Record<string, string> = { logout: 'yes' },
+  url = client.buildEndSessionUrl(app, parameters),
+) {
+  const page = await (await browser.go(url)).text();
   const answer = await browser.go(`${customer.issuer}/connect/endsession/confirm`, { xsrf: hiddenField(page, 'xsrf'), ...choice });
   return { page, answer, location: answer.headers.get('location') ?? '' };
 }
@@ -80,6 +85,15 @@ describe('signing out', () => {
     expect(await isSignedIn(browser)).toBe(false);
     await expect(client.refreshTokenGrant(app, tokens.refresh_token ?? '')).rejects.toMatchObject({ error: 'invalid_grant' });
     await expect(client.fetchUserInfo(app, tokens.access_token, client.skipSubjectCheck)).rejects.toMatchObject({ status: 401 });
+  });
+
+  it('can be asked for by a form too (RP-Initiated Logout 1.0 §2)', async () => {
+    const browser = new Browser(running);
+    const tokens = await customer.signIn(app, {}, { browser });
+    const form = { id_token_hint: tokens.id_token ?? '', post_logout_redirect_uri: postLogoutRedirectUri, state: 'kept' };
+    const sent = await browser.go(`${customer.issuer}/connect/endsession`, form, { origin: 'https://app.example.com' });
+    const { location } = await signOut(browser, {}, { logout: 'yes' }, new URL(sent.headers.get('location') ?? ''));
+    expect([sent.status, location, await isSignedIn(browser)]).toEqual([303, `${postLogoutRedirectUri}?state=kept`, false]);
   });
 
   it('asks first, and somebody who stays is still signed in', async () => {
