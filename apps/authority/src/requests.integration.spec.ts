@@ -1,5 +1,6 @@
 import { decodeJwt } from 'jose';
 import * as client from 'openid-client';
+import { IdentityProviders } from '@latchkey/tenancy';
 import { deviceGrantType } from './device-flow.js';
 import { Browser, hiddenField } from './testing/browser.js';
 import { Customer, parameterOf, redirectUri } from './testing/customer.js';
@@ -118,6 +119,25 @@ describe('who is signed in already', () => {
   it('with prompt=none and nobody signed in, the app is told login_required', async () => {
     const { url } = await customer.request(app, { prompt: 'none' });
     expect(parameterOf((await new Browser(running).follow(url, stay)).url, 'error')).toBe('login_required');
+  });
+
+  it('elsewhere signs in there anew where the app wants that, or a sign-in of a certain age', async () => {
+    const providers = new IdentityProviders(running.database, running.options.encryption, running.options.authorityUrls);
+    const outside = { id: 'github', name: 'GitHub', issuer: 'https://github.com', clientId: 'latchkey', clientSecret: 'unused' };
+    const settings = { kind: 'github' as const, allowSignUp: false, emailDomains: [], trustsSecondFactor: false, enabled: true };
+    await providers.create(customer.tenant.machine, customer.slug, { ...outside, ...settings });
+    const asked: [Record<string, string>, string | null][] = [
+      [{}, null],
+      [{ prompt: 'login' }, 'select_account'],
+      [{ max_age: '600' }, 'select_account'],
+    ];
+    for (const [parameters, prompt] of asked) {
+      const browser = new Browser(running);
+      const { url: page } = await browser.follow((await customer.request(app, parameters)).url, stay);
+      const sent = await browser.go(`${page.href}/federation/github`);
+      const told = new URL(sent.headers.get('location') ?? '');
+      expect([parameters, told.origin, parameterOf(told, 'prompt')]).toEqual([parameters, 'https://github.com', prompt]);
+    }
   });
 
   it('is the one that id_token_hint names, or has to sign in', async () => {

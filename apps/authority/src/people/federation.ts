@@ -22,8 +22,9 @@ export async function serveFederationStart(visit: Visit, uid: string, providerId
   if (!provider) return visit.say(404, gone(visit, uid));
   const errand = { state: secret(), nonce: secret(), codeVerifier: secret() };
   const { params } = await issuer.provider.interactionDetails(visit.request, visit.response);
-  const { prompt } = params as { prompt?: string };
-  const again = prompt?.split(' ').includes('login') ?? false;
+  const { prompt, max_age: maxAge } = params as { prompt?: string; max_age?: unknown };
+  // `auth_time` says now, so whoever asks for a sign-in of a certain age gets none that the provider remembers from before.
+  const again = maxAge !== undefined || (prompt?.split(' ').includes('login') ?? false);
   try {
     const url = await provider.outside.begin(errand, redirectUri(visit, providerId), { again });
     await remember(visit, 'errand', uid, { providerId, ...errand });
