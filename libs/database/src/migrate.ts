@@ -43,6 +43,7 @@ import { LetWhatHasEndedStayEnded1763762000000 } from './migrations/176376200000
 import { CheckEveryLiveSecret1763762000250 } from './migrations/1763762000250-check-every-live-secret.js';
 import { MakeNothingInADeletedTenant1763762000500 } from './migrations/1763762000500-make-nothing-in-a-deleted-tenant.js';
 import { FindWhatLivesAmongWhatEnded1763764000000 } from './migrations/1763764000000-find-what-lives-among-what-ended.js';
+import { FindLiveRepositories1763764000500 } from './migrations/1763764000500-find-live-repositories.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -89,6 +90,7 @@ export const migrations = [
   CheckEveryLiveSecret1763762000250,
   MakeNothingInADeletedTenant1763762000500,
   FindWhatLivesAmongWhatEnded1763764000000,
+  FindLiveRepositories1763764000500,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */
