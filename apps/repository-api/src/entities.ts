@@ -16,7 +16,7 @@ import { json, plain, versionTag, type Answer } from './answer.js';
 import { badRequest } from './odata/fault.js';
 import { both, parseOperationOptions, parseOptions, type Options } from './odata/options.js';
 import { writeCursor } from './odata/cursor.js';
-import { fieldOf, valueOf } from './odata/present.js';
+import { fieldOf } from './odata/present.js';
 import { present } from './expand.js';
 import { changePersonContent, concernsPerson, createPersonContent } from './people.js';
 import type { ContentRequest } from './request.js';
@@ -80,7 +80,8 @@ export async function getCollection(request: ContentRequest, path: string): Prom
 /** Where the page after the one that ends with `last` is: the same query from there on, without the key that it may hold. */
 async function nextLink(tx: EntityManager, request: ContentRequest, path: string, options: Options, last: ContentEntity): Promise<string> {
   const types = await contentTypesOf(tx, request.repository.id);
-  const values = options.orderBy.map(({ field }) => valueOf(types, last, types.field(field)?.name ?? field));
+  // The token can be read: it holds no more than the page shows.
+  const values = options.orderBy.map(({ field }) => fieldOf(types, last, field)?.value ?? null);
   const passedOver = new Set(['skiptoken', 'skip', 'apikey']);
   const query = [...request.query].filter(([name]) => !passedOver.has(name.replace(/^\$/, '').toLowerCase()));
   const written = [...query, ['$skiptoken', writeCursor({ values, id: last.id })]].map(

@@ -120,6 +120,35 @@ describe('A reference', () => {
   });
 });
 
+describe('A content that may be seen and not opened', () => {
+  it('is not found, sorted or told by what is in it: neither who made it, nor when, nor how often it changed', async () => {
+    const folder = await makeFolder();
+    for (const Name of ['one', 'two']) await send('POST', folder, { __ContentType: 'Folder', Name });
+    const onlySee = { inheritance: 'break', r: [{ identity: wellKnown.everyone }, { identity: annaId, See: 'allow' }] };
+    await send('POST', `${folder}/SetPermissions`, onlySee);
+    const path = String((await dataOf(await send('GET', folder)))['Path']);
+    const found = async (filter: string, token: string) =>
+      Number(await (await send('GET', `${path}/$count?$filter=${encodeURIComponent(filter)}`, undefined, token)).text());
+    for (const filter of [
+      'Version eq 1',
+      'Version ne null',
+      'CreatedById gt 0',
+      'CreatedBy/Id ne null',
+      `ModifiedBy/Id eq ${wellKnown.publicAdmin}`,
+      'CreationDate gt 2000-01-01',
+      'year(ModificationDate) gt 2000',
+    ])
+      expect([filter, await found(filter, tool), await found(filter, anna)]).toEqual([filter, 2, 0]);
+    expect(await found(`not (CreatedBy/Id eq ${wellKnown.publicAdmin})`, anna)).toBe(2);
+    const sorted = await send('GET', `${path}?$orderby=CreationDate,ModifiedById,Name desc&$top=1`, undefined, anna);
+    const { results, __next: next } = await dataOf(sorted);
+    const [, token = ''] = /skiptoken=([\w-]+)/.exec(String(next)) ?? [];
+    expect(JSON.parse(Buffer.from(token, 'base64url').toString())).toEqual([results[0]?.['Id'], null, null, 'two']);
+    const rest = await dataOf(await send('GET', String(next).replace('/acme/odata.svc', ''), undefined, anna));
+    expect(rest.results.map(({ Name }) => Name)).toEqual(['one']);
+  });
+});
+
 describe('Restore', () => {
   it('brings back what was deleted, to where it was', async () => {
     const folder = await makeFolder();

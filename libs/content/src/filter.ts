@@ -43,6 +43,9 @@ export interface Cursor {
   id: number;
 }
 
+/** A column that is told to those only who may open the node: null for whoever sees it and no more. */
+const ofOpened = (column: string) => `(CASE WHEN f.fields IS NOT NULL THEN ${column} END)`;
+
 /** Fields that are columns rather than members of `fields`, as expressions over the node `n`. */
 const columns: Record<string, string> = {
   Id: 'n.id',
@@ -50,16 +53,19 @@ const columns: Record<string, string> = {
   Name: 'n.name',
   Path: 'n.path',
   Type: 'n.type',
-  Version: 'n.version',
+  Version: ofOpened('n.version'),
   // To the millisecond, as callers get to know them.
-  CreationDate: `date_trunc('milliseconds', n.created_at)`,
-  CreatedById: 'n.created_by',
-  ModificationDate: `date_trunc('milliseconds', n.modified_at)`,
-  ModifiedById: 'n.modified_by',
+  CreationDate: ofOpened(`date_trunc('milliseconds', n.created_at)`),
+  CreatedById: ofOpened('n.created_by'),
+  ModificationDate: ofOpened(`date_trunc('milliseconds', n.modified_at)`),
+  ModifiedById: ofOpened('n.modified_by'),
 };
 
 /** Columns that are never null. */
-const alwaysThere = new Set(['Id', 'Name', 'Path', 'Type', 'Version', 'CreationDate', 'CreatedById', 'ModificationDate', 'ModifiedById']);
+const alwaysThere = new Set(['Id', 'Name', 'Path', 'Type']);
+
+/** References that are columns. */
+const referenceColumns: Record<string, string | undefined> = { CreatedBy: columns['CreatedById'], ModifiedBy: columns['ModifiedById'] };
 
 function invalid(detail: string): Problem {
   return new Problem('invalid-request', detail);
@@ -179,8 +185,8 @@ function referenceTestOf(
 ): string {
   const field = fieldNamed(name, types);
   if (field.kind !== 'Reference') throw invalid(`The field ${field.name} refers to nothing.`);
-  const column = columns[`${field.name}Id`];
-  if (column) return target === 'any' ? 'true' : `(${column} = ${parameters.add(target)}::integer)`;
+  const column = referenceColumns[field.name];
+  if (column) return target === 'any' ? `(${column} IS NOT NULL)` : `(${column} IS NOT DISTINCT FROM ${parameters.add(target)}::integer)`;
   if (!isStored(field)) throw invalid(`The field ${field.name} cannot be filtered by.`);
   const [table, node, leadsTo] =
     field.name === 'Members' ? ['content_group_members', 'group_id', 'member_id'] : ['content_references', 'node_id', 'target_id'];

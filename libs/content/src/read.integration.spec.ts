@@ -3,6 +3,7 @@ import type { Caller } from './caller.js';
 import type { AppliedFunction, Comparison, Expression, Literal } from './filter.js';
 import { countCollection, readCollection } from './read.js';
 import { TestTree } from './testing/tree.js';
+import { deleteContent } from './trash.js';
 
 let test: TestDatabase;
 let tree: TestTree;
@@ -28,6 +29,7 @@ describe('a filter', () => {
       fields: [
         { name: 'Driver', kind: 'Reference', allowedTypes: ['Folder'] },
         { name: 'Parts', kind: 'Reference', multiple: true },
+        { name: 'Parent', kind: 'Reference' },
       ],
     });
     for (const path of ['cars', 'people', 'people/shown', 'people/hidden']) await tree.create(`/Root/Content/${path}`);
@@ -52,6 +54,14 @@ describe('a filter', () => {
       readCollection(tx, tree.admin, { path: '/Root/IMS/Public' }, { reach: 'children', filter: refers('Members', anna.userId) }),
     );
     expect(groups.map(({ name }) => name)).toEqual(['crew']);
+  });
+
+  it('asks of a reference that is called as a column begins for where it leads', async () => {
+    const { id: shown } = await tree.read(tree.admin, { path: '/Root/Content/people/shown' });
+    const { id: cars } = await tree.read(tree.admin, { path: '/Root/Content/cars' });
+    const { id } = await tree.create('/Root/Content/cars/child', 'Car', { Parent: shown });
+    expect([await names(refers('Parent', shown)), await names(refers('Parent', cars))]).toEqual([['child'], []]);
+    await tree.tx((tx) => deleteContent(tx, tree.admin, { id }, { permanent: true }));
   });
 
   it('tells nothing of what a node refers to that the caller does not see', async () => {
