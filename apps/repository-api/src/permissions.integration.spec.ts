@@ -120,6 +120,18 @@ describe('A reference', () => {
   });
 });
 
+describe('References into each other', () => {
+  it('are written at the same time', async () => {
+    const definition = { parent: 'Folder', fields: [{ name: 'Nodes', kind: 'Reference', multiple: true }] };
+    await send('POST', '/Root/System/Schema/ContentTypes', { __ContentType: 'ContentType', Name: 'Knot', Definition: definition });
+    const ids: number[] = [];
+    for (let number = 0; number < 23; number++)
+      ids.push(Number((await dataOf(await send('POST', '/Root/Content', { __ContentType: 'Knot', Nodes: ids })))['Id']));
+    const changed = await Promise.all(ids.map((id) => send('PATCH', `/content(${id})`, { Nodes: ids })));
+    expect(new Set(changed.map(({ status }) => status))).toEqual(new Set([200]));
+  });
+});
+
 describe('A content that may be seen and not opened', () => {
   it('is not found, sorted or told by what is in it: neither who made it, nor when, nor how often it changed', async () => {
     const folder = await makeFolder();

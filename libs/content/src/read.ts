@@ -36,7 +36,7 @@ const effectiveBits = `(
  * Reads one node, with what the caller may do on it. One prepared statement by the primary key or the unique index of paths;
  * the permissions above the node are read by their primary key.
  *
- * @param options.lock keeps the node as it is until the transaction ends.
+ * @param options.lock keeps the node as it is until the transaction ends; others may refer to it meanwhile.
  * @throws Problem `not-found` when it is not there or the caller may not see it.
  */
 export async function readNode(tx: EntityManager, caller: Caller, address: Address, { lock = false } = {}): Promise<PermittedEntity> {
@@ -61,7 +61,7 @@ export async function findNode(
      FROM content_nodes n CROSS JOIN LATERAL (SELECT ${effectiveBits} AS bits OFFSET 0) may
      WHERE n.repository_id = $1 AND ${addressCondition(parameters, address)} AND ${readableCondition(caller)}
        AND may.bits & ${permissionBits.See} <> 0
-     ${lock ? 'FOR UPDATE OF n' : ''}`,
+     ${lock ? 'FOR NO KEY UPDATE OF n' : ''}`,
     parameters.values,
   );
   const row = rows[0];
