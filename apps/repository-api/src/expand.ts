@@ -18,11 +18,14 @@ import type { ContentRequest } from './request.js';
 const maxExpansions = 20;
 const maxDepth = 4;
 
+/** Contents that one answer holds at most, each as often as it is in it: references into each other multiply. */
+const maxShown = 250_000;
+
 /**
  * Presents entities with what their expanded references lead to, as far as the caller may see it. One statement, and
  * one or two for each reference that is expanded.
  *
- * @throws ODataFault 400 for an expansion of something that is no reference, or too many of them.
+ * @throws ODataFault 400 for an expansion of something that is no reference, too many of them, or one that leads to too much.
  */
 export async function present(
   tx: EntityManager,
@@ -30,11 +33,22 @@ export async function present(
   entities: ContentEntity[],
   options: Pick<Options, 'select' | 'expand' | 'metadata'>,
 ): Promise<Record<string, unknown>[]> {
+  return (await presentSized(tx, request, entities, options)).shown;
+}
+
+/** `present`, with how many contents are in what is shown for each, itself among them, by its id. */
+async function presentSized(
+  tx: EntityManager,
+  request: ContentRequest,
+  entities: ContentEntity[],
+  options: Pick<Options, 'select' | 'expand' | 'metadata'>,
+): Promise<{ shown: Record<string, unknown>[]; sizes: Map<number, number> }> {
   if (options.expand.length > maxExpansions) throw badRequest(`$expand may name at most ${maxExpansions} references.`);
   if (options.expand.some((path) => path.split('/').length > maxDepth)) throw badRequest(`$expand may go ${maxDepth} deep.`);
   const types = await contentTypesOf(tx, request.repository.id);
   const expanded = new Map<string, Map<number, unknown>>();
   const selected = firstSegments(options.select ?? []);
+  const sizes = new Map(entities.map(({ id }) => [id, 1]));
   for (const [name, nested] of firstSegments(options.expand)) {
     const field = types.field(name);
     if (field?.kind !== 'Reference') throw badRequest(`$expand: ${JSON.stringify(name)} is not a reference that can be expanded.`);
@@ -42,7 +56,11 @@ export async function present(
     const ids = [...new Set([...links.values()].flat())];
     const select = selected.get(name);
     const wish = { ...options, select: select && select.length > 0 ? select : undefined, expand: nested };
-    const shown = await presentById(tx, request, ids, wish);
+    const referred = [...(await readNodes(tx, request.caller, ids)).values()];
+    const inner = await presentSized(tx, request, referred, wish);
+    for (const [id, link] of links)
+      for (const target of [link].flat()) sizes.set(id, (sizes.get(id) ?? 1) + (inner.sizes.get(target) ?? 0));
+    const shown = new Map(referred.map(({ id }, index) => [id, inner.shown[index]]));
     const show = (id: number) => shown.get(id);
     expanded.set(
       field.name,
@@ -51,24 +69,16 @@ export async function present(
       ),
     );
   }
+  if ([...sizes.values()].reduce((sum, size) => sum + size, 0) > maxShown)
+    throw badRequest(`$expand leads to more than ${maxShown} contents: expand less, or ask for smaller pages.`);
   const holding = entities.filter((entity) => entity.fields && types.fieldsOf(entity.type).some(({ kind }) => kind === 'Binary'));
   const binaries = await readBinaries(
     tx,
     request.repository.id,
     holding.map(({ id }) => id),
   );
-  return entities.map((entity) => presentEntity(entity, { types, options, expanded, binaries, basePath: request.basePath }));
-}
-
-async function presentById(
-  tx: EntityManager,
-  request: ContentRequest,
-  ids: number[],
-  options: Pick<Options, 'select' | 'expand' | 'metadata'>,
-): Promise<Map<number, unknown>> {
-  const referred = [...(await readNodes(tx, request.caller, ids)).values()];
-  const shown = await present(tx, request, referred, options);
-  return new Map(referred.map(({ id }, index) => [id, shown[index]]));
+  const shown = entities.map((entity) => presentEntity(entity, { types, options, expanded, binaries, basePath: request.basePath }));
+  return { shown, sizes };
 }
 
 /** Where a reference leads, by the content's id: to one content or to several. Only what the caller may open is told. */

@@ -121,7 +121,7 @@ describe('A reference', () => {
 });
 
 describe('References into each other', () => {
-  it('are written at the same time', async () => {
+  it('are written at the same time, and expanded as long as the answer can be held', async () => {
     const definition = { parent: 'Folder', fields: [{ name: 'Nodes', kind: 'Reference', multiple: true }] };
     await send('POST', '/Root/System/Schema/ContentTypes', { __ContentType: 'ContentType', Name: 'Knot', Definition: definition });
     const ids: number[] = [];
@@ -129,6 +129,10 @@ describe('References into each other', () => {
       ids.push(Number((await dataOf(await send('POST', '/Root/Content', { __ContentType: 'Knot', Nodes: ids })))['Id']));
     const changed = await Promise.all(ids.map((id) => send('PATCH', `/content(${id})`, { Nodes: ids })));
     expect(new Set(changed.map(({ status }) => status))).toEqual(new Set([200]));
+    const expand = (path: string) => send('GET', `/content(${ids[0]})?$expand=${path}&$select=Id&metadata=no`);
+    expect((await expand('Nodes/Nodes/Nodes')).status).toBe(200);
+    const refused = await expand('Nodes/Nodes/Nodes/Nodes');
+    expect([refused.status, (await errorOf(refused)).message.value]).toEqual([400, expect.stringContaining('$expand')]);
   });
 });
 
