@@ -140,17 +140,23 @@ function checkNumber(value: unknown, fits: (number: number) => boolean, fault: s
   return typeof number === 'number' && fits(number) ? { value: number } : { fault };
 }
 
-const timePattern = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,7})?)?(?:Z|[+-]\d\d:\d\d)?)?$/i;
+const timePattern = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,7})?)?)(Z|[+-]\d\d:\d\d)?)?$/i;
 
 /**
  * A date and time in UTC to the millisecond, always of the same length, so that texts compare as times do. A time without
- * a zone means UTC.
+ * a zone means UTC. Years are 1 to 9999: PostgreSQL knows no year 0, and longer ones would not compare.
  *
  * @returns nothing when the text is not one.
  */
 export function parseTime(text: string): string | undefined {
-  if (!timePattern.test(text)) return undefined;
-  const hasZone = /(?:Z|[+-]\d\d:\d\d)$/i.test(text) || !/[T ]/i.test(text);
-  const time = new Date(hasZone ? text : `${text}Z`);
+  const [, day, clock = '00:00', zone = 'Z'] = timePattern.exec(text) ?? [];
+  // The 30th of February would be taken for a day in March.
+  if (!day || isoOf(day)?.slice(0, 10) !== day) return undefined;
+  const iso = isoOf(`${day}T${clock}${zone.toUpperCase()}`);
+  return iso && /^(?!0000)\d{4}-/.test(iso) ? iso : undefined;
+}
+
+function isoOf(text: string): string | undefined {
+  const time = new Date(text);
   return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
 }

@@ -1,6 +1,7 @@
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import type { Caller } from './caller.js';
 import { contentTypesOf } from './custom-types.js';
+import type { Expression } from './filter.js';
 import { copyContent } from './move.js';
 import { readNodes } from './read.js';
 import { readTargets } from './references.js';
@@ -98,6 +99,28 @@ describe('a content type of the repository’s own', () => {
       type: 'invalid-request',
     });
     expect((await tree.tx((tx) => contentTypesOf(tx, tree.repository.repositoryId))).find('Bad')).toBeUndefined();
+  });
+
+  it('takes times that are some, and that can be compared', async () => {
+    await tree.type('Event', { parent: 'Folder', fields: [{ name: 'At', kind: 'DateTime' }] });
+    const at = async (At: string) => (await tree.create(`/Root/Content/${(count += 1)}`, 'Event', { At })).fields?.['At'];
+    let count = 0;
+    expect(await at('0001-01-01 00:00')).toBe('0001-01-01T00:00:00.000Z');
+    expect(await at('2028-02-29')).toBe('2028-02-29T00:00:00.000Z');
+    expect(await at('9999-12-31t23:59:59.1234567+01:00')).toBe('9999-12-31T22:59:59.123Z');
+    for (const none of [
+      '2026-02-29',
+      '2026-04-31T08:00:00Z',
+      '2026-01-01T08:00:60Z',
+      '0000-01-01',
+      '0001-01-01T00:00:00+01:00',
+      '9999-12-31T23:59:59-01:00',
+    ])
+      await expect(at(none)).rejects.toMatchObject({ errors: [{ pointer: '/At' }] });
+    const year: Expression = { kind: 'compare', field: 'At', functions: ['year'], comparison: 'ge', value: 2028 };
+    expect(await tree.paths(admin, '/Root/Content', { filter: year })).toHaveLength(2);
+    const ancient: Expression = { kind: 'compare', field: 'CreationDate', comparison: 'gt', value: '0000-01-01' };
+    await expect(tree.paths(admin, '/Root/Content', { filter: ancient })).rejects.toMatchObject({ type: 'invalid-request' });
   });
 
   it('has a name that no other type has, which stays, and is for administrators', async () => {
