@@ -198,6 +198,8 @@ function requireFields(types: ContentTypes, typeName: string, parent: string, fi
   const seen = new Set<string>();
   for (const { name: fieldName, kind, allowedTypes = [] } of fields) {
     const key = fieldName.toLowerCase();
+    // What every object has anyway would be taken for a value.
+    if (fieldName in Object.prototype) throw invalid(`has a field ${fieldName}, a name that no field can have`);
     if (seen.has(key)) throw invalid(`has the field ${fieldName} twice`);
     seen.add(key);
     for (const allowed of allowedTypes) requireType(types, typeName, allowed, 'allowedTypes');

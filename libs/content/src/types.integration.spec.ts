@@ -87,6 +87,8 @@ describe('a content type of the repository’s own', () => {
     ],
     [{ parent: 'Folder', fields: [{ name: 'A', kind: 'Integer', maxLength: 4 }] }],
     [{ parent: 'Folder', fields: [{ name: 'A', kind: 'Magic' }] }],
+    [{ parent: 'Folder', fields: [{ name: 'constructor', kind: 'Reference' }] }],
+    [{ parent: 'Folder', fields: [{ name: 'toString', kind: 'ShortText' }] }],
     [{ parent: 'Folder', fields: [{ name: 'A', kind: 'Reference', allowedTypes: ['Nothing'] }] }],
     [{ parent: 'Folder', allowedChildTypes: ['User'] }],
     [{ parent: 'Folder', more: 1 }],
