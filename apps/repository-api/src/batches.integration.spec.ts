@@ -48,6 +48,18 @@ describe('a batch', () => {
     expect((await send('GET', `/Root/Content/to/a('below')`)).status).toBe(200);
   });
 
+  it('gives a copy with a long name a shorter one, by which it is found', async () => {
+    const long = `${'y'.repeat(250)}😀${'y'.repeat(3)}`;
+    await create('/Root/Content', long);
+    const copy = () => batch('CopyBatch', { paths: [`/Root/Content/${long}`], targetPath: '/Root/Content' });
+    for (const ending of [' (1)', ' (2)']) {
+      const [made] = (await copy()).results;
+      expect(made?.Path.endsWith(`yyy${ending}`)).toBe(true);
+      const name = encodeURIComponent(String(made?.Path.split('/').at(-1)));
+      expect((await send('GET', `/Root/Content('${name}')`)).status).toBe(200);
+    }
+  });
+
   it('deletes into the trash, or for good when it says so', async () => {
     for (const name of ['t', 'p']) await create('/Root/Content', name);
     await batch('DeleteBatch', { paths: ['/Root/Content/t'] });
@@ -69,6 +81,17 @@ describe('a deleted user', () => {
     expect((await send('DELETE', `/content(${annaId})`)).status).toBe(200);
     expect([await byToken(), await byKey()]).toEqual([401, 401]);
     expect((await send('DELETE', `/content(${wellKnown.admin})`)).status).toBe(403);
+  });
+});
+
+describe('a name that is made of a display name', () => {
+  it('is never cut within a character, so that the next one of it is free', async () => {
+    const DisplayName = `${'x'.repeat(99)}😀`;
+    const made = async () => {
+      const response = await send('POST', '/Root/Content', { __ContentType: 'Folder', DisplayName });
+      return ((await response.json()) as { d: { Name: string } }).d.Name;
+    };
+    expect([await made(), await made()]).toEqual(['x'.repeat(99), `${'x'.repeat(99)} (1)`]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { Problem } from '@latchkey/contracts';
 
 /** Characters of a name, and of a whole path, at most: a path must fit into an index entry. */
-const maxNameLength = 255;
+export const maxNameLength = 255;
 export const maxPathLength = 450;
 
 /** Slashes part a path; control characters and lone surrogates cannot be kept or typed. */
@@ -26,5 +26,10 @@ export function requireNodeName(name: unknown): string {
 
 /** A name made of a display name: whatever a name cannot hold becomes a hyphen. */
 export function nameFrom(displayName: string): string {
-  return displayName.replace(new RegExp(forbidden, 'gu'), '-').trim().slice(0, 100).trim().replace(/^\.+$/, '');
+  return cut(displayName.replace(new RegExp(forbidden, 'gu'), '-').trim(), 100)
+    .trim()
+    .replace(/^\.+$/, '');
 }
+
+/** The text's first characters, so many at most, none of them half of one. */
+export const cut = (text: string, length: number): string => text.slice(0, length).replace(/\p{Cs}$/u, '');

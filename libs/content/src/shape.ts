@@ -4,7 +4,7 @@ import { ownIdentities, type Caller } from './caller.js';
 import type { ContentTypes } from './content-types.js';
 import { contentTypesOf } from './custom-types.js';
 import type { ContentEntity, PermittedEntity } from './node.js';
-import { maxPathLength } from './node-name.js';
+import { cut, maxNameLength, maxPathLength } from './node-name.js';
 import { hereOnlyShift, permissionBits, type ContentPermissionName } from './permissions.js';
 import { identitiesClause, isBelow, keyOf, trashPath } from './statement.js';
 import { firstFreeId } from './well-known.js';
@@ -144,16 +144,17 @@ export async function touch(tx: EntityManager, caller: Caller, nodeId: number): 
   );
 }
 
-/** `Folder`, or `Folder (1)` when that is taken, and so on. One statement. */
+/** `Folder`, or `Folder (1)` when that is taken, and so on; a long name is cut short to make room. One statement. */
 export async function freeName(tx: EntityManager, caller: Caller, parent: ContentEntity, base: string): Promise<string> {
   const rows = await tx.query<{ path_key: string }[]>(
     `SELECT n.path_key FROM content_nodes n
      WHERE n.repository_id = $1 AND n.parent_id = $2 AND starts_with(n.path_key, ${keyOf('$3')})`,
-    [caller.repositoryId, parent.id, `${parent.path}/${base}`],
+    [caller.repositoryId, parent.id, `${parent.path}/${cut(base, maxNameLength - 12)}`],
   );
   const taken = new Set(rows.map((row) => row.path_key));
   for (let number = 0; ; number++) {
-    const name = number === 0 ? base : `${base} (${number})`;
+    const suffix = number === 0 ? '' : ` (${number})`;
+    const name = `${cut(base, maxNameLength - suffix.length)}${suffix}`;
     if (!taken.has(`${parent.path}/${name}`.toLowerCase())) return name;
   }
 }
