@@ -19,6 +19,13 @@ describe('a body', () => {
     expect(() => parse(text)).toThrow(expect.objectContaining({ status: 400 }) as Error);
   });
 
+  it('that is nested too deep is refused', () => {
+    const nested = (depth: number) => `{"r":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+    expect(parse(nested(31))).toHaveProperty('r');
+    expect(() => parse(nested(32))).toThrow('deep');
+    expect(() => parse(nested(500_000))).toThrow('deep');
+  });
+
   it('that is not UTF-8 is refused', () => expect(() => parseBody(Buffer.from([0x7b, 0xff, 0x7d]))).toThrow('UTF-8'));
 
   it('cannot reach the prototype of anything', () => {

@@ -4,6 +4,9 @@ import { badRequest } from './fault.js';
 /** What a caller sent, by name. */
 export type Body = Record<string, unknown>;
 
+/** Lists and objects in each other, at most: what is deeper is no content, and too deep to be looked at. */
+const maxDepth = 32;
+
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -55,5 +58,11 @@ function parseLooseJson(text: string): unknown {
 function asObject(value: unknown): Body {
   const single: unknown = Array.isArray(value) && value.length <= 1 ? (value[0] ?? {}) : value;
   if (typeof single !== 'object' || single === null || Array.isArray(single)) throw badRequest('The body must be one JSON object.');
+  if (isDeeperThan(maxDepth, single)) throw badRequest(`The body is nested more than ${maxDepth} deep.`);
   return single as Body;
+}
+
+function isDeeperThan(depth: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((inner) => isDeeperThan(depth - 1, inner));
 }
