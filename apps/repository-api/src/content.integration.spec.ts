@@ -198,6 +198,13 @@ describe('changing content', () => {
     expect(await dataOf(response)).toMatchObject({ Path: '/Root/Content/dotnet' });
   });
 
+  it.each(['upload', '$value'])('takes and changes content that is called %s', async (name) => {
+    await create('/Root/Content', name);
+    await create(`/Root/Content/${name}`, 'below');
+    const changed = await send('PUT', `/Root/Content/${name}`, '{"Description":"kept"}');
+    expect([changed.status, (await dataOf(changed))['Description']]).toEqual([200, 'kept']);
+  });
+
   it('patches, replaces and deletes', async () => {
     const made = await create('/Root/Content', 'Changed', { DisplayName: 'a', Description: 'b' });
     const path = `/content(${String(made['Id'])})`;

@@ -13,14 +13,27 @@ import {
   type ContentEntity,
 } from '@latchkey/content';
 import { json, plain, type Answer } from './answer.js';
+import { parseAddress, type ODataAddress } from './odata/address.js';
 import { badRequest } from './odata/fault.js';
 import { safeContentType } from './downloads.js';
 import type { ContentRequest, Incoming } from './request.js';
 
 /** True when the body of such a request is a file and is not read before it is known who sends it. */
 export function isUpload(method: string, url: string): boolean {
+  if (method !== 'POST' && method !== 'PUT') return false;
   const [path = ''] = url.split('?');
-  return (method === 'POST' && /\/upload\/?$/i.test(path)) || (method === 'PUT' && /\/(?:\$|%24)value\/?$/i.test(path));
+  // Content may be called so too: what counts is what the address means.
+  const address = parsedOrNothing(path);
+  return address?.kind === 'member' && (method === 'PUT' ? address.raw : !address.raw && address.name.toLowerCase() === 'upload');
+}
+
+/** An address that is not understood is refused when it is answered. */
+function parsedOrNothing(path: string): ODataAddress | undefined {
+  try {
+    return parseAddress(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Texts of a form beside its file; more are refused. */
