@@ -173,6 +173,16 @@ describe.each([
       expect((await refused.text()).length).toBeGreaterThan(20);
     });
 
+    it('has the media type and the name that it came with, and none that could not be sent', async () => {
+      const form = formOf({ ...whole, FileName: 'typed.txt' }, Buffer.from('x'), 'typed.txt', 'text/plain');
+      form.append('File Content Type', 'a\tb\n');
+      expect((await upload(form)).status).toBe(200);
+      const named = formOf({ ...whole, FileName: 'a\0b' }, Buffer.from('y'));
+      const again = { method: 'POST', body: named, token: tool };
+      expect((await app.call(acme, `/Root/Content/('typed.txt')/upload`, again)).status).toBe(400);
+      expect((await download('typed.txt')).headers.get('content-type')).toBe('text/plain;charset=utf-8');
+    });
+
     it('is described in place of its bytes, with the address where they are', async () => {
       await put('described.txt', Buffer.from('hello'), 'text/plain');
       const answer = await (await app.call(acme, `/Root/Content/('described.txt')?$select=Binary&metadata=no`, { token: tool })).text();

@@ -42,8 +42,9 @@ const formLimits = { fields: 20, files: 1, fieldSize: 10_000, headerPairs: 50 };
 /** What the first request of a chunked upload names in place of a token. */
 const noToken = '0*0*False*False';
 
-/** What a form says besides the file. */
+/** What a form says besides the file: names in lower case, so that no field has the name under which the file's own type is kept. */
 type Form = Map<string, string>;
+const typeOfFile = 'File-Type';
 
 /**
  * `POST …/upload`: a form with a file, whole or in chunks. The first request of a chunked upload says `create=1` and gets a
@@ -117,7 +118,7 @@ function wishOf(request: ContentRequest, form: Form): BinaryWish {
   const fileName = form.get('filename') ?? '';
   return {
     fileName,
-    contentType: form.get('file content type') ?? 'application/octet-stream',
+    contentType: form.get(typeOfFile) ?? 'application/octet-stream',
     field: form.get('propertyname') || undefined,
     overwrite: form.get('overwrite')?.toLowerCase() !== 'false',
     type: form.get('contenttype') || undefined,
@@ -140,7 +141,7 @@ async function readForm(incoming: Incoming, form: Form, onFile: (file: Readable)
     parser.on(limit, () => (failure ??= badRequest('The form has too many parts.')));
   parser.on('file', (_name: string, file: Readable, fileName: string | undefined, _encoding: string, type: string) => {
     if (!form.has('filename') && fileName) form.set('filename', fileName);
-    form.set('file content type', contentTypeOf(type));
+    form.set(typeOfFile, contentTypeOf(type));
     current = file;
     // It may break off before anybody reads it; whoever reads it then is told.
     file.on('error', (error: Error) => file.destroy(error));

@@ -82,6 +82,7 @@ export async function findUploadTarget(
   const has = (node: ContentEntity) => types.fieldsOf(node.type).some(({ name, kind }) => kind === 'Binary' && name === field);
   if (has(bound)) {
     requirePermission(bound, 'Save');
+    if (wish.fileName !== '') requireNodeName(wish.fileName);
     requireVersion(bound, wish.ifVersion);
     return { parent: bound, node: bound };
   }
