@@ -76,6 +76,12 @@ const fillers = [
    SELECT id, tenant_id, id, 1, true, NULL FROM repositories WHERE slug LIKE 'seed-%' AND slug <> 'seed-000003'`,
   `INSERT INTO content_binaries (repository_id, tenant_id, node_id, field, blob_id, file_name, content_type, length)
    SELECT b.repository_id, b.tenant_id, 2, 'Binary', b.id, 'f', 'text/plain', 0 FROM content_blobs b`,
+  // Processes that have been there since.
+  `INSERT INTO nodes (id, name, kind, url, started_at, seen_at, stopped_at)
+   SELECT gen_random_uuid(), 'authority-' || n, 'authority', 'http://localhost', now() - make_interval(mins => n + 30), now() - make_interval(mins => n), now() - make_interval(mins => n)
+   FROM generate_series(20, ${many}) n`,
+  `INSERT INTO canary_runs (id, repository, began_at, requests, violations, accepted_for_millis, nodes)
+   SELECT gen_random_uuid(), 'canary', now() - make_interval(mins => n), 1, 0, 0, '[]' FROM generate_series(20, ${many}) n`,
   // Nothing is due.
   'UPDATE outbox SET relayed_at = now()',
   'VACUUM ANALYZE',

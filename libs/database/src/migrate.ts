@@ -44,6 +44,7 @@ import { CheckEveryLiveSecret1763762000250 } from './migrations/1763762000250-ch
 import { MakeNothingInADeletedTenant1763762000500 } from './migrations/1763762000500-make-nothing-in-a-deleted-tenant.js';
 import { FindWhatLivesAmongWhatEnded1763764000000 } from './migrations/1763764000000-find-what-lives-among-what-ended.js';
 import { FindLiveRepositories1763764000500 } from './migrations/1763764000500-find-live-repositories.js';
+import { FindNodesOfATime1763764000750 } from './migrations/1763764000750-find-nodes-of-a-time.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -91,6 +92,7 @@ export const migrations = [
   MakeNothingInADeletedTenant1763762000500,
   FindWhatLivesAmongWhatEnded1763764000000,
   FindLiveRepositories1763764000500,
+  FindNodesOfATime1763764000750,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

@@ -81,7 +81,7 @@ export class Canary {
     return this.#database.transaction('system', async (tx) => {
       const [turn] = await tx.query<{ mine: boolean }[]>(
         `SELECT pg_try_advisory_xact_lock($1) AND NOT EXISTS (
-           SELECT FROM canary_runs WHERE began_at > clock_timestamp() - make_interval(secs => $2)) AS mine`,
+           SELECT FROM canary_runs WHERE began_at > now() - make_interval(secs => $2)) AS mine`,
         [turnLock, everySeconds * 0.9],
       );
       if (!turn?.mine) return false;
@@ -144,7 +144,7 @@ export class Canary {
 function liveNodes(tx: EntityManager) {
   return tx
     .createQueryBuilder(Node, 'n')
-    .where(`n.stoppedAt IS NULL AND n.seenAt > clock_timestamp() - interval '${silentSeconds} seconds'`)
+    .where(`n.stoppedAt IS NULL AND n.seenAt > now() - interval '${silentSeconds} seconds'`)
     .orderBy('n.kind')
     .addOrderBy('n.name')
     .addOrderBy('n.id');
