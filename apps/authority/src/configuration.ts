@@ -162,7 +162,7 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
     formats: { customizers: { jwt: (ctx, token, jwt) => bindToken(authority, repository, ctx, token as never, jwt as never) } },
     interactions: { policy, url: (_ctx, interaction) => `${pathname === '/' ? '' : pathname}/interaction/${interaction.uid}` },
     findAccount: (ctx, id) => findAccount(authority, repository, ctx, id),
-    loadExistingGrant: (ctx) => grantWhatIsAsked(issuer.provider, ctx),
+    loadExistingGrant: (ctx) => grantWhatIsAsked(issuer.provider, ctx, sessionSeconds),
     // Whoever asks for offline_access gets a refresh token; browsers that block third-party cookies renew with it.
     issueRefreshToken: async (ctx, client, code) => {
       const issues = client.grantTypeAllowed('refresh_token') && code.scopes.has('offline_access');

@@ -96,13 +96,15 @@ export async function forgetEnded(provider: Provider, ctx: KoaContextWithOIDC): 
   return true;
 }
 
-/** The grant of a person to an app: what the app asks for and may have. */
-export async function grantWhatIsAsked(provider: Provider, ctx: KoaContextWithOIDC) {
+/** The grant of a person to an app: what the app asks for and may have. It lives as long as the session, at least. */
+export async function grantWhatIsAsked(provider: Provider, ctx: KoaContextWithOIDC, sessionSeconds: number) {
   const { client, session, requestParamScopes, requestParamClaims, resourceServers = {} } = ctx.oidc;
   if (!client || !session?.accountId) return undefined;
   const grantId = session.grantIdFor(client.clientId);
   const known = grantId === undefined ? undefined : await provider.Grant.find(grantId);
   const grant = known ?? new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
+  // Of an earlier sign-in in this session: without an end it gets the one that a new grant would have.
+  if (grant.exp !== undefined && grant.exp < (session.loginTs ?? 0) + sessionSeconds) Object.assign(grant, { exp: undefined });
   const scopes = [...requestParamScopes];
   grant.addOIDCScope(scopes.join(' '));
   grant.addOIDCClaims([...requestParamClaims]);

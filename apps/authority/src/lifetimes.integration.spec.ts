@@ -63,6 +63,18 @@ describe('the settings of a repository', () => {
     expect(parameterOf(back, 'error')).toBe('login_required');
   });
 
+  it('count from the moment of signing in anew in the same browser too', async () => {
+    await customer.repositories.update(customer.tenant.machine, customer.slug, { sessionSeconds: 1000, refreshTokenSeconds: 1000 });
+    const browser = new Browser(running);
+    await customer.signIn(app, {}, { browser });
+    await later(900);
+    let tokens: Pick<Tokens, 'refresh_token'> = await customer.signIn(app, { prompt: 'login' }, { browser });
+    await later(600);
+    tokens = await refresh(tokens);
+    await later(401);
+    await expect(refresh(tokens)).rejects.toMatchObject(invalidGrant);
+  });
+
   it('that are made shorter hold for what was given out before, at its next use', async () => {
     await customer.repositories.update(customer.tenant.machine, customer.slug, { refreshTokenSeconds: 86_400 });
     const tokens = await customer.signIn(app);
