@@ -34,6 +34,12 @@ export async function completeSignIn(visit: Visit, person: SignedIn, amr: string
   return goOn(visit, uid, { ...person, amr, next: prove ? 'prove' : 'enrol' });
 }
 
+/** Whether a password alone does not sign somebody in, since they have a factor that they are asked for. */
+export async function isAskedForFactor({ authority, issuer }: Visit, userId: number): Promise<boolean> {
+  if (!hasFactor(await authority.secondFactors.of(issuer.repository, userId))) return false;
+  return issuer.secondFactor !== 'disabled' || mustHaveSecondFactor(authority, issuer, userId);
+}
+
 /** Who signs in by a passkey alone; nothing when the answer proves nobody. */
 export async function provePasskeyAlone(visit: Visit, uid: string, answer: string): Promise<(SignedIn & { amr: string[] }) | undefined> {
   const { authority, issuer } = visit;
@@ -208,4 +214,4 @@ export function relyingParty({ issuer }: Pick<Visit, 'issuer'>) {
 }
 
 /** A key that may be on several devices is held by software; `user`: somebody was there (RFC 8176 §2). */
-const amrOfPasskey = ({ synced }: { synced: boolean }) => [synced ? 'swk' : 'hwk', 'user'];
+export const amrOfPasskey = ({ synced }: { synced: boolean }) => [synced ? 'swk' : 'hwk', 'user'];

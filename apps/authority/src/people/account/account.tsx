@@ -1,5 +1,7 @@
 import { Problem } from '@latchkey/contracts';
+import { multiFactor } from '../../authentication-context.js';
 import { accountPage } from '../../pages/account.js';
+import { isAskedForFactor } from '../second-factor.js';
 import type { Visit } from '../visit.js';
 import { appsSection } from './apps.js';
 import { signInRequest } from './client.js';
@@ -11,7 +13,7 @@ import { profileSection } from './profile.js';
 import type { AccountSection, AccountVisit, Outcome } from './section.js';
 import { sessionsSection } from './sessions.js';
 
-/** How old a sign-in may be for a change. */
+/** How old a sign-in may be for a change. By the password alone it is none for whoever has a second factor by now. */
 const freshSeconds = 600;
 
 /** The page from top to bottom. */
@@ -64,8 +66,9 @@ export async function accountOf(visit: Visit): Promise<AccountVisit | undefined>
   const session = await provider.Session.get(provider.createContext(visit.request, visit.response) as never);
   if (!session.accountId) return undefined;
   const user = await visit.authority.accounts.find(repository, Number(session.accountId));
-  const fresh = !session.past(freshSeconds);
-  return user && { visit, user, session: session.uid, fresh };
+  if (!user) return undefined;
+  const isEnough = session.acr === multiFactor || !(await isAskedForFactor(visit, user.id));
+  return { visit, user, session: session.uid, fresh: isEnough && !session.past(freshSeconds) };
 }
 
 /** Browsers say with every form where it is from; what says nothing is none. */

@@ -34,6 +34,24 @@ async function addApp(): Promise<{ app: App; codes: string[] }> {
 }
 
 describe('second factors on the page of an account', () => {
+  it('are changed by nobody who signed in with the password alone, be it before there was one', async () => {
+    const earlier = people.browser();
+    await people.openAccount(earlier);
+    await addApp();
+    for (const action of ['totp-remove', 'passkey', 'recovery-codes', 'email']) {
+      const response = await people.act(earlier, action);
+      expect([action, response.status, response.headers.get('location')]).toEqual([action, 303, expect.stringContaining('prompt=login')]);
+    }
+    expect(await people.openAccount(earlier)).not.toContain('totp-remove');
+    // Whoever added it has proved it, to apps too.
+    const journey = new Journey(people.customer);
+    anna.cookies.forEach((value, name) => journey.browser.cookies.set(name, value));
+    await journey.open({ acr_values: 'urn:latchkey:acr:mfa' });
+    expect(await journey.context()).toMatchObject({ amr: ['pwd', 'otp', 'mfa'], acr: 'urn:latchkey:acr:mfa' });
+    expect((await act('totp-remove')).status).toBe(200);
+    expect(await factsOf(people.customer, 'totp_secrets')).toEqual([]);
+  });
+
   it('are added and removed by their user, who is told by mail, and counts what is left', async () => {
     const { app, codes } = await addApp();
     expect(codes).toHaveLength(10);

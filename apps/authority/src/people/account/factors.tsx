@@ -1,11 +1,12 @@
 import { newTotpSecret, spellTotpSecret, totpUri } from '@latchkey/credentials';
 import { OidcRecord } from '@latchkey/database';
 import { hasFactor, type AddedFactor } from '@latchkey/tenancy';
+import { multiFactor } from '../../authentication-context.js';
 import { Said, Section, Thing } from '../../pages/account.js';
 import { pageHeaders } from '../../pages/headers.js';
 import { passkeyScriptHash } from '../../pages/passkey-script.js';
 import { newPasskeyPage, newTotpPage, recoveryCodesPage } from '../../pages/second-factor.js';
-import { relyingParty } from '../second-factor.js';
+import { amrOfPasskey, relyingParty } from '../second-factor.js';
 import { takeChallenge, writeChallenge } from '../sign-in-step.js';
 import type { AccountSection, AccountVisit, Outcome } from './section.js';
 
@@ -19,7 +20,9 @@ export const factorsSection: AccountSection = {
       if (!secret) return showNewTotp(account, await proposeSecret(account), visit.texts.factors.faults.wrong);
       const proof = { secret, code: (form.get('code') ?? '').replace(/\s/g, '') };
       const added = await visit.authority.secondFactors.addTotp(visit.issuer.repository, await personOf(account), proof, visit.act);
-      return added ? showCodes(account, added) : showNewTotp(account, secret, visit.texts.factors.faults.wrong);
+      if (!added) return showNewTotp(account, secret, visit.texts.factors.faults.wrong);
+      await raiseSession(account, ['otp', 'mfa']);
+      return showCodes(account, added);
     },
     'totp-remove': async (account) => {
       const { authority, issuer, act } = account.visit;
@@ -40,7 +43,9 @@ export const factorsSection: AccountSection = {
       const added =
         challenge &&
         (await visit.authority.secondFactors.addPasskey(repository, relyingParty(visit), await personOf(account), made, visit.act));
-      return added ? showCodes(account, added) : showNewPasskey(account, visit.texts.factors.faults.passkey);
+      if (!added) return showNewPasskey(account, visit.texts.factors.faults.passkey);
+      await raiseSession(account, [...amrOfPasskey(added), 'mfa']);
+      return showCodes(account, added);
     },
     'passkey-remove': async (account, form) => {
       const { authority, issuer, act } = account.visit;
@@ -114,6 +119,18 @@ const nameOf = ({ session }: AccountVisit) => `account ${session}`;
 
 const personOf = ({ visit, user, session }: AccountVisit) =>
   visit.authority.secondFactors.ofSession(visit.issuer.repository, user.id, session);
+
+/** Whoever adds a factor proves it, and signed in a short while ago: their session is worth two factors from here on. */
+async function raiseSession({ visit, user, session }: AccountVisit, amr: string[]): Promise<void> {
+  const { id: repositoryId } = visit.issuer.repository;
+  await visit.authority.database.transaction({ repositoryId }, (tx) =>
+    tx.query(
+      `UPDATE oidc_records SET payload = payload || jsonb_build_object('acr', $4::text, 'amr', coalesce(payload->'amr', '[]') || $5::jsonb)
+       WHERE repository_id = $1 AND kind = 'Session' AND user_id = $2 AND uid = $3 AND payload->>'acr' <> $4`,
+      [repositoryId, user.id, session, multiFactor, JSON.stringify(amr)],
+    ),
+  );
+}
 
 const proposal = 'TotpProposal';
 const proposalSeconds = 600;
