@@ -84,7 +84,8 @@ export class Records implements Adapter {
         ...(identityProviderId === null ? {} : { identityProviderId }),
         ...(this.kind === 'Session' && this.url !== undefined ? { issuer: this.url } : {}),
       },
-      grantId: grantId ?? null,
+      // A request that waits for a sign-in knows the grant that there was before, and goes on when that has ended.
+      grantId: this.kind === 'Interaction' ? null : (grantId ?? null),
       uid: uid ?? null,
       userCode: userCode ?? null,
       userId,

@@ -4,6 +4,7 @@ import { IdentityProviders } from '@latchkey/tenancy';
 import { deviceGrantType } from './device-flow.js';
 import { Browser, hiddenField } from './testing/browser.js';
 import { Customer, parameterOf, redirectUri } from './testing/customer.js';
+import { password } from './testing/app-and-person.js';
 import { startAuthority, type RunningAuthority } from './testing/running-authority.js';
 
 /* What an app can ask for when it sends somebody to sign in, with a published client. */
@@ -119,6 +120,23 @@ describe('who is signed in already', () => {
   it('with prompt=none and nobody signed in, the app is told login_required', async () => {
     const { url } = await customer.request(app, { prompt: 'none' });
     expect(parameterOf((await new Browser(running).follow(url, stay)).url, 'error')).toBe('login_required');
+  });
+
+  it('can sign in as somebody else, whom the app gets; nothing of the first goes on', async () => {
+    const { slug, tenant } = customer;
+    const bob = await customer.users.create(tenant.machine, slug, { loginName: 'bob', password, administrator: false });
+    const browser = new Browser(running);
+    const before = await customer.signIn(app, {}, { browser });
+    const { url, finish } = await customer.request(app, { prompt: 'login' });
+    const { url: page } = await browser.follow(url, stay);
+    const sent = await browser.go(page, { login: 'bob', password });
+    const between = await browser.follow(new URL(sent.headers.get('location') ?? '', page), stay);
+    // A page of the library's that sends itself on: it signs the first out.
+    const form = { xsrf: hiddenField((await between.page?.text()) ?? '', 'xsrf'), logout: 'yes' };
+    const ended = await browser.go(`${customer.issuer}/connect/endsession/confirm`, form);
+    const { url: back } = await browser.follow(new URL(ended.headers.get('location') ?? ''), stay);
+    expect((await finish(back)).claims()?.sub).toBe(String(bob.id));
+    await expect(client.refreshTokenGrant(app, before.refresh_token ?? '')).rejects.toMatchObject({ error: 'invalid_grant' });
   });
 
   it('elsewhere signs in there anew where the app wants that, or a sign-in of a certain age', async () => {
