@@ -84,6 +84,18 @@ describe('a deleted user', () => {
   });
 });
 
+describe('one who is changed while somebody deletes them', () => {
+  it('is one or the other, and nobody is told of a fault', async () => {
+    for (let round = 0; round < 4; round++) {
+      const person = `/content(${await app.person(acme, `brief${round}`)})`;
+      const change = { Enabled: false, Name: `brief${round}` };
+      const calls = [send('PATCH', person, change), send('DELETE', person), send('PATCH', person, change)];
+      const [, deleted, ...others] = (await Promise.all(calls)).map(({ status }) => status);
+      expect([deleted, others.filter((status) => status >= 500)]).toEqual([200, []]);
+    }
+  });
+});
+
 describe('a name that is made of a display name', () => {
   it('is never cut within a character, so that the next one of it is free', async () => {
     const DisplayName = `${'x'.repeat(99)}😀`;

@@ -1,5 +1,6 @@
 import { createUserBody, Problem, updateUserBody } from '@latchkey/contracts';
 import {
+  holdPerson,
   readNode,
   requireAdministratorFor,
   requireWritable,
@@ -121,6 +122,7 @@ export async function changePersonContent(
   const { password, ...change } = checked(updateUserBody, wish);
   const passwordHash = password === undefined ? undefined : await hashPassword(password);
   const { entity, cutoff } = await request.write(async (tx) => {
+    await holdPerson(tx, repository.id, found.id);
     const node = await readNode(tx, caller, { id: found.id }, { lock: true });
     await requirePersonWritable(tx, request, node);
     if (ifVersion !== undefined && node.version !== ifVersion) throw new VersionMismatch(node.version);

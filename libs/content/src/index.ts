@@ -41,6 +41,7 @@ export {
 export {
   createUser,
   findUser,
+  holdPerson,
   listUsers,
   raiseUserGeneration,
   updateUser,

@@ -2,6 +2,7 @@ import { Problem, type Page } from '@latchkey/contracts';
 import { IsNull, prepared, RepositoryUser, violatedConstraint, type EntityManager } from '@latchkey/database';
 import { hereOnly, permissionBits } from './permissions.js';
 import { userFields } from './root.js';
+import { lockShape } from './shape.js';
 import { wellKnown } from './well-known.js';
 
 /*
@@ -141,6 +142,17 @@ export async function updateUser(
   if (endedTokens) row.generation += 1;
   if (changed.length > 0) await writeUser(tx, actorUserId, row, { isRenamed: changed.includes('name') });
   return { user: known(row), changed, generation: row.generation, endedTokens };
+}
+
+/**
+ * Holds a person until the transaction ends, and the shape of the tree before: whoever changes a person and its node as well
+ * does so in the order in which the person is deleted, so that the two never wait for each other. Two statements.
+ *
+ * @throws Problem `not-found`; `forbidden` for a technical user.
+ */
+export async function holdPerson(tx: EntityManager, repositoryId: string, id: number): Promise<void> {
+  await lockShape(tx, { repositoryId });
+  await lockPerson(tx, repositoryId, id);
 }
 
 /** Holds a person's row until the transaction ends. */
