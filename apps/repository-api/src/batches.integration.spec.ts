@@ -96,6 +96,24 @@ describe('one who is changed while somebody deletes them', () => {
   });
 });
 
+describe('what refers to each other', () => {
+  it('is changed and moved at the same time, and nobody is told of a fault', async () => {
+    const definition = { parent: 'Folder', fields: [{ name: 'Nodes', kind: 'Reference', multiple: true }] };
+    await send('POST', '/Root/System/Schema/ContentTypes', { __ContentType: 'ContentType', Name: 'Knot', Definition: definition });
+    for (const name of ['left', 'right']) await create('/Root/Content', name);
+    await create('/Root/Content/left', 'all');
+    const made = (name: string) => send('POST', '/Root/Content/left/all', { __ContentType: 'Knot', Name: name });
+    const nodes = await Promise.all(['a', 'b', 'c', 'd'].map(async (name) => (await made(name)).json() as Promise<{ d: { Id: number } }>));
+    const ids = nodes.map(({ d }) => d.Id);
+    for (let round = 0; round < 5; round++) {
+      const [from, to] = round % 2 === 0 ? ['left', 'right'] : ['right', 'left'];
+      const move = { paths: [`/Root/Content/${from}/all`], targetPath: `/Root/Content/${to}` };
+      const calls = [send('POST', `/('Root')/MoveBatch`, move), ...ids.map((id) => send('PATCH', `/content(${id})`, { Nodes: ids }))];
+      expect((await Promise.all(calls)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+    }
+  });
+});
+
 describe('a name that is made of a display name', () => {
   it('is never cut within a character, so that the next one of it is free', async () => {
     const DisplayName = `${'x'.repeat(99)}😀`;

@@ -1,8 +1,9 @@
 import { Problem } from '@latchkey/contracts';
 import { prepared, type EntityManager } from '@latchkey/database';
+import { builtInTypes } from './built-in-types.js';
 import { requireWritable, type Caller } from './caller.js';
 import type { ContentTypes } from './content-types.js';
-import { checkType, lockType, normalDefinition } from './custom-types.js';
+import { checkType, contentTypesOf, lockType, normalDefinition } from './custom-types.js';
 import { checkFields } from './field-values.js';
 import { nodeColumns, toEntity, type Address, type ContentEntity, type NodeRow } from './node.js';
 import { maxPathLength, nameFrom, requireNodeName } from './node-name.js';
@@ -103,7 +104,8 @@ export interface ContentChange {
 export async function updateContent(tx: EntityManager, caller: Caller, address: Address, change: ContentChange): Promise<ContentEntity> {
   const given = new Map(Object.entries(change.fields).map(([key, value]) => [key.toLowerCase(), value]));
   const wantedName = given.get('name');
-  if (wantedName !== undefined || given.has('definition')) await lockShape(tx, caller);
+  if (wantedName !== undefined || given.has('definition') || (await isReferring(tx, caller, [...given.keys()])))
+    await lockShape(tx, caller);
   const node = await readNode(tx, caller, address, { lock: true });
   requireWritable(caller, node.path);
   requirePermission(node, 'Save');
@@ -134,6 +136,17 @@ export async function updateContent(tx: EntityManager, caller: Caller, address: 
   await writeReferences(tx, caller, node, types, change.replace ? { ...noReferences(types, node.type), ...references } : references);
   // Whoever may save but not open it does not get to read it this way.
   return toEntity({ ...row, fields: node.permissions.has('Open') ? row.fields : null });
+}
+
+/**
+ * True when one of the fields is a reference. Writing it holds what it leads to, which may be on its way elsewhere with the node
+ * itself: then the two would wait for each other. One statement for a field of a repository's own, and none for others.
+ */
+async function isReferring(tx: EntityManager, caller: Caller, names: string[]): Promise<boolean> {
+  const own = names.filter((name) => !name.startsWith('__') && !builtInTypes.field(name));
+  if (own.length === 0) return false;
+  const types = await contentTypesOf(tx, caller.repositoryId);
+  return own.some((name) => types.field(name)?.kind === 'Reference');
 }
 
 /** Every reference that a caller may write, leading nowhere. */
