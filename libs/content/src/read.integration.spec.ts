@@ -4,6 +4,7 @@ import type { AppliedFunction, Comparison, Expression, Literal } from './filter.
 import { countCollection, readCollection } from './read.js';
 import { TestTree } from './testing/tree.js';
 import { deleteContent } from './trash.js';
+import { updateContent } from './write.js';
 
 let test: TestDatabase;
 let tree: TestTree;
@@ -90,6 +91,16 @@ describe('a filter', () => {
     expect(await names(compare(['toupper', { name: 'indexof', text: 'b' }], 'eq', -1))).toEqual(['abc', 'bcd', 'äxb']);
     await expect(names(compare(['length', { name: 'indexof', text: 'b' }], 'eq', 1))).rejects.toMatchObject({ type: 'invalid-request' });
     await expect(names(compare([{ name: 'indexof', text: '\0' }], 'eq', 1))).rejects.toMatchObject({ type: 'invalid-request' });
+  });
+});
+
+describe('a path', () => {
+  it('is found as long as one can be, whatever its characters take', async () => {
+    const { id, path } = await tree.create('/Root/Content/short');
+    const below = await tree.create(`${path}/${'😀'.repeat(120)}`);
+    await tree.tx((tx) => updateContent(tx, tree.admin, { id }, { fields: { Name: 'l'.repeat(200) } }));
+    const { path: longer } = await tree.read(tree.admin, { id: below.id });
+    expect(await tree.read(tree.admin, { path: longer })).toMatchObject({ id: below.id });
   });
 });
 

@@ -19,7 +19,8 @@ export function notFound(): Problem {
 function leadsSomewhere(address: Address): boolean {
   if ('id' in address) return Number.isInteger(address.id) && address.id > 0 && address.id <= 2_147_483_647;
   const { path } = address;
-  return path.length <= maxPathLength && path.startsWith('/') && path.slice(1).split('/').every(isNodeName);
+  // A character of the database may be two here.
+  return path.length <= 2 * maxPathLength && path.startsWith('/') && path.slice(1).split('/').every(isNodeName);
 }
 
 function addressCondition(parameters: Parameters, address: Address): string {
