@@ -205,6 +205,15 @@ describe('a group', () => {
     expect((await send('POST', `/content(${user.Id})/AddMembers`, { contentIds: [b.Id] })).status).toBe(400);
   });
 
+  it('shows no member that is in the trash, until it is back', async () => {
+    const [group, user] = [await makeGroup(), await makeUser()];
+    await send('POST', `/content(${group.Id})/AddMembers`, { contentIds: [user.Id] });
+    await send('DELETE', `/content(${user.Id})`);
+    expect(await members(`/content(${group.Id})`)).toEqual([]);
+    expect((await send('POST', `/content(${user.Id})/Restore`)).status).toBe(200);
+    expect(await members(`/content(${group.Id})`)).toEqual([{ Name: user.Name }]);
+  });
+
   it('is deleted for good with its memberships and permissions', async () => {
     const [group, user] = [await makeGroup(), await makeUser()];
     await send('POST', `/content(${group.Id})/AddMembers`, { contentIds: [user.Id] });

@@ -4,7 +4,7 @@ import { ownIdentities, requireWritable, type Caller } from './caller.js';
 import type { Address, PermittedEntity } from './node.js';
 import { readNode } from './read.js';
 import { requireNotInTrash } from './shape.js';
-import { identitiesClause } from './statement.js';
+import { identitiesClause, notInTrash } from './statement.js';
 import { wellKnown } from './well-known.js';
 
 /*
@@ -52,12 +52,13 @@ export async function rolesOf(
   return new Map(rows.map((row) => [row.member, row.groups]));
 }
 
-/** Ids of the direct members of some groups, by group. One statement. */
+/** Ids of the direct members of some groups, by group, without those in the trash. One statement. */
 export async function membersOf(tx: EntityManager, repositoryId: string, groupIds: number[]): Promise<Map<number, number[]>> {
   const rows = await prepared<{ id: number; members: number[] }>(
     tx,
-    `SELECT group_id AS id, array_agg(member_id ORDER BY member_id) AS members FROM content_group_members
-     WHERE repository_id = $1 AND group_id = ANY ($2::integer[]) GROUP BY group_id`,
+    `SELECT m.group_id AS id, array_agg(m.member_id ORDER BY m.member_id) AS members
+     FROM content_group_members m JOIN content_nodes n ON n.repository_id = $1 AND n.id = m.member_id
+     WHERE m.repository_id = $1 AND m.group_id = ANY ($2::integer[]) AND ${notInTrash} GROUP BY m.group_id`,
     [repositoryId, groupIds],
   );
   return new Map(rows.map((row) => [row.id, row.members]));
