@@ -3,6 +3,7 @@ import { Problem } from '@latchkey/contracts';
 import { prepared, type EntityManager } from '@latchkey/database';
 import { builtInTypes } from './built-in-types.js';
 import { ContentTypes, type ContentTypeDefinition, type FieldDefinition, type FieldValue } from './content-types.js';
+import { defaultMaxLength } from './field-values.js';
 import { wellKnown } from './well-known.js';
 
 /*
@@ -259,13 +260,17 @@ function isNarrower(old: z.infer<typeof field>, now: z.infer<typeof field>): boo
     after !== undefined && (before === undefined || !before.every((item) => after.includes(item)));
   return (
     (now.required === true && old.required !== true) ||
-    (now.maxLength ?? Infinity) < (old.maxLength ?? Infinity) ||
+    longest(now) < longest(old) ||
     (now.minimum ?? -Infinity) > (old.minimum ?? -Infinity) ||
     (now.maximum ?? Infinity) < (old.maximum ?? Infinity) ||
     fewer(old.options, now.options) ||
     fewer(old.allowedTypes, now.allowedTypes) ||
     (old.multiple === true && now.multiple !== true)
   );
+}
+
+function longest({ kind, maxLength }: z.infer<typeof field>): number {
+  return maxLength ?? (kind === 'ShortText' || kind === 'LongText' ? defaultMaxLength[kind] : 0);
 }
 
 /**

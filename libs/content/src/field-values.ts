@@ -2,7 +2,8 @@ import { Problem, type Fault } from '@latchkey/contracts';
 import type { ContentTypeDefinition, ContentTypes, FieldDefinition, FieldValue } from './content-types.js';
 import type { Address } from './node.js';
 
-const defaultMaxLength = { ShortText: 450, LongText: 100_000 };
+/** Characters of a text when its field does not say how many. */
+export const defaultMaxLength = { ShortText: 450, LongText: 100_000 };
 
 /** What is wrong with a value, or the form in which it is kept. */
 type Checked = { value: FieldValue } | { fault: string };

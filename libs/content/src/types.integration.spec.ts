@@ -142,6 +142,16 @@ describe('a content type of the repository’s own', () => {
     });
   });
 
+  it('that is in use takes no shorter texts, whether it says how long they are or not', async () => {
+    const tale = (length: object) => ({ parent: 'Folder', fields: [{ name: 'Story', kind: 'ShortText', ...length }] });
+    await tree.type('Tale', tale({ maxLength: 1_000 }));
+    await tree.create('/Root/Content/x', 'Tale', { Story: 'x'.repeat(1_000) });
+    await expect(redefine('Tale', tale({}))).rejects.toMatchObject({ type: 'conflict' });
+    await tree.type('Note', { ...tale({}), parent: 'File' });
+    await tree.create('/Root/Content/y', 'Note', { Story: 'y' });
+    await redefine('Note', { ...tale({ maxLength: 450 }), parent: 'File' });
+  });
+
   it('that is in use, in the trash too, changes only so that its content still fits, and is not deleted', async () => {
     await tree.type('Car', car);
     const fields = (change: (field: Record<string, unknown>) => object | undefined) => ({
