@@ -19,6 +19,12 @@ describe('a body', () => {
     expect(() => parse(text)).toThrow(expect.objectContaining({ status: 400 }) as Error);
   });
 
+  it('that is not quite JSON is read when it is short', () => {
+    const loose = (length: number) => `{Name:'${'x'.repeat(length)}'}`;
+    expect(parse(loose(10_000))).toHaveProperty('Name');
+    expect(() => parse(loose(20_000))).toThrow('not valid JSON');
+  });
+
   it('that is nested too deep is refused', () => {
     const nested = (depth: number) => `{"r":${'['.repeat(depth)}${']'.repeat(depth)}}`;
     expect(parse(nested(31))).toHaveProperty('r');
