@@ -44,8 +44,9 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
     overwrite: true,
   };
   const policy = interactionPolicy.base();
-  // A repository's own apps need nobody's consent; see loadExistingGrant.
-  policy.remove('consent');
+  // A repository's own apps need nobody's consent; see loadExistingGrant. Who asks for the prompt, as those do who take
+  // OpenID Connect Core 1.0 §11 to the letter for offline_access, has it already.
+  policy.get('consent')?.checks.clear();
   const ended = new interactionPolicy.Check('account_ended', 'End-User authentication is required', 'login_required', (ctx) =>
     forgetEnded(issuer.provider, ctx),
   );

@@ -117,6 +117,14 @@ describe('who is signed in already', () => {
     expect(parameterOf((await browser.follow(silent, stay)).url, 'error')).toBe('login_required');
   });
 
+  it('gets an app that asks for consent what it asks for: it has it (§11 wants prompt=consent with offline_access)', async () => {
+    const browser = new Browser(running);
+    for (const prompt of ['consent', 'login consent', 'consent'])
+      expect((await customer.signIn(app, { prompt }, { browser })).refresh_token).toBeDefined();
+    const { url } = await customer.request(app, { prompt: 'select_account' });
+    expect(parameterOf((await browser.follow(url, stay)).url, 'error')).toBe('invalid_request');
+  });
+
   it('with prompt=none and nobody signed in, the app is told login_required', async () => {
     const { url } = await customer.request(app, { prompt: 'none' });
     expect(parameterOf((await new Browser(running).follow(url, stay)).url, 'error')).toBe('login_required');
