@@ -291,6 +291,20 @@ describe('what belongs to one repository', () => {
   });
 });
 
+describe('a page of another origin', () => {
+  it('reads no answer about tokens, nor does one without any, as in a sandbox, be the app of a scheme of its own', async () => {
+    const redirectUris = [redirectUri, 'com.example.app:/callback'];
+    await other.clients.update(other.tenant.machine, other.slug, other.repository.appClient.clientId, { redirectUris });
+    const form = { grant_type: 'refresh_token', client_id: other.repository.appClient.clientId, refresh_token: 'x' };
+    const allowed = async (origin: string) => {
+      const answer = await fetch(`${other.issuer}/connect/token`, { method: 'POST', headers: { origin }, body: new URLSearchParams(form) });
+      return answer.headers.get('access-control-allow-origin');
+    };
+    const origins = ['https://app.example.com', 'https://app.example.com.evil.example', 'null'];
+    expect(await Promise.all(origins.map(allowed))).toEqual(['https://app.example.com', null, null]);
+  });
+});
+
 describe('what is reflected', () => {
   it('is text: no parameter of a request becomes part of a page', async () => {
     const script = '"><script>alert(1)</script>';

@@ -178,8 +178,10 @@ export function configuration(authority: Authority, issuer: Issuer, row: Reposit
     },
     // Whoever signs out expects everything to end with it, refresh tokens too.
     expiresWithSession: () => true,
-    // Pages of the origins that an app is redirected to may call the token and userinfo endpoints.
-    clientBasedCORS: (_ctx, origin, client) => (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
+    // Pages of the origins that an app is redirected to may call the token and userinfo endpoints. Where an app has a scheme of
+    // its own, `null` is no origin: a page in any sandbox says so.
+    clientBasedCORS: (_ctx, origin, client) =>
+      origin !== 'null' && (client.redirectUris ?? []).some((uri) => URL.parse(uri)?.origin === origin),
     renderError: (ctx, out) => errorPage(ctx, issuer, out),
   };
 }
