@@ -1,5 +1,6 @@
 import oidcClient from 'oidc-client';
 import { InMemoryWebStorage, OidcClient, WebStorageStateStore } from 'oidc-client-ts';
+import * as client from 'openid-client';
 import { Browser } from './testing/browser.js';
 import { Customer, postLogoutRedirectUri, redirectUri } from './testing/customer.js';
 import { startAuthority, type RunningAuthority } from './testing/running-authority.js';
@@ -119,5 +120,16 @@ describe('oidc-client 1.11.5', () => {
     const signedIn = await old.processSigninResponse(arrived.url.href);
     expect(signedIn.profile).toMatchObject({ sub: String(customer.anna.id), name: 'anna' });
     expect(signedIn.access_token).toBeDefined();
+  });
+});
+
+describe('openid-client', () => {
+  it('finds the metadata where OAuth clients look for it (RFC 8414 §3.1), which is not below an issuer with a path', async () => {
+    const { clientId } = customer.repository.appClient;
+    const options = { algorithm: 'oauth2' as const, execute: [client.allowInsecureRequests] };
+    const found = await client.discovery(new URL(customer.issuer), clientId, undefined, client.None(), options);
+    expect(found.serverMetadata()).toMatchObject({ issuer: customer.issuer, token_endpoint: `${customer.issuer}/connect/token` });
+    const nobody = new URL('/.well-known/oauth-authorization-server/nobody', customer.issuer);
+    expect((await fetch(nobody)).status).toBe(404);
   });
 });

@@ -53,6 +53,7 @@ async function serve(
     return sendJson(response, state.ready ? 200 : 503, state);
   }
   if (request.url?.startsWith(`${mayHaveCertificate}?`)) return answerForCertificate(authority, request, response);
+  request.url = request.url?.replace(metadataInFront, '$2$1$3');
   const found = await findAddress(authority, request);
   // The lane writes the repository's own address into tokens.
   if (found && !found.issuer && (await lane?.serve(found.slug, found.rest, request, response))) return undefined;
@@ -69,6 +70,9 @@ async function serve(
   const { failed } = stateOfRequest(request);
   if (failed !== undefined) throw failed;
 }
+
+/** Where RFC 8414 §3.1 has the metadata of an issuer with a path: between its host and that, and not below it. */
+const metadataInFront = /^(\/\.well-known\/oauth-authorization-server)(\/[^?]+)(\?.*)?$/;
 
 /** Asked by a proxy that gets certificates as they are needed. */
 const mayHaveCertificate = '/tls-allowed';
