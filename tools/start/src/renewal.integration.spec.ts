@@ -95,4 +95,17 @@ describe('a renewal', () => {
     expect(after).toHaveLength(before.length);
     expect(after.filter((pid) => before.includes(pid))).toEqual([]);
   });
+
+  it('of a process that has just ended and is about to be started again starts it once', async () => {
+    const [before = 0] = await pids();
+    process.kill(before, 'SIGKILL');
+    const ended = () => said.some((line) => line.includes('ended (SIGKILL)'));
+    for (let tries = 0; !ended() && tries < 1_000; tries++) await wait(5);
+    await processes[0]!.renew();
+    // Longer than the pause before it is started again.
+    await wait(400);
+    expect(ended()).toBe(true);
+    expect(said.filter((line) => line.includes('exit code'))).toEqual([]);
+    expect(await pids()).toHaveLength(ports.length);
+  });
 });

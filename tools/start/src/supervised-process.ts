@@ -137,9 +137,11 @@ export class SupervisedProcess {
     if (!this.#served && this.#failures >= attemptsBeforeServing) return;
     const { name } = this.#planned;
     const pause = pausesMillis[Math.min(this.#failures, pausesMillis.length) - 1]!;
+    const ended = this.#child;
     this.#surroundings.say(`${name} ended (${reason}); starting it again${pause >= 1_000 ? ` in ${pause / 1_000} s` : ''}`);
     await wait(pause);
-    if (this.#stopping) return;
+    // A renewal may have started it meanwhile.
+    if (this.#stopping || this.#child !== ended) return;
     this.#spawn();
     if (!this.#served) return; // Whoever awaits `ready` tells.
     const child = this.#child;
