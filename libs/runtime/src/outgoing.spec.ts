@@ -52,6 +52,7 @@ describe('a post to an address that a customer chose', () => {
     'http://169.254.169.254/latest/meta-data',
     'https://127.0.0.1:PORT/',
     'https://localhost:PORT/',
+    'HTTPS://localhost:PORT/',
   ])('refuses %s, which points inside', async (url) => {
     expect(await fault(send(url.replace('PORT', String(port))))).toBe('The receiver is at an address that is not public, which is refused');
     expect(asked).toEqual([]);

@@ -107,8 +107,10 @@ async function responseOf(answer: IncomingMessage): Promise<Response> {
 }
 
 function open(method: string, call: Outgoing, answered: (answer: IncomingMessage) => void): ClientRequest {
-  const { url, headers, timeoutMillis, signal, allowPrivateAddresses } = call;
-  const request = new URL(url).protocol === 'https:' ? requestHttps : requestHttp;
+  const { headers, timeoutMillis, signal, allowPrivateAddresses } = call;
+  // In its one spelling, of which the agent goes by the beginning: HTTPS:// is https:// too (RFC 3986 §3.1).
+  const { href: url, protocol } = new URL(call.url);
+  const request = protocol === 'https:' ? requestHttps : requestHttp;
   return request(
     url,
     {
