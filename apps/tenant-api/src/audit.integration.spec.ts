@@ -94,6 +94,9 @@ describe('the audit trail', () => {
   });
 
   it('refuses what is no filter, and does not know another tenant’s repository', async () => {
+    const times = ['0000-01-01T00:00:00Z', `2026-01-01T00:00:00.${'1'.repeat(200)}Z`];
+    for (const query of times.flatMap((time) => [`?from=${time}`, `?to=${time}`]))
+      expect([query, (await api.tenant.call('GET', `/v1/audit${query}`)).status]).toEqual([query, 400]);
     for (const query of ['?from=yesterday', '?colour=red', '?after=nonsense', '?limit=0', '?action=', `?actor=${'x'.repeat(300)}`])
       expect([query, (await api.tenant.call('GET', `/v1/audit${query}`)).status]).toEqual([query, 400]);
     for (const accept of ['application/json', 'application/x-ndjson'])

@@ -296,6 +296,8 @@ describe('every route', () => {
         loginName: null,
         password: [],
       }),
+      JSON.stringify({ kind: 'tool', name: 'Mine', userId: 2 ** 40 }),
+      JSON.stringify({ userId: 2 ** 40 }),
       JSON.stringify({ slug: "x'; DROP TABLE repositories; --", name: '../../etc/passwd', environment: 'production' }),
     ];
     for (const route of routes.filter(({ takesBody }) => takesBody)) {

@@ -5,14 +5,20 @@ import { pageQuery, time } from './tenant-api.js';
 
 const text = z.string().min(1).max(200);
 
+/** As PostgreSQL can tell it: the year 0 is none, and a fraction of a second is not endless. */
+const moment = z.iso
+  .datetime()
+  .max(40)
+  .regex(/^(?!0000)/, 'must be in the year 1 or later');
+
 /** Which events are asked for; those that match everything that is named. `from` is included, `to` is not. */
 export const auditQuery = pageQuery.extend({
   action: text.optional().describe('Such as secret.regenerated; secret.* for everything about secrets'),
   actor: text.optional().describe("A member's id, a client ID or a user's id"),
   repository: text.optional().describe('A slug'),
   target: text.optional().describe('The id of what it was done to'),
-  from: z.iso.datetime().optional().describe('RFC 3339, UTC; included'),
-  to: z.iso.datetime().optional().describe('RFC 3339, UTC; not included'),
+  from: moment.optional().describe('RFC 3339, UTC; included'),
+  to: moment.optional().describe('RFC 3339, UTC; not included'),
 });
 export type AuditQuery = z.infer<typeof auditQuery>;
 

@@ -174,7 +174,7 @@ export const createClientBody = z.discriminatedUnion('kind', [
     kind: z.literal('tool'),
     name: displayName,
     permissions: permissions.default([...repositoryPermissions]),
-    userId: z.int().positive().optional().describe('The repository user it acts as; the default administrator if absent'),
+    userId: z.int32().positive().optional().describe('The repository user it acts as; the default administrator if absent'),
   }),
 ]);
 export type CreateClientBody = z.infer<typeof createClientBody>;
@@ -202,7 +202,7 @@ export const updateClientBody = z.strictObject({
   redirectUris: redirectUris.optional(),
   postLogoutRedirectUris: redirectUris.optional(),
   permissions: permissions.optional(),
-  userId: z.int().positive().optional(),
+  userId: z.int32().positive().optional(),
 });
 export type UpdateClientBody = z.infer<typeof updateClientBody>;
 
