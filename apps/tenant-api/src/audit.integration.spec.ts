@@ -190,6 +190,18 @@ describe('the export', () => {
     await api.test.owner.query('ANALYZE audit_events');
     expect(new Set((await exported('?action=bulk.done')).map(({ target }) => target.id)).size).toBe(many);
 
+    // Of two who export, one loses their role meanwhile.
+    const auditor = await api.addMember('owner');
+    const cutOff = await auditor.call('GET', '/v1/audit?action=bulk.done', undefined, { accept: 'application/x-ndjson' });
+    const lost = cutOff.body?.getReader();
+    await lost?.read();
+
+    await api.test.owner.query(`UPDATE members SET role = 'viewer' WHERE id = $1`, [auditor.id]);
+    const readOn = async () => {
+      for (let chunk = await lost?.read(); chunk && !chunk.done; chunk = await lost?.read());
+    };
+    await expect(readOn()).rejects.toThrow('terminated');
+
     const response = await api.tenant.call('GET', '/v1/audit?action=bulk.done', undefined, { accept: 'application/x-ndjson' });
     const reader = response.body?.getReader();
     await reader?.read();

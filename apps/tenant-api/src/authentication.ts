@@ -11,6 +11,7 @@ import {
   type PresentedProof,
   type RepositoryDirectory,
   type TokenVerifier,
+  type VerifiedToken,
 } from '@latchkey/credentials';
 import type { Database } from '@latchkey/database';
 import { consoleSlug, resolveActor, type Refusal, type Refusals } from '@latchkey/tenancy';
@@ -18,6 +19,8 @@ import { consoleSlug, resolveActor, type Refusal, type Refusals } from '@latchke
 declare module 'fastify' {
   interface FastifyRequest {
     actor?: Actor;
+    /** @throws when the actor may no longer what they might when the call began. */
+    refuseEnded?: () => Promise<void>;
   }
 }
 
@@ -55,7 +58,14 @@ export class Authentication implements CanActivate {
     if (!consoleRepository) throw new Problem('unavailable', 'The installation is not set up yet.', { retryAfterSeconds: 1 });
     try {
       const verified = await this.verifier.verify(consoleRepository, token, bound ? this.#proofOf(request) : undefined);
-      request.actor = await resolveActor(this.database, consoleRepository, verified, describeCall(request), tenantHeader(request));
+      const resolve = (by: VerifiedToken) =>
+        resolveActor(this.database, consoleRepository, by, describeCall(request), tenantHeader(request));
+      const actor = await resolve(verified);
+      request.actor = actor;
+      request.refuseEnded = async () => {
+        const { permissions } = await resolve(await this.verifier.inspect(consoleRepository, token, { evenExpired: true }));
+        if (!actor.permissions.isSubsetOf(permissions)) throw new Problem('forbidden', 'Your role is not what it was when this began.');
+      };
       return true;
     } catch (error) {
       if (!(error instanceof CredentialRefused)) throw error;

@@ -8,6 +8,7 @@ import type { Actor } from '@latchkey/access';
 import { Canary, Cutoffs, type CutoffsOf } from '@latchkey/tenancy';
 import { CurrentActor } from './authentication.js';
 import { Route } from './describe-route.js';
+import { whileAllowed } from './while-allowed.js';
 
 const cutoffPage = z.object({ items: z.array(cutoffProofView), next: z.string().nullable() });
 
@@ -78,7 +79,7 @@ export class CutoffsController implements OnModuleDestroy {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort());
     const proofs = await this.cutoffs.follow(actor, of, cutoffId, AbortSignal.any([this.#stopping.signal, gone.signal]));
-    return new StreamableFile(Readable.from(eventsOf(proofs), { objectMode: false }), { type: eventStream });
+    return new StreamableFile(Readable.from(eventsOf(whileAllowed(reply.request, proofs)), { objectMode: false }), { type: eventStream });
   }
 }
 

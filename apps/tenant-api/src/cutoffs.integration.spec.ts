@@ -1,4 +1,4 @@
-import type { CutoffProofView, ProvisionedRepositoryView, RegeneratedSecretView } from '@latchkey/contracts';
+import type { CreatedTenantCredentialView, CutoffProofView, ProvisionedRepositoryView, RegeneratedSecretView } from '@latchkey/contracts';
 import { newId } from '@latchkey/database';
 import { startApi, type RunningApi } from './testing/running-api.js';
 
@@ -58,6 +58,18 @@ describe('the live proof', () => {
       expect(states(new TextDecoder().decode(value))[0]?.nodes).toMatchObject([{ node: 'killed', refusedAfterMillis: null }]);
       going.abort();
     }
+  });
+
+  it('tells nothing more once the credential of whoever follows it has ended', async () => {
+    await silentNode();
+    const body = { name: 'follower', permissions: ['repositories:read'] };
+    const { clientId, secret } = (await (await api.tenant.call('POST', '/v1/credentials', body)).json()) as CreatedTenantCredentialView;
+    const { call } = await api.withCredential({ clientId, secretId: secret.id });
+    const reader = (await call('GET', `/v1/cutoffs/${cutoffId}/events`)).body?.getReader();
+    await reader?.read();
+    expect((await api.tenant.call('DELETE', `/v1/credentials/${clientId}`)).status).toBe(200);
+    await api.test.owner.query('DELETE FROM nodes');
+    await expect(reader?.read()).rejects.toThrow('terminated');
   });
 
   it('answers with a problem, not with a stream, when there is no such cut-off', async () => {

@@ -1,4 +1,4 @@
-import type { ProvisionedRepositoryView } from '@latchkey/contracts';
+import type { CreatedTenantCredentialView, ProvisionedRepositoryView } from '@latchkey/contracts';
 import { startApi, type RunningApi, type TestTenant } from './testing/running-api.js';
 
 let api: RunningApi;
@@ -50,5 +50,36 @@ describe('the export of a tenant', () => {
     expect((await admin.call('GET', '/v1/tenant/export')).status).toBe(403);
     const trail = await (await api.tenant.call('GET', '/v1/audit?action=tenant.exported')).json();
     expect(trail).toMatchObject({ items: [{ action: 'tenant.exported', target: { id: api.tenant.tenantId } }] });
+  });
+
+  it('ends, and not as if it were whole, when the credential that asked for it does', async () => {
+    await api.test.owner.query(
+      `UPDATE content_nodes SET fields = jsonb_build_object('Description', repeat('x', 20000)) WHERE repository_id = $1 AND id > 100000`,
+      [shop.id],
+    );
+    const body = { name: 'exporter', permissions: ['tenant:read', 'tenant:write'] };
+    const { clientId, secret } = (await (await api.tenant.call('POST', '/v1/credentials', body)).json()) as CreatedTenantCredentialView;
+    const { call } = await api.withCredential({ clientId, secretId: secret.id });
+    const reader = (await call('GET', '/v1/tenant/export')).body?.getReader();
+    await reader?.read();
+    expect((await api.tenant.call('DELETE', `/v1/credentials/${clientId}`)).status).toBe(200);
+    const readOn = async () => {
+      for (let chunk = await reader?.read(); chunk && !chunk.done; chunk = await reader?.read());
+    };
+    await expect(readOn()).rejects.toThrow('terminated');
+  });
+
+  it('is whole although the token of whoever asked for it expires meanwhile', async () => {
+    const reader = (await api.tenant.call('GET', '/v1/tenant/export')).body?.getReader();
+    await reader?.read();
+    const { now } = Date;
+    let bytes = 0;
+    try {
+      Date.now = () => now() + 3_600_000;
+      for (let chunk = await reader?.read(); chunk && !chunk.done; chunk = await reader?.read()) bytes += chunk.value.length;
+    } finally {
+      Date.now = now;
+    }
+    expect(bytes).toBeGreaterThan(1200 * 20_000);
   });
 });

@@ -112,11 +112,12 @@ export class TokenVerifier {
    * What a token is, whoever presents it: verifies signature, type, issuer, audience and times (RFC 9068 §4), and then asks
    * the primary whether everything that the token hangs on is alive. One statement.
    *
+   * @param options.evenExpired of a token that was taken when the call began, and may have come to its end by itself since.
    * @throws CredentialRefused for anything but a live token of this repository.
    * @throws the driver's error when the primary cannot be asked.
    */
-  async inspect(repository: KnownRepository, token: string): Promise<VerifiedToken> {
-    const { claims, kid } = await this.#readSigned(repository, token);
+  async inspect(repository: KnownRepository, token: string, { evenExpired = false } = {}): Promise<VerifiedToken> {
+    const { claims, kid } = await this.#readSigned(repository, token, evenExpired);
     const binding = readBinding(claims);
     const userId = Number(claims.sub);
     const answer = await this.#options.check.ask({
@@ -150,14 +151,14 @@ export class TokenVerifier {
     };
   }
 
-  /** What a token of the repository says that is rightly signed, meant for its API and not expired. */
-  async #readSigned(repository: KnownRepository, token: string): Promise<SignedToken> {
+  /** What a token of the repository says that is rightly signed, meant for its API and, unless that is no matter, not expired. */
+  async #readSigned(repository: KnownRepository, token: string, evenExpired: boolean): Promise<SignedToken> {
     const { issuerOf, isIssuerOf } = this.#options;
     const name = `${repository.id} ${token}`;
     let signed = this.#signed.get(name);
-    if (!signed) this.#signed.set(name, (signed = await this.#verifySignature(repository, token)));
+    if (!signed) this.#signed.set(name, (signed = await this.#verifySignature(repository, token, evenExpired)));
     const { exp, iss = '' } = signed.claims;
-    if (exp * 1_000 <= Date.now()) {
+    if (exp * 1_000 <= Date.now() && !evenExpired) {
       this.#signed.delete(name);
       throw new CredentialRefused(tokenExpired);
     }
@@ -166,7 +167,7 @@ export class TokenVerifier {
     return signed;
   }
 
-  async #verifySignature(repository: KnownRepository, token: string): Promise<SignedToken> {
+  async #verifySignature(repository: KnownRepository, token: string, evenExpired: boolean): Promise<SignedToken> {
     const { keys, audienceOf } = this.#options;
     try {
       const { payload, protectedHeader } = await jwtVerify<AccessTokenClaims>(
@@ -180,6 +181,7 @@ export class TokenVerifier {
           audience: audienceOf(repository.slug),
           typ: 'at+jwt',
           algorithms: ['ES256', 'RS256'],
+          ...(evenExpired ? { currentDate: new Date(0) } : {}),
           requiredClaims: ['iss', 'sub', 'exp', 'iat', 'jti', 'client_id', 'lk'],
         },
       );
