@@ -239,6 +239,33 @@ describe('the portal', () => {
     expect(stored).not.toMatch(/eyJ|access_token|refresh_token/);
   });
 
+  it('renews its tokens once when a clock and a refused call say so at the same time, as after a sleep, and stays signed in', async () => {
+    const asleep = await openContext(browser);
+    await asleep.clock.install();
+    const tab = await asleep.newPage();
+    await tab.goto(product.tenantApiUrl);
+    await tab.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await submitSignIn(tab, 'olga@example.com', password);
+    await tab.getByRole('link', { name: 'Shop' }).waitFor();
+    const renewals: string[] = [];
+    await tab.route('**/connect/token', async (route) => {
+      renewals.push(route.request().postData() ?? '');
+      await new Promise((wake) => setTimeout(wake, 300));
+      await route.continue();
+    });
+    // The token has no minute left by this clock; and the next call comes with none that is taken.
+    await tab.route('**/v1/audit*', (route) => route.continue({ headers: { ...route.request().headers(), authorization: '' } }), {
+      times: 1,
+    });
+    await tab.clock.fastForward('09:30');
+    await tab.getByRole('link', { name: 'Audit', exact: true }).click();
+    await tab.getByText('repository.restored').first().waitFor();
+    expect(renewals.map((body) => new URLSearchParams(body).get('grant_type'))).toEqual(['refresh_token']);
+    await tab.getByRole('link', { name: 'Members', exact: true }).click();
+    await tab.getByRole('main').getByText('Olga Owner').waitFor();
+    await asleep.close();
+  });
+
   it('deletes the tenant by its typed name, with the proof of everything that ended, and leads on', async () => {
     await page.getByRole('link', { name: 'Tenant', exact: true }).click();
     await page.getByRole('button', { name: 'Hand over' }).click();

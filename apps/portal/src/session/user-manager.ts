@@ -33,6 +33,9 @@ export function createUserManager({ authority, clientId }: Console): UserManager
     post_logout_redirect_uri: `${origin}/`,
     scope: 'openid profile email offline_access sensenet',
     loadUserInfo: true,
+    // A call that is refused has the tokens renewed. A clock that did so too would at times present the same refresh token, as after
+    // the machine has slept: to the authority that is theft.
+    automaticSilentRenew: false,
     // The authority's refresh tokens outlive its session. Its answer to a revocation is empty, and says that it is text.
     revokeTokensOnSignout: true,
     revokeTokenAdditionalContentTypes: ['text/plain'],
