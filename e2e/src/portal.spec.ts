@@ -14,6 +14,8 @@ let context: BrowserContext;
 let page: Page;
 let site: Site;
 let secret: string;
+/** Of the same person, in a browser in Tokyo. */
+let tab: Page;
 let toolId: string;
 
 const slug = freshSlug('shop');
@@ -240,9 +242,9 @@ describe('the portal', () => {
   });
 
   it('renews its tokens once when a clock and a refused call say so at the same time, as after a sleep, and stays signed in', async () => {
-    const asleep = await openContext(browser);
-    await asleep.clock.install();
-    const tab = await asleep.newPage();
+    tab = await browser.newPage({ timezoneId: 'Asia/Tokyo' });
+    tab.setDefaultTimeout(10_000);
+    await tab.clock.install();
     await tab.goto(product.tenantApiUrl);
     await tab.getByRole('button', { name: 'Sign in', exact: true }).click();
     await submitSignIn(tab, 'olga@example.com', password);
@@ -263,7 +265,19 @@ describe('the portal', () => {
     expect(renewals.map((body) => new URLSearchParams(body).get('grant_type'))).toEqual(['refresh_token']);
     await tab.getByRole('link', { name: 'Members', exact: true }).click();
     await tab.getByRole('main').getByText('Olga Owner').waitFor();
-    await asleep.close();
+  });
+
+  it('has a day in the filter of the audit trail begin at midnight where its reader is', async () => {
+    await tab.getByRole('link', { name: 'Audit', exact: true }).click();
+    await tab.getByLabel('From').fill('2026-03-01');
+    await tab.getByLabel('Before').fill('2026-03-02');
+    const [asked] = await Promise.all([
+      tab.waitForRequest(/v1\/audit.*from=/),
+      tab.getByRole('button', { name: 'Show', exact: true }).click(),
+    ]);
+    const { searchParams } = new URL(asked.url());
+    expect([searchParams.get('from'), searchParams.get('to')]).toEqual(['2026-02-28T15:00:00.000Z', '2026-03-01T15:00:00.000Z']);
+    await tab.context().close();
   });
 
   it('deletes the tenant by its typed name, with the proof of everything that ended, and leads on', async () => {

@@ -22,9 +22,10 @@ interface Filter {
 
 const everything: Filter = { action: '', actor: '', repository: null, from: '', to: '' };
 
-/** What is named of a filter, as the API takes it. A day without a time begins at midnight where the reader is. */
+/** What is named of a filter, as the API takes it. A day begins at midnight where the reader is. */
 function queryOf({ action, actor, repository, from, to }: Filter) {
-  const moment = (day: string) => (day === '' ? undefined : new Date(day).toISOString());
+  // A day without a time would begin at midnight UTC.
+  const moment = (day: string) => (day === '' ? undefined : new Date(`${day}T00:00`).toISOString());
   const named = { action, actor, repository, from: moment(from), to: moment(to) };
   return Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined && value !== null && value !== ''));
 }
@@ -134,8 +135,20 @@ export function AuditPage() {
               autoCapitalize="none"
             />
             <RepositoryChoice slug={typed.repository} onChoose={(repository) => change({ repository })} none="All repositories" />
-            <TextInput label="From" type="date" value={typed.from} onChange={(event) => change({ from: event.currentTarget.value })} />
-            <TextInput label="Before" type="date" value={typed.to} onChange={(event) => change({ to: event.currentTarget.value })} />
+            <TextInput
+              label="From"
+              type="date"
+              max="9999-12-31"
+              value={typed.from}
+              onChange={(event) => change({ from: event.currentTarget.value })}
+            />
+            <TextInput
+              label="Before"
+              type="date"
+              max="9999-12-31"
+              value={typed.to}
+              onChange={(event) => change({ to: event.currentTarget.value })}
+            />
           </SimpleGrid>
           <Group>
             <Button type="submit" size="xs" loading={events.isFetching && !events.isFetchingNextPage}>
