@@ -224,7 +224,7 @@ describe('the name of something in the trail', () => {
     await inPerson('POST', `/v1/repositories/acme/users/${anna.id}/api-keys`, { name: 'Dashboard' });
     await inPerson('POST', `${clients}/${made.clientId}/secrets/regenerate`, {});
     await inPerson('PATCH', `${clients}/${made.clientId}`, { name: 'Importer 2' });
-    await inPerson('POST', '/v1/repositories/acme/webhooks', { url: 'https://hooks.example.com/' });
+    await inPerson('POST', '/v1/repositories/acme/webhooks', { url: 'https://hooks.example.com/?password=hidden' });
     const named = async () => {
       const { items } = await list(`?actor=${memberId}&repository=acme`);
       return items.map(({ action, actor, target, repository }) => [action, actor.name, target.name, repository]);

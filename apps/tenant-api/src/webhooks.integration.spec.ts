@@ -277,7 +277,7 @@ describe('the deliveries of a webhook', () => {
 
   it('say of a cut-off to whom it was announced and whether they know', async () => {
     const [done, failed, waiting] = [await create(), await create({ url: 'https://example.com/b' }), await create()];
-    await call('PATCH', '/v1/tenant', { webhook: { url: 'https://example.com/wide' } });
+    await call('PATCH', '/v1/tenant', { webhook: { url: 'https://example.com/wide?password=hidden' } });
     const { toolClient } = await call<{ toolClient: { clientId: string } }>('GET', '/v1/repositories/acme');
     const { cutoff } = await call<{ cutoff: { id: string } }>(
       'POST',

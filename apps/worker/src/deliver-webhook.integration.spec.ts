@@ -261,7 +261,7 @@ describe('a webhook that fails', () => {
   });
 
   it('is disabled after five days of nothing else, with an audit row and one mail to the owners', async () => {
-    const webhook = await createWebhook();
+    const webhook = await createWebhook(`${receiverUrl}?password=hidden`);
     await fail(webhook);
     await change(webhook, `failing_since = now() - interval '121 hours'`);
     const [one, two] = [await announceTo(webhook), await announceTo(webhook)];

@@ -86,7 +86,7 @@ async function countFailure(
        disabled_because = CASE WHEN $3 THEN 'gone' WHEN failing_since < now() - make_interval(secs => $4) THEN 'failing' END
      WHERE tenant_id = $1 AND id = $2 AND disabled_at IS NULL AND deleted_at IS NULL
        AND ($3 OR failing_since IS NULL OR failing_since < now() - make_interval(secs => $4))
-     RETURNING id, url, repository_id AS "repositoryId", disabled_because AS "disabledBecause", failing_since AS "failingSince"`,
+     RETURNING id, split_part(url, '?', 1) AS url, repository_id AS "repositoryId", disabled_because AS "disabledBecause", failing_since AS "failingSince"`,
     [tenantId, webhookId, gone, disableAfterDays * 86_400],
   )) as [Pick<Webhook, 'id' | 'url' | 'repositoryId' | 'disabledBecause' | 'failingSince'>[]];
   const webhook = rows[0];

@@ -36,6 +36,7 @@ const keyOf = ({ kind, id, repositoryId }: Thing) => JSON.stringify([kind, id, r
 const client = 'SELECT c.name FROM clients c WHERE c.repository_id = t.repository_id AND c.id = t.id LIMIT 1';
 const apiKey = 'SELECT k.name FROM api_keys k WHERE k.repository_id = t.repository_id AND k.id = t.uuid LIMIT 1';
 
+// Of a webhook's address all but its query, where some receivers have a password.
 // People of the console are known as members: their accounts are nobody's but the installation's.
 const names = `
   SELECT nullif(CASE
@@ -45,7 +46,7 @@ const names = `
     WHEN t.kind = 'repository' THEN (SELECT r.name FROM repositories r WHERE r.id = t.uuid LIMIT 1)
     WHEN t.kind = 'slug' THEN (SELECT r.slug FROM repositories r WHERE r.id = t.uuid LIMIT 1)
     WHEN t.kind = 'tenant' THEN (SELECT x.name FROM tenants x WHERE x.id = t.uuid LIMIT 1)
-    WHEN t.kind = 'webhook' THEN (SELECT w.url FROM webhooks w WHERE w.tenant_id = current_tenant() AND w.id = t.uuid LIMIT 1)
+    WHEN t.kind = 'webhook' THEN (SELECT split_part(w.url, '?', 1) FROM webhooks w WHERE w.tenant_id = current_tenant() AND w.id = t.uuid LIMIT 1)
     WHEN t.kind = 'user' AND m.id IS NULL THEN (
       SELECT u.login_name FROM repository_users u WHERE u.repository_id = t.repository_id AND u.id = t.number LIMIT 1)
     ELSE m.name END, '') AS name

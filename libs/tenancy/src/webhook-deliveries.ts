@@ -84,7 +84,7 @@ async function findEnabled(find: () => Promise<Webhook>): Promise<Webhook> {
 export interface Propagation {
   webhookId: string;
   deliveryId: string;
-  /** The webhook's address. */
+  /** The webhook's address without its query, where some receivers have a password. */
   target: string;
   state: 'done' | 'retrying' | 'failed';
   /** From the cut-off's transaction until the receiver had taken it; only when done. */
@@ -97,7 +97,7 @@ export interface Propagation {
  */
 export async function propagationOf(tx: EntityManager, cutoffIds: string[]): Promise<Map<string, Propagation[]>> {
   const rows = await tx.query<(Omit<Propagation, 'afterMillis'> & { cutoffId: string; afterMillis: number | null })[]>(
-    `SELECT d.cutoff_id AS "cutoffId", w.id AS "webhookId", d.id AS "deliveryId", w.url AS target,
+    `SELECT d.cutoff_id AS "cutoffId", w.id AS "webhookId", d.id AS "deliveryId", split_part(w.url, '?', 1) AS target,
        CASE d.status WHEN 'delivered' THEN 'done' WHEN 'failed' THEN 'failed' ELSE 'retrying' END AS state,
        (extract(epoch FROM d.delivered_at - d.created_at) * 1000)::float AS "afterMillis"
      FROM webhook_deliveries d JOIN webhooks w ON w.tenant_id = d.tenant_id AND w.id = d.webhook_id
