@@ -66,13 +66,14 @@ export class Members {
 
   /**
    * Removes a member, who is nobody to the tenant from then on; the answer has the end of their credential, if they had one.
-   * Members may leave by themselves.
+   * Members may leave by themselves, with a token that holds all that they may.
    *
-   * @throws Problem `forbidden` for someone above the actor, `conflict` for the last owner.
+   * @throws Problem `forbidden` for someone above the actor or the token, `conflict` for the last owner.
    */
   async remove(actor: Actor, id: string): Promise<{ cutoff: CutoffView | null }> {
     authorize(actor, isSelf(actor, id) ? 'members:read' : 'members:write');
     const { cutoff } = await this.#change(actor, id, async (tx, member, consoleId) => {
+      await refuseRole(tx, actor, member.role);
       await refuseLastOwner(tx, member);
       const cutoff = await endMemberCredential(tx, actor, consoleId, member);
       await tx.delete(Member, { tenantId: actor.tenantId, id });
