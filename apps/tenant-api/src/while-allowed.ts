@@ -7,6 +7,8 @@ import type { FastifyRequest } from 'fastify';
  * @throws when they ended, upon which the answer is cut off without its end.
  */
 export async function* whileAllowed<T>(request: FastifyRequest, parts: AsyncIterable<T>): AsyncGenerator<T> {
+  // Whose answer has no body. It would be read to its end all the same, for nobody.
+  if (request.method === 'HEAD') return;
   let isFirst = true;
   for await (const part of parts) {
     if (!isFirst) await request.refuseEnded?.();
