@@ -17,7 +17,7 @@ import {
   SigningKeys,
   TokenVerifier,
 } from '@latchkey/credentials';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { connectForChecks, Database, warnOfConnections } from '@latchkey/database';
 import { nestLogger, type Logger } from '@latchkey/runtime';
 import {
@@ -208,15 +208,18 @@ export async function createApp(config: Config, log: Logger): Promise<NestFastif
     controllers,
     providers: services.providers as DynamicModule['providers'] & object,
   };
+  const problems = new ProblemFilter(log, config.TENANT_API_URL);
   const trustProxy = config.TRUSTED_PROXIES.length > 0 && config.TRUSTED_PROXIES;
   const adapter = new FastifyAdapter({
     trustProxy,
     bodyLimit: bodyLimitBytes,
     genReqId: () => randomUUID(),
     forceCloseConnections: 'idle',
+    // Of an address that cannot be read, or has a name that is too long to be one.
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => problems.answer(error, request, reply),
   });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, { logger: nestLogger(log), abortOnError: false });
-  app.useGlobalFilters(new ProblemFilter(log, config.TENANT_API_URL));
+  app.useGlobalFilters(problems);
   app.useGlobalGuards(services.authentication);
   app.useGlobalPipes(new StandardSchemaValidationPipe({ exceptionFactory: validationProblem }));
   describeEveryAnswer(app, config, log);
@@ -245,7 +248,8 @@ function describeEveryAnswer(app: NestFastifyApplication, config: Config, log: L
       'content-security-policy': policy,
       'cross-origin-opener-policy': 'same-origin',
     });
-    if (request.url.startsWith('/v1/')) void reply.header('cache-control', 'no-store');
+    // By the route, which can be addressed in other spellings: /%761/, or with scheme and host (RFC 9112 §3.2.2).
+    if ((request.routeOptions.url ?? request.url).startsWith('/v1/')) void reply.header('cache-control', 'no-store');
     // No name of anything holds a NUL, and PostgreSQL takes none.
     if (/%00/.test(request.url)) throw new Problem('not-found', 'There is nothing at this address.');
   });

@@ -23,8 +23,10 @@ export class ProblemFilter implements ExceptionFilter {
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
-    const request = http.getRequest<FastifyRequest>();
-    const reply = http.getResponse<FastifyReply>();
+    this.answer(thrown, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+
+  answer(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const problem = toProblem(thrown);
     const { status, title } = problems[problem.type];
     if (status >= 500) this.#log.error({ requestId: request.id, err: problem.cause ?? problem }, title);
@@ -60,6 +62,7 @@ const ofStatus: Record<number, { type: ProblemType; detail: string }> = {
   404: { type: 'not-found', detail: 'There is nothing at this address.' },
   405: { type: 'method-not-allowed', detail: 'This address does not take that method.' },
   413: ofFastify['FST_ERR_CTP_BODY_TOO_LARGE'] as { type: ProblemType; detail: string },
+  414: { type: 'not-found', detail: 'There is nothing at this address.' },
   415: ofFastify['FST_ERR_CTP_INVALID_MEDIA_TYPE'] as { type: ProblemType; detail: string },
 };
 

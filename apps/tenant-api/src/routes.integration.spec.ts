@@ -297,7 +297,6 @@ describe('every route', () => {
         password: [],
       }),
       JSON.stringify({ kind: 'tool', name: 'Mine', userId: 2 ** 40 }),
-      JSON.stringify({ userId: 2 ** 40 }),
       JSON.stringify({ slug: "x'; DROP TABLE repositories; --", name: '../../etc/passwd', environment: 'production' }),
     ];
     for (const route of routes.filter(({ takesBody }) => takesBody)) {
@@ -330,6 +329,7 @@ describe('every route', () => {
           const address = fill({ ...route, path: route.path.replace(parameter, oddity) });
           const response = await api.tenant.call(route.method, address, goodBodies[named(route)]);
           expect([route.method, address.slice(0, 80), Math.floor(response.status / 100)]).toEqual([route.method, address.slice(0, 80), 4]);
+          await problemOf(response);
         }
       }
     }
@@ -341,8 +341,8 @@ describe('every route', () => {
   });
 
   it('is never kept by a cache and names the request', async () => {
-    const response = await api.tenant.call('GET', '/v1/tenant');
-    expect(response.headers.get('cache-control')).toBe('no-store');
+    const [response, respelled] = [await api.tenant.call('GET', '/v1/tenant'), await api.tenant.call('GET', '/%761/tenant')];
+    for (const { headers } of [response, respelled]) expect(headers.get('cache-control')).toBe('no-store');
     expect(response.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
     expect(response.headers.get('x-content-type-options')).toBe('nosniff');
   });
