@@ -161,6 +161,11 @@ describe.each([
         '--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n',
         { 'content-type': 'multipart/form-data; boundary=b' },
       ],
+      [
+        'an end within the head of a part',
+        '--b\r\nContent-Disposition: form-data\r\n--b--\r\nafter it',
+        { 'content-type': 'multipart/form-data; boundary=b' },
+      ],
       ['a range that is none', formOf(whole, Buffer.from('x')), { 'content-range': 'bytes 9-1/x' }],
       ['a name that is none', formOf({ ...whole, FileName: '../x' }, Buffer.from('x')), {}],
       ['a type that is none', formOf({ ...whole, FileName: 'x', ContentType: 'Spaceship' }, Buffer.from('x')), {}],

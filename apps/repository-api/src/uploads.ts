@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { finished, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Busboy, type BusboyHeaders } from '@fastify/busboy';
 import {
@@ -35,6 +35,9 @@ function parsedOrNothing(path: string): ODataAddress | undefined {
     return undefined;
   }
 }
+
+/** How long the parser of a form may take when it has been given everything. */
+const patienceMillis = 1_000;
 
 /** Texts of a form beside its file; more are refused. */
 const formLimits = { fields: 20, files: 1, fieldSize: 10_000, headerPairs: 50 };
@@ -150,13 +153,21 @@ async function readForm(incoming: Incoming, form: Form, onFile: (file: Readable)
       file.resume();
     });
   });
+  // Of some forms that are none the parser never says that it has come to their end. It has been given everything, and whatever
+  // file is in it has been taken: then nothing can come any more.
+  const stuck = new AbortController();
+  let patience: NodeJS.Timeout | undefined;
+  const lose = () => void (patience ??= setTimeout(() => stuck.abort(), patienceMillis).unref());
+  parser.once('prefinish', () => (current ? finished(current, lose) : lose()));
   try {
-    await pipeline(incoming.stream, parser);
+    await pipeline(incoming.stream, parser, { signal: stuck.signal });
   } catch (error) {
-    const cutShort = badRequest(`The form cannot be read: ${error instanceof Error ? error.message : 'it ends too early'}.`);
+    const why = stuck.signal.aborted ? 'its parts have no end' : error instanceof Error ? error.message : 'it ends too early';
+    const cutShort = badRequest(`The form cannot be read: ${why}.`);
     failure ??= cutShort;
     (current as Readable | undefined)?.destroy(cutShort);
   }
+  clearTimeout(patience);
   await work;
   if (failure) throw failure;
 }
