@@ -169,9 +169,9 @@ export class Invitations {
     const link = await findLink(tx, this.#peppers, repository.id, 'invitation', token, { lock });
     const query = tx
       .createQueryBuilder(Invitation, 'i')
-      .where(`i.repositoryId = :repositoryId AND ${link ? 'i.id = :id' : 'i.hash = :hash'}`, {
+      .where(`i.repositoryId = :repositoryId AND ${link ? 'i.id = :id' : 'i.hash = ANY(:hashes)'}`, {
         repositoryId: repository.id,
-        ...(link ? { id: link.invitationId } : { hash: this.#peppers.mac(token) }),
+        ...(link ? { id: link.invitationId } : { hashes: this.#peppers.ids.map((pepper) => this.#peppers.mac(token, pepper)) }),
       })
       .andWhere('i.usedAt IS NULL AND i.expiresAt > now()');
     // Whoever reads what is sent to an earlier address of the account does not get it.

@@ -28,8 +28,9 @@ let members: Members;
 let invitations: MemberInvitations;
 let doors: Invitations;
 
-const ring = () => KeyRing.parse(`k1:${randomBytes(32).toString('base64')}`);
-const [peppers, encryption] = [ring(), ring()];
+const key = (id: string) => `${id}:${randomBytes(32).toString('base64')}`;
+const pepper = key('k1');
+const [peppers, encryption] = [KeyRing.parse(pepper), KeyRing.parse(key('k1'))];
 const authorityUrls = new AddressTemplate('http://localhost:4100/{repository}');
 const problem = (type: string) => expect.objectContaining({ type }) as Problem;
 const options = () => ({ database: test.database, peppers, encryption, authorityUrls, portalUrl: 'http://localhost:4000' });
@@ -317,6 +318,12 @@ describe('an invitation', () => {
       { loginName, name: 'New', email: null, password },
       { requestId: newId(), address: '192.0.2.9' },
     );
+
+  it('can be taken up when a new pepper was put in front of the one under which it was made', async () => {
+    const { link } = await invitations.create((await newTenant()).machine, { role: 'viewer' });
+    const later = new Invitations(test.database, KeyRing.parse(`${key('k2')},${pepper}`));
+    expect(await later.find(consoleRepository, tokenIn(link))).toMatchObject({ role: 'viewer' });
+  });
 
   it('makes whoever takes it up a member in its role, once, and the trail says so', async () => {
     const tenant = await newTenant();
