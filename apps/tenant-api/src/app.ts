@@ -113,7 +113,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
   const cutoffs = new Cutoffs(database);
   return {
     database,
-    authentication: new Authentication(database, directory, verifier, config.TENANT_API_URL, refusals),
+    authentication: new Authentication(database, directory, verifier, config.TENANT_API_URL, refusals, peppers),
     refusals,
     close: async () => {
       await refusals.close();

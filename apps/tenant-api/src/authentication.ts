@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { createParamDecorator, SetMetadata, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
@@ -7,6 +6,7 @@ import type { Actor, Call } from '@latchkey/access';
 import {
   CredentialRefused,
   tokenExpired,
+  type KeyRing,
   type KnownRepository,
   type PresentedProof,
   type RepositoryDirectory,
@@ -48,6 +48,7 @@ export class Authentication implements CanActivate {
     readonly baseUrl: string,
     /** Whose token was not taken, for the audit trail. */
     readonly refusals: Refusals,
+    readonly peppers: KeyRing,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -59,7 +60,7 @@ export class Authentication implements CanActivate {
     try {
       const verified = await this.verifier.verify(consoleRepository, token, bound ? this.#proofOf(request) : undefined);
       const resolve = (by: VerifiedToken) =>
-        resolveActor(this.database, consoleRepository, by, describeCall(request), tenantHeader(request));
+        resolveActor(this.database, consoleRepository, by, describeCall(request, this.peppers), tenantHeader(request));
       const actor = await resolve(verified);
       request.actor = actor;
       request.refuseEnded = async () => {
@@ -111,15 +112,14 @@ function tenantHeader(request: FastifyRequest): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-function describeCall(request: FastifyRequest): Call {
+function describeCall(request: FastifyRequest, peppers: KeyRing): Call {
   const call: Call = { requestId: request.id, address: request.ip };
   const key = request.headers['idempotency-key'];
   if (key === undefined || request.method === 'GET') return call;
   if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw new Problem('invalid-request', 'The Idempotency-Key must be 1 to 255 printable ASCII characters without spaces.');
   }
-  const fingerprint = createHash('sha256')
-    .update(`${request.method} ${request.url}\n${JSON.stringify(request.body ?? null)}`)
-    .digest();
-  return { ...call, idempotency: { key, fingerprint } };
+  const text = `idempotent call\n${request.method} ${request.url}\n${JSON.stringify(request.body ?? null)}`;
+  const earlier = peppers.ids.slice(1).map((id) => peppers.mac(text, id));
+  return { ...call, idempotency: { key, fingerprints: [peppers.mac(text), ...earlier] } };
 }

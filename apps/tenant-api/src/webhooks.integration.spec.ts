@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { tenantPermissions, type CreatedWebhookView, type DeliveryView, type Page, type WebhookView } from '@latchkey/contracts';
 import { machineActor } from '@latchkey/access';
 import { KeyRing } from '@latchkey/credentials';
@@ -52,6 +52,17 @@ describe('a webhook', () => {
     for (const form of [signingSecret.slice(6), Buffer.from(signingSecret).toString('hex')])
       expect(JSON.stringify(rows)).not.toContain(form);
     await remove(webhook.id);
+  });
+
+  it('is remembered by its Idempotency-Key with nothing of which the body could be guessed by those who lack the pepper', async () => {
+    const key = newId();
+    const body = { url: 'https://example.com/hashed' };
+    const made = (await (await api.tenant.call('POST', hooks, body, { 'idempotency-key': key })).json()) as CreatedWebhookView;
+    const { rows } = await api.test.owner.query<{ fingerprint: Buffer }>('SELECT fingerprint FROM idempotency_keys WHERE key = $1', [key]);
+    const text = `POST ${hooks}\n${JSON.stringify(body)}`;
+    for (const known of [text, `idempotent call\n${text}`])
+      expect(rows[0]?.fingerprint.equals(createHash('sha256').update(known).digest())).toBe(false);
+    await remove(made.id);
   });
 
   it('is made once per Idempotency-Key, and its secret is not shown again', async () => {

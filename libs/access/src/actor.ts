@@ -6,8 +6,11 @@ export interface Call {
   requestId: string;
   /** The address that the call came from. */
   address?: string;
-  /** The caller's `Idempotency-Key`, and the SHA-256 of method, address and body that it was sent with. */
-  idempotency?: { key: string; fingerprint: Buffer };
+  /**
+   * The caller's `Idempotency-Key`, and the MACs of method, address and body that it was sent with: under the current pepper, then
+   * under earlier ones. The body may hold a password, which a plain hash would let guess fast.
+   */
+  idempotency?: { key: string; fingerprints: [Buffer, ...Buffer[]] };
 }
 
 /** Who a member is as a person. */

@@ -28,9 +28,9 @@ export async function carryOut<T>(
       tx,
       `INSERT INTO idempotency_keys (tenant_id, actor_id, key, fingerprint) VALUES ($1, $2, $3, $4)
        ON CONFLICT DO NOTHING RETURNING key`,
-      [row.tenantId, row.actorId, row.key, idempotency.fingerprint],
+      [row.tenantId, row.actorId, row.key, idempotency.fingerprints[0]],
     );
-    if (taken.length === 0) return earlierAnswer<T>(tx, row, idempotency.fingerprint);
+    if (taken.length === 0) return earlierAnswer<T>(tx, row, idempotency.fingerprints);
 
     const answer = await work(tx);
     if (!answerIsSecret) {
@@ -48,10 +48,10 @@ export async function carryOut<T>(
 async function earlierAnswer<T>(
   tx: EntityManager,
   row: { tenantId: string; actorId: string; key: string },
-  fingerprint: Buffer,
+  fingerprints: Buffer[],
 ): Promise<T> {
   const earlier = await tx.findOneByOrFail(IdempotencyKey, row);
-  if (!earlier.fingerprint.equals(fingerprint)) {
+  if (!fingerprints.some((each) => each.equals(earlier.fingerprint))) {
     throw new Problem('idempotency-mismatch', 'This Idempotency-Key was sent with another request. Send a new key.');
   }
   if (earlier.answer === null) {

@@ -86,12 +86,18 @@ describe('regenerating a secret', () => {
 
   it('under an idempotency key happens once, and a replay is refused without showing the secret again', async () => {
     const acme = await freshRepository();
-    const actor = { ...acme.actor, call: { requestId: 'r', idempotency: { key: 'once', fingerprint: Buffer.from('same') } } };
+    const sent = (first: string, ...more: string[]) => {
+      const fingerprints: [Buffer, ...Buffer[]] = [Buffer.from(first), ...more.map((text) => Buffer.from(text))];
+      return { ...acme.actor, call: { requestId: 'r', idempotency: { key: 'once', fingerprints } } };
+    };
+    const actor = sent('same');
     const both = await Promise.allSettled([1, 2].map(() => secrets.regenerate(actor, acme.slug, acme.toolId, { overlapSeconds: 0 })));
     expect(both.map((each) => each.status).toSorted()).toEqual(['fulfilled', 'rejected']);
     expect(both.find((each) => each.status === 'rejected')?.reason).toEqual(problem('idempotency-replayed'));
-    const other = { ...actor, call: { requestId: 'r', idempotency: { key: 'once', fingerprint: Buffer.from('different') } } };
-    await expect(secrets.regenerate(other, acme.slug, acme.toolId, { overlapSeconds: 0 })).rejects.toEqual(problem('idempotency-mismatch'));
+    const again = (by: typeof actor) => secrets.regenerate(by, acme.slug, acme.toolId, { overlapSeconds: 0 });
+    await expect(again(sent('different'))).rejects.toEqual(problem('idempotency-mismatch'));
+    // The peppers were replaced meanwhile.
+    await expect(again(sent('under a new pepper', 'same'))).rejects.toEqual(problem('idempotency-replayed'));
     expect(await secrets.list(acme.actor, acme.slug, acme.toolId)).toHaveLength(2);
   });
 

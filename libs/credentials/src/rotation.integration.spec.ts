@@ -212,7 +212,10 @@ describe.each(['cancelled', 'finished'] as const)('a rotation that is %s', (how)
 
   it('under an idempotency key is so once, and a replay gets the same answer', async () => {
     const { acme, planned } = await inRotation();
-    const actor = { ...acme.actor, call: { requestId: 'r', idempotency: { key: 'once', fingerprint: Buffer.from('same') } } };
+    const actor = {
+      ...acme.actor,
+      call: { requestId: 'r', idempotency: { key: 'once', fingerprints: [Buffer.from('same')] as [Buffer] } },
+    };
     const both = await Promise.all([1, 2].map(() => secrets.endRotation(actor, acme.slug, acme.toolId, planned.id, how)));
     expect(both[0]).toEqual(both[1]);
   });
