@@ -16,6 +16,8 @@ function formOf(fields: Record<string, string>, bytes: Buffer, name = 'a.bin', t
   return form;
 }
 
+const inParts = { 'content-type': 'multipart/form-data; boundary=b' };
+
 describe.each([
   ['PostgreSQL', false],
   ['an object store', true],
@@ -151,21 +153,9 @@ describe.each([
     it.each<[string, RequestInit['body'], Record<string, string>]>([
       ['no form', 'x', { 'content-type': 'text/plain' }],
       ['no boundary', 'x', { 'content-type': 'multipart/form-data' }],
-      [
-        'a form cut short',
-        '--b\r\nContent-Disposition: form-data; name="x"; filename="a"\r\n\r\nabc',
-        { 'content-type': 'multipart/form-data; boundary=b' },
-      ],
-      [
-        'a part without a name',
-        '--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n',
-        { 'content-type': 'multipart/form-data; boundary=b' },
-      ],
-      [
-        'an end within the head of a part',
-        '--b\r\nContent-Disposition: form-data\r\n--b--\r\nafter it',
-        { 'content-type': 'multipart/form-data; boundary=b' },
-      ],
+      ['a form cut short', '--b\r\nContent-Disposition: form-data; name="x"; filename="a"\r\n\r\nabc', inParts],
+      ['a part without a name', '--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n', inParts],
+      ['an end within the head of a part', '--b\r\nContent-Disposition: form-data\r\n--b--\r\nafter it', inParts],
       ['a range that is none', formOf(whole, Buffer.from('x')), { 'content-range': 'bytes 9-1/x' }],
       ['a name that is none', formOf({ ...whole, FileName: '../x' }, Buffer.from('x')), {}],
       ['a type that is none', formOf({ ...whole, FileName: 'x', ContentType: 'Spaceship' }, Buffer.from('x')), {}],
