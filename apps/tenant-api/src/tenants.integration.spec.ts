@@ -94,3 +94,23 @@ describe('a person with several tenants', () => {
     await pool.end();
   });
 });
+
+describe('what people call something', () => {
+  it.each([
+    ['only blanks', ' \u00a0\u3000'],
+    ['nothing that is seen', '\u200b\u2060\u3164'],
+    ['a turn of direction', 'Acme \u202egpj.exe'],
+    ['an isolate', '\u2067Acme'],
+    ['a second line', 'Acme\u2028Your account was locked'],
+    ['a control character', 'Acme\u0007'],
+  ])('is refused with %s', async (_, name) => {
+    expect((await api.tenant.call('PATCH', '/v1/tenant', { name })).status).toBe(400);
+  });
+
+  it('may be of any script, with joiners where they belong', async () => {
+    for (const name of ['می\u200cخواهم', 'שלום', '👩‍👩‍👧', 'Ünïted', '株式会社']) {
+      const { name: kept } = (await (await api.tenant.call('PATCH', '/v1/tenant', { name })).json()) as { name: string };
+      expect(kept).toBe(name);
+    }
+  });
+});

@@ -13,13 +13,16 @@ import { slugSchema } from './slug.js';
 export const time = z.iso.datetime({ precision: 3 }).describe('RFC 3339, UTC');
 /** Text that PostgreSQL can store and every client can show: no control characters, no half of a surrogate pair. */
 export const isPlainText = (value: string) => value.isWellFormed() && !/\p{Cc}/u.test(value);
-/** What people call something. */
+/** What breaks a line, or turns the direction of what follows, be it not of the name (Unicode UAX #9 §2). */
+const misleading = /[\u2028\u2029\u202A-\u202E\u2066-\u2069]/u;
+/** What people call something: a line that shows something, and nothing of what stands beside it differently. */
 export const displayName = z
   .string()
   .trim()
   .min(1, 'must not be empty')
   .max(120, 'must be at most 120 characters')
-  .refine(isPlainText, 'must not hold control characters');
+  .refine((value) => isPlainText(value) && !misleading.test(value), 'must not hold control characters')
+  .refine((value) => value === '' || value.replace(/\p{Default_Ignorable_Code_Point}/gu, '').trim() !== '', 'must show something');
 
 const environments = ['production', 'integration'] as const;
 export type Environment = (typeof environments)[number];
