@@ -277,6 +277,20 @@ describe('the portal', () => {
     ]);
     const { searchParams } = new URL(asked.url());
     expect([searchParams.get('from'), searchParams.get('to')]).toEqual(['2026-02-28T15:00:00.000Z', '2026-03-01T15:00:00.000Z']);
+  });
+
+  it('shows nothing of whoever has signed out elsewhere when one goes back to a page that the browser had put aside', async () => {
+    const comeBack = `dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))`;
+    await tab.evaluate(comeBack);
+    await tab.getByRole('heading', { name: 'Audit trail' }).waitFor();
+    // Nor when somebody else has signed in since: the page asks the authority anew who that is.
+    const asked = tab.waitForRequest(/\/connect\/authorize/);
+    await tab.evaluate(`localStorage.setItem('latchkey.member', 'somebody else'); ${comeBack}`);
+    await asked;
+    await tab.getByRole('heading', { name: 'Audit trail' }).waitFor();
+    await tab.evaluate(`localStorage.removeItem('latchkey.member'); ${comeBack}`);
+    await tab.getByRole('button', { name: 'Sign in', exact: true }).waitFor();
+    expect(await tab.getByRole('heading', { name: 'Audit trail' }).count()).toBe(0);
     await tab.context().close();
   });
 

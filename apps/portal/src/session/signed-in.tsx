@@ -8,6 +8,7 @@ import { ApiContext, createApi } from '../api/api.ts';
 import { toProblem } from '../api/problem.ts';
 import { useConsole } from '../api/queries.ts';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { chosenTenant } from './chosen-tenant.ts';
 import { SessionEnd } from './session-end.ts';
 import { createUserManager, signedInForAnother, signedInHere, tokensOf } from './user-manager.ts';
 
@@ -29,7 +30,7 @@ export function SignedIn({ children }: { children: ReactNode }) {
   if (!found.data || !manager) return <Waiting words="Starting" />;
   if (isForAnother) return <SignedInForAnother manager={manager} />;
   const onSigninCallback = (user: User | undefined) => {
-    signedInHere.set();
+    if (user) signedInHere.set(user.profile.sub);
     navigate((user?.state as { returnTo?: string } | undefined)?.returnTo ?? '/', { replace: true });
   };
   return (
@@ -54,7 +55,14 @@ function Door({ manager, signUpUrl, children }: { manager: UserManager; signUpUr
     // What could not be read while nobody was signed in can be read now.
     if (!ended) void queries.refetchQueries({ predicate: ({ state }) => state.status === 'error' });
   }, [ended, queries]);
-  useEffect(() => signedInHere.onRemoved(() => void manager.removeUser()), [manager]);
+  const sub = auth.user?.profile.sub;
+  useEffect(() => {
+    if (sub === undefined) return undefined;
+    return signedInHere.onOther(sub, () => {
+      chosenTenant.forget();
+      void manager.removeUser();
+    });
+  }, [manager, sub]);
 
   const signIn = () => manager.signinRedirect({ state: { returnTo: returnPath() } });
   const arrives = window.location.pathname === arrivalPath;

@@ -73,17 +73,19 @@ export function signedInForAnother(): boolean {
 
 const mark = 'latchkey.member';
 
-/** The mark that somebody is signed in on this browser. Removing it tells the other tabs. */
+/** The mark that somebody is signed in on this browser, and who. Changing it tells the other tabs. */
 export const signedInHere = {
   get: () => localStorage.getItem(mark) !== null,
-  set: () => localStorage.setItem(mark, '1'),
+  set: (sub: string) => localStorage.setItem(mark, sub),
   remove: () => localStorage.removeItem(mark),
-  /** Calls back when another tab has signed out. @returns what ends it. */
-  onRemoved(callback: () => void): () => void {
-    const listen = (event: StorageEvent) => {
-      if (event.key === mark && event.newValue === null) callback();
-    };
-    window.addEventListener('storage', listen);
-    return () => window.removeEventListener('storage', listen);
+  /** Calls back when `sub` has signed out in another tab, or somebody else has signed in there. @returns what ends it. */
+  onOther(sub: string, callback: () => void): () => void {
+    const heard = new AbortController();
+    const look = () => void (localStorage.getItem(mark) === sub || callback());
+    const { signal } = heard;
+    window.addEventListener('storage', ({ key }) => key === mark && look(), { signal });
+    // A page that the browser had put aside (back/forward cache) was told of nothing meanwhile.
+    window.addEventListener('pageshow', ({ persisted }) => persisted && look(), { signal });
+    return () => heard.abort();
   },
 };
