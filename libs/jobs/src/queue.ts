@@ -70,14 +70,18 @@ export class JobQueue {
     await inTime(this.#queue.addBulk(jobs.map(({ id, name, data }) => ({ name, data, opts: { ...optionsOf(name), jobId: id } }))));
   }
 
-  /** Makes the scheduled jobs of the catalogue run. Safe to repeat, and on every worker. */
+  /**
+   * Makes the scheduled jobs of the catalogue run. Safe to repeat, and on every worker. One that would run much later than it recurs was
+   * put there while a clock was ahead, and would not run until that time has come: it begins anew.
+   */
   async schedule(): Promise<void> {
     for (const name of jobNames) {
       const definition = catalogue[name];
       if (!('everySeconds' in definition)) continue;
-      await inTime(
-        this.#queue.upsertJobScheduler(name, { every: definition.everySeconds * 1000 }, { name, data: {}, opts: optionsOf(name) }),
-      );
+      const everyMillis = definition.everySeconds * 1000;
+      const known = await inTime(this.#queue.getJobScheduler(name));
+      if ((known?.next ?? 0) > Date.now() + 2 * everyMillis) await inTime(this.#queue.removeJobScheduler(name));
+      await inTime(this.#queue.upsertJobScheduler(name, { every: everyMillis }, { name, data: {}, opts: optionsOf(name) }));
     }
   }
 

@@ -244,6 +244,21 @@ describe.each(redisUrl ? ['PostgreSQL', 'Redis'] : ['PostgreSQL'])('the queue on
     await until(() => delivered.length > 0);
     expect(sweeps).toBe(1);
   });
+
+  it('runs a scheduled job again although it was last run by a clock that was far ahead', async () => {
+    const day = 86_400_000;
+    const now = Date.now;
+    Date.now = () => now() + day;
+    try {
+      await start();
+      await until(() => sweeps > 0);
+    } finally {
+      Date.now = now;
+    }
+    await start();
+    await until(() => sweeps > 1);
+    expect(sweeps).toBe(2);
+  });
 });
 
 describe('the login of the apps', () => {
