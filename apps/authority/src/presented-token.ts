@@ -10,8 +10,9 @@ const mark = 'jwt:';
 export function markPresentedToken(): void {
   const oidc = Provider.ctx?.oidc;
   if (oidc?.route !== 'introspection' && oidc?.route !== 'revocation') return;
-  const params = oidc.params as { token?: string } | undefined;
-  if (params?.token?.startsWith('eyJ')) params.token = `${mark}${params.token}`;
+  // One that was sent twice is a list, which the library refuses next.
+  const params = oidc.params as { token?: string | string[] } | undefined;
+  if (typeof params?.token === 'string' && params.token.startsWith('eyJ')) params.token = `${mark}${params.token}`;
 }
 
 /** The token as it was presented. */

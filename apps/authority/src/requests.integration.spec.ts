@@ -199,6 +199,21 @@ describe('a client id with a zero in it', () => {
   });
 });
 
+describe('a token that is asked about, or ended, twice in one request', () => {
+  it('is refused', async () => {
+    const { clientId, secret } = customer.repository.toolClient;
+    const headers = { authorization: `Basic ${btoa(`${clientId}:${secret.value}`)}` };
+    const body = new URLSearchParams([
+      ['token', 'eyJ'],
+      ['token', 'eyJ'],
+    ]);
+    for (const path of ['/connect/introspect', '/connect/revocation']) {
+      const answer = await fetch(`${customer.issuer}${path}`, { method: 'POST', headers, body });
+      expect([answer.status, await answer.json()]).toMatchObject([400, { error: 'invalid_request' }]);
+    }
+  });
+});
+
 describe('a zero, which is in no text of ours,', () => {
   const post = (path: string, form: Record<string, string>, headers: Record<string, string> = {}) =>
     fetch(`${customer.issuer}${path}`, { method: 'POST', redirect: 'manual', headers, body: new URLSearchParams(form) });
