@@ -1,4 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { dataOf, errorOf } from './testing/answers.js';
 import { CuttableLink } from './testing/cuttable-link.js';
@@ -181,6 +183,21 @@ describe('the wire', () => {
       `POST /acme/OData.svc/Root('Content') HTTP/1.0\r\nAuthorization: Bearer ${tool}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
     );
     expect(written).toMatch(/^HTTP\/1\.1 201/);
+  });
+
+  it('takes an upload however its form is cut into packets', async () => {
+    const [part, end] = ['--b\r\nContent-Disposition: form-data; name="f"; filename="cut.bin"\r\n\r\nabc', '\r\n--b--\r\n'];
+    const head =
+      `POST /acme/odata.svc/Root/('Content')/upload HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${tool}\r\n` +
+      `content-type: multipart/form-data; boundary=b\r\ncontent-length: ${part.length + end.length}\r\n\r\n`;
+    for (let cut = 1; cut < end.length; cut++) {
+      const socket = connect(app.port, '127.0.0.1').setNoDelay();
+      socket.write(`${head}${part}${end.slice(0, cut)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      socket.write(end.slice(cut));
+      expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /);
+      socket.destroy();
+    }
   });
 
   it('takes names with quotes as clients send them', async () => {

@@ -1,4 +1,4 @@
-import { finished, type Readable } from 'node:stream';
+import { finished, type Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Busboy, type BusboyHeaders } from '@fastify/busboy';
 import {
@@ -172,9 +172,23 @@ async function readForm(incoming: Incoming, form: Form, onFile: (file: Readable)
   if (failure) throw failure;
 }
 
+/**
+ * Passes over what comes after the closing boundary (RFC 2046 §5.1.1). The library's own parser waits for ever when that comes in a packet
+ * of its own, if only the line break of a good form (https://github.com/fastify/busboy/issues/228).
+ */
+class FormParser extends Busboy {
+  /** What reads the kind of form that it is; `parser` finds the parts of a multipart one. */
+  readonly #form = Reflect.get(this, '_parser') as { write: (chunk: Buffer, done: () => void) => void; parser?: Writable };
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    if (this.#form.parser?.writable === false) done();
+    else this.#form.write(chunk, done);
+  }
+}
+
 function parserFor({ headers }: Incoming) {
   try {
-    return new Busboy({ headers: headers as BusboyHeaders, limits: formLimits });
+    return new FormParser({ headers: headers as BusboyHeaders, limits: formLimits });
   } catch {
     throw badRequest('An upload is a form: multipart/form-data with a boundary.');
   }
