@@ -84,6 +84,10 @@ function Named({ party: { kind, id, name } }: { party: Party }) {
   );
 }
 
+function DayInput({ label, day, onDay }: { label: string; day: string; onDay: (day: string) => void }) {
+  return <TextInput label={label} type="date" max="9999-12-31" value={day} onChange={(event) => onDay(event.currentTarget.value)} />;
+}
+
 /** Who did what, when and from where. */
 export function AuditPage() {
   const api = useApi();
@@ -135,20 +139,8 @@ export function AuditPage() {
               autoCapitalize="none"
             />
             <RepositoryChoice slug={typed.repository} onChoose={(repository) => change({ repository })} none="All repositories" />
-            <TextInput
-              label="From"
-              type="date"
-              max="9999-12-31"
-              value={typed.from}
-              onChange={(event) => change({ from: event.currentTarget.value })}
-            />
-            <TextInput
-              label="Before"
-              type="date"
-              max="9999-12-31"
-              value={typed.to}
-              onChange={(event) => change({ to: event.currentTarget.value })}
-            />
+            <DayInput label="From" day={typed.from} onDay={(from) => change({ from })} />
+            <DayInput label="Before" day={typed.to} onDay={(to) => change({ to })} />
           </SimpleGrid>
           <Group>
             <Button type="submit" size="xs" loading={events.isFetching && !events.isFetchingNextPage}>
