@@ -1,7 +1,18 @@
 import { z } from 'zod';
 import { bucketAddress } from '@latchkey/content';
 import { keyRingConfig } from '@latchkey/credentials';
-import { addressTemplate, appConfig, baseUrl, domainTemplate, drainSeconds, flag, poolSize, port, trustedProxies } from '@latchkey/runtime';
+import {
+  addressTemplate,
+  appConfig,
+  baseUrl,
+  domainTemplate,
+  drainSeconds,
+  flag,
+  limitsUrl,
+  poolSize,
+  port,
+  trustedProxies,
+} from '@latchkey/runtime';
 
 /** What the app reads from the environment. */
 export const configSchema = z.object({
@@ -19,8 +30,7 @@ export const configSchema = z.object({
   DATABASE_POOL_SIZE: poolSize,
   /** The bucket of an S3-compatible store that new files go to: https://KEY:SECRET@host/bucket?region=…. PostgreSQL if absent. */
   FILES_URL: bucketAddress.optional(),
-  /** The Redis in which the calls of each credential are counted for all nodes together; each node counts alone if absent. */
-  LIMITS_URL: z.url({ protocol: /^rediss?$/ }).optional(),
+  LIMITS_URL: limitsUrl,
   /** Under which API keys are hashed. */
   SECRET_PEPPERS: keyRingConfig,
   /** Whose X-Forwarded-For is believed. */

@@ -1,5 +1,4 @@
-import { Redis } from 'ioredis';
-import { RateLimiterMemory, RateLimiterRedis, type RateLimiterAbstract } from 'rate-limiter-flexible';
+import { Limiters } from '@latchkey/access';
 import type { KnownRepository } from '@latchkey/credentials';
 import type { Database } from '@latchkey/database';
 import type { Logger } from '@latchkey/runtime';
@@ -11,35 +10,27 @@ const windowSeconds = 60;
 const rememberedMillis = 5_000;
 const rememberedRepositories = 10_000;
 
-/** How long Redis may take to count a call. */
-const patienceMillis = 250;
-
 /** The limiter compares with nothing: what is allowed differs from repository to repository. */
-const window = { points: Number.MAX_SAFE_INTEGER, duration: windowSeconds };
+const window = { keyPrefix: 'latchkey-calls', points: Number.MAX_SAFE_INTEGER, duration: windowSeconds };
 
 /**
- * Keeps each credential to the calls in a minute that the repository's plan allows. They are counted in Redis, for all nodes
- * together, or in this process: then an installation of n nodes allows up to n times as many. While Redis is away each node
- * counts by itself.
+ * Keeps each credential to the calls in a minute that the repository's plan allows. They are counted as all `Limiters` count.
  */
 export class RateLimits {
   readonly #database: Database;
-  readonly #redis: Redis | undefined;
-  readonly #counter: RateLimiterAbstract;
+  readonly #limiters: Limiters;
+  readonly #counter: ReturnType<Limiters['of']>;
   readonly #remembered = new Map<string, { limit: number | null; until: number }>();
 
   /** @param redisUrl of the Redis that counts for all nodes. */
   constructor(database: Database, redisUrl: string | undefined, log: Logger) {
     this.#database = database;
-    const alone = new RateLimiterMemory(window);
-    this.#redis = redisUrl === undefined ? undefined : connect(redisUrl, log);
-    this.#counter = this.#redis
-      ? new RateLimiterRedis({ ...window, storeClient: this.#redis, keyPrefix: 'latchkey-calls', insuranceLimiter: alone })
-      : alone;
+    this.#limiters = new Limiters({ url: redisUrl, log });
+    this.#counter = this.#limiters.of(window);
   }
 
   close(): void {
-    this.#redis?.disconnect();
+    this.#limiters.close();
   }
 
   /**
@@ -79,21 +70,4 @@ export class RateLimits {
     this.#remembered.set(id, { limit, until: Date.now() + rememberedMillis });
     return limit;
   }
-}
-
-/** A call waits for Redis for a moment, and never for it to come back. */
-function connect(url: string, log: Logger): Redis {
-  const redis = new Redis(url, {
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    commandTimeout: patienceMillis,
-    retryStrategy: (times) => Math.min(times * 200, 5_000),
-  });
-  let isAway = false;
-  redis.on('ready', () => (isAway = false));
-  redis.on('error', (error: Error) => {
-    if (!isAway) log.warn({ err: error }, 'calls are counted by each node alone: Redis cannot be reached');
-    isAway = true;
-  });
-  return redis;
 }

@@ -6,6 +6,7 @@ import { Module, StandardSchemaValidationPipe, type DynamicModule } from '@nestj
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Problem } from '@latchkey/contracts';
+import { Limiters } from '@latchkey/access';
 import {
   ApiKeys,
   ClientKeys,
@@ -41,6 +42,7 @@ import {
   TenantCredentials,
   TenantDeletion,
   TenantExport,
+  TenantLimits,
   Tenants,
   UserFactors,
   Usage,
@@ -111,11 +113,14 @@ async function connect(config: Config, log: Logger): Promise<Services> {
   const refusals = new Refusals(database, (error) => log.error({ err: error }, 'refusals could not be written to the audit trail'));
   const webhooks = new Webhooks(database, encryption);
   const cutoffs = new Cutoffs(database);
+  const limiters = new Limiters({ url: config.LIMITS_URL, log });
+  const limits = new TenantLimits(limiters);
   return {
     database,
     authentication: new Authentication(database, directory, verifier, config.TENANT_API_URL, refusals, peppers),
     refusals,
     close: async () => {
+      limiters.close();
       await refusals.close();
       await checks.end();
       await database.close();
@@ -148,12 +153,12 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: ClientSecrets, useValue: new ClientSecrets(database, peppers) },
       { provide: UserSessions, useValue: new UserSessions(database) },
       { provide: UserFactors, useValue: new UserFactors(database) },
-      { provide: Users, useValue: new Users(database, peppers, urls.authorityUrls) },
+      { provide: Users, useValue: new Users(database, peppers, urls.authorityUrls, limits) },
       { provide: Refusals, useValue: refusals },
       { provide: AuditTrail, useValue: new AuditTrail(database, directory) },
       { provide: Members, useValue: new Members(database, directory) },
       { provide: MemberAccounts, useValue: new MemberAccounts(database, directory) },
-      { provide: MemberInvitations, useValue: new MemberInvitations(database, peppers, directory, urls.authorityUrls) },
+      { provide: MemberInvitations, useValue: new MemberInvitations(database, peppers, directory, urls.authorityUrls, limits) },
       { provide: MemberCredentials, useValue: new MemberCredentials(database, peppers, directory) },
       { provide: TenantCredentials, useValue: new TenantCredentials(database, peppers, directory) },
       { provide: Tenants, useValue: new Tenants(database, webhooks) },
@@ -163,7 +168,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: Slugs, useValue: new Slugs(database) },
       { provide: Usage, useValue: new Usage(database, directory) },
       { provide: Webhooks, useValue: webhooks },
-      { provide: WebhookDeliveries, useValue: new WebhookDeliveries(database) },
+      { provide: WebhookDeliveries, useValue: new WebhookDeliveries(database, limits) },
     ],
   };
 }

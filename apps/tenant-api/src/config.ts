@@ -7,6 +7,7 @@ import {
   dnsServers,
   domainTemplate,
   drainSeconds,
+  limitsUrl,
   newTenants,
   poolSize,
   trustedProxies,
@@ -37,6 +38,7 @@ export const configSchema = z.object({
   CUSTOM_DOMAIN_URL_TEMPLATE: domainTemplate,
   /** Asked for the records that prove domains. */
   DNS_SERVERS: dnsServers,
+  LIMITS_URL: limitsUrl,
   NEW_TENANTS: newTenants,
   /** Where the built portal is; without it only the API is served. */
   PORTAL_DIR: z.string().optional(),

@@ -2,3 +2,4 @@ export { authorize, machineActor, memberActor, userActor, systemActor, type Acto
 export { audit, type Deed, type Doer } from './audit.js';
 export { carryOut } from './carry-out.js';
 export { enter } from './enter.js';
+export { Limiters } from './limiters.js';

@@ -72,6 +72,9 @@ export const dnsServers = commaSeparated(isServerAddress, 'must be addresses, co
 /** Addresses or networks (CIDR) of the proxies in front, comma-separated: whose X-Forwarded-For is believed. */
 export const trustedProxies = commaSeparated(isAddressOrNetwork, 'must be addresses or networks such as 10.0.0.0/8, comma-separated');
 
+/** The Redis that counts for all nodes together what is limited; each node counts alone if absent. */
+export const limitsUrl = z.url({ protocol: /^rediss?$/ }).optional();
+
 /** A URL under which one of our apps is reached, without a slash at the end. */
 export const baseUrl = z.url({ protocol: /^https?$/ }).transform((text) => text.replace(/\/+$/, ''));
 

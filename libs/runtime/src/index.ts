@@ -8,6 +8,7 @@ export {
   domainTemplate,
   drainSeconds,
   flag,
+  limitsUrl,
   loadConfig,
   newTenants,
   poolSize,

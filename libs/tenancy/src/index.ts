@@ -40,6 +40,7 @@ export {
   type ProvedPasskey,
 } from './second-factors.js';
 export { OwnTenants } from './own-tenants.js';
+export { TenantLimits } from './tenant-limits.js';
 export { TenantDeletion } from './tenant-deletion.js';
 export { TenantExport, type ExportedThing } from './tenant-export.js';
 export { SignUps, type NewCustomer, type OpenSignUp } from './sign-ups.js';

@@ -14,6 +14,7 @@ import { cursor } from './cursor.js';
 import { consoleSlug, findConsole } from './installation.js';
 import { createInvitation } from './invitations.js';
 import { holdTenant, refuseRole } from './members.js';
+import { TenantLimits } from './tenant-limits.js';
 
 /** Open invitations into a tenant, as its members see them. `Invitations` is the side of those who take them up. */
 export class MemberInvitations {
@@ -21,12 +22,20 @@ export class MemberInvitations {
   readonly #peppers: KeyRing;
   readonly #directory: RepositoryDirectory;
   readonly #authorityUrls: AddressTemplate;
+  readonly #limits: TenantLimits;
 
-  constructor(database: Database, peppers: KeyRing, directory: RepositoryDirectory, authorityUrls: AddressTemplate) {
+  constructor(
+    database: Database,
+    peppers: KeyRing,
+    directory: RepositoryDirectory,
+    authorityUrls: AddressTemplate,
+    limits = new TenantLimits(),
+  ) {
     this.#database = database;
     this.#peppers = peppers;
     this.#directory = directory;
     this.#authorityUrls = authorityUrls;
+    this.#limits = limits;
   }
 
   /** Those that nobody has taken up and that have not run out. The links themselves are kept nowhere. */
@@ -48,7 +57,7 @@ export class MemberInvitations {
    * Invites somebody. Whoever opens the link within seven days becomes a member; it is in this answer only. Where an address is
    * named, a link of its own is mailed there.
    *
-   * @throws Problem `forbidden` for a role above the actor's own.
+   * @throws Problem `forbidden` for a role above the actor's own; `too-many-requests` for a mail more than the tenant may send.
    */
   async create(actor: Actor, { role, email }: CreateInvitationBody): Promise<CreatedInvitationView> {
     authorize(actor, 'members:write');
@@ -56,6 +65,7 @@ export class MemberInvitations {
     const work = async (tx: EntityManager) => {
       await holdTenant(tx, actor.tenantId);
       await refuseRole(tx, actor, role);
+      if (email) await this.#limits.countMail(actor.tenantId, email);
       const id = newId();
       const token = await createInvitation(tx, this.#peppers, {
         repositoryId,

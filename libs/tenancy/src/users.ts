@@ -17,6 +17,7 @@ import type { AddressTemplate } from '@latchkey/runtime';
 import { deleteWithPeople } from './deletion.js';
 import { createInvitation } from './invitations.js';
 import { refusePassword } from './password-policy.js';
+import { TenantLimits } from './tenant-limits.js';
 
 /** Which repository a person belongs to. */
 type Home = Pick<Repository, 'id' | 'tenantId'>;
@@ -75,11 +76,13 @@ export class Users {
   readonly #database: Database;
   readonly #peppers: KeyRing;
   readonly #authorityUrls: AddressTemplate;
+  readonly #limits: TenantLimits;
 
-  constructor(database: Database, peppers: KeyRing, authorityUrls: AddressTemplate) {
+  constructor(database: Database, peppers: KeyRing, authorityUrls: AddressTemplate, limits = new TenantLimits()) {
     this.#database = database;
     this.#peppers = peppers;
     this.#authorityUrls = authorityUrls;
+    this.#limits = limits;
   }
 
   async list(actor: Actor, slug: string, { limit, after }: PageQuery): Promise<Page<UserView>> {
@@ -161,6 +164,8 @@ export class Users {
   /**
    * A one-time link with which the person sets a password, for seven days. It is in this answer only. A person with an address
    * also gets one of their own by mail, and whoever uses that has proved to read what is sent there.
+   *
+   * @throws Problem `not-found`; `too-many-requests` for a mail more than the tenant may send.
    */
   async invite(actor: Actor, slug: string, id: number): Promise<{ link: string }> {
     authorize(actor, 'users:write');
@@ -171,6 +176,7 @@ export class Users {
         const repository = await enter(tx, slug);
         const user = await findUser(tx, { repositoryId: repository.id, id });
         if (!user || user.technical) throw new Problem('not-found', 'There is no such user in this repository.');
+        if (user.email) await this.#limits.countMail(actor.tenantId, user.email);
         const token = await createInvitation(tx, this.#peppers, {
           repositoryId: repository.id,
           tenantId: repository.tenantId,

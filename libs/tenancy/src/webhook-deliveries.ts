@@ -3,14 +3,17 @@ import { authorize, carryOut, enter, type Actor } from '@latchkey/access';
 import { isId, WebhookDelivery, type Database, type EntityManager, type Webhook } from '@latchkey/database';
 import { announce, enqueue } from '@latchkey/jobs';
 import { cursor } from './cursor.js';
+import { TenantLimits } from './tenant-limits.js';
 import { auditWebhook, findWebhook } from './webhooks.js';
 
 /** What became of the events that were sent to the webhooks of a tenant's repositories, for 90 days. */
 export class WebhookDeliveries {
   readonly #database: Database;
+  readonly #limits: TenantLimits;
 
-  constructor(database: Database) {
+  constructor(database: Database, limits = new TenantLimits()) {
     this.#database = database;
+    this.#limits = limits;
   }
 
   /** The deliveries to a webhook, the latest first. */
@@ -36,13 +39,14 @@ export class WebhookDeliveries {
    * Sends the event `webhook.test` to this webhook and no other, as any event is sent. The answer is the delivery as it
    * begins; the list says what became of it.
    *
-   * @throws Problem `conflict` when the webhook is disabled.
+   * @throws Problem `conflict` when the webhook is disabled; `too-many-requests` when the tenant has had its share of this hour.
    */
   async test(actor: Actor, slug: string, webhookId: string): Promise<DeliveryView> {
     authorize(actor, 'webhooks:write');
     return carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
       const webhook = await findEnabled(() => findWebhook(tx, repository, webhookId, { lock: true }));
+      await this.#limits.countSending(actor.tenantId);
       const data = { repositoryId: repository.id, webhookId };
       const id = await announce(tx, actor.tenantId, 'webhook.test', data, { onlyTo: webhookId });
       await auditWebhook(tx, actor, webhook, 'webhook.tested');
@@ -54,7 +58,7 @@ export class WebhookDeliveries {
    * Sends an event again now, under its own id, with all its retries; whatever was left of the earlier ones is dropped. A
    * receiver that has it already can tell by the id.
    *
-   * @throws Problem `conflict` when the webhook is disabled.
+   * @throws Problem `conflict` when the webhook is disabled; `too-many-requests` when the tenant has had its share of this hour.
    */
   async redeliver(actor: Actor, slug: string, webhookId: string, id: string): Promise<DeliveryView> {
     authorize(actor, 'webhooks:write');
@@ -65,6 +69,7 @@ export class WebhookDeliveries {
       const where = { tenantId, webhookId, id };
       const delivery = isId(id) ? await tx.findOne(WebhookDelivery, { where, lock: { mode: 'pessimistic_write' } }) : null;
       if (!delivery) throw new Problem('not-found', 'There is no such delivery to this webhook. They are kept for 90 days.');
+      await this.#limits.countSending(tenantId);
       const round = delivery.round + 1;
       await tx.update(WebhookDelivery, where, { round, attempts: 0, deliveredAt: null, failedAt: null });
       await enqueue(tx, tenantId, 'webhook.deliver', { tenantId, webhookId, deliveryId: id, round });

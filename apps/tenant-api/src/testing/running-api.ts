@@ -55,7 +55,8 @@ export interface RunningApi {
 
 const key = () => `k1:${randomBytes(32).toString('base64')}`;
 
-export async function startApi(): Promise<RunningApi> {
+/** @param limitsUrl the Redis that counts what is limited. */
+export async function startApi({ limitsUrl }: { limitsUrl?: string } = {}): Promise<RunningApi> {
   const test = await createTestDatabase();
   const dns = await TestDns.start();
   const config = configSchema.parse({
@@ -70,6 +71,7 @@ export async function startApi(): Promise<RunningApi> {
     PORTAL_URL: 'http://localhost:4000',
     NEW_TENANTS: 'open',
     DNS_SERVERS: dns.address,
+    LIMITS_URL: limitsUrl,
   });
   const options = {
     database: test.database,
