@@ -214,4 +214,22 @@ describe('a domain of a tenant', () => {
       'domain.given-up',
     ]);
   });
+
+  it('that is given up while the records are looked at is lost by nobody: no mail and no word in the audit trail', async () => {
+    publish(await set());
+    await verify();
+    const slow: TextRecords = {
+      read: async (name) => {
+        if (name.endsWith(domain)) await domains.remove(customer.tenant.machine, customer.slug);
+        return [];
+      },
+    };
+    expect((await lookAfterDomains(running.database, slow)).lost).not.toContain(domain);
+    const { rows } = await running.test.owner.query<{ said: string }>(
+      `SELECT template AS said FROM mails WHERE tenant_id = $1 AND template = 'domain.lost'
+       UNION ALL SELECT action FROM audit_events WHERE repository_id = $2 AND action = 'domain.lost'`,
+      [customer.tenant.id, customer.repository.id],
+    );
+    expect(rows).toEqual([]);
+  });
 });

@@ -167,15 +167,17 @@ export async function lookAfterDomains(
     const there = values.includes(recordOf(row).value);
     const isOld = row.lostSince !== null && Date.now() - row.lostSince.getTime() > keptDays * 86_400_000;
     const outcome = there ? (row.lostSince ? 'found' : undefined) : isOld ? 'givenUp' : row.lostSince ? undefined : 'lost';
-    if (outcome) said[outcome].push(row.domain);
     await database.transaction('system', async (tx) => {
       const change = there
         ? { seenAt: new Date(), lostSince: null }
         : { lostSince: row.lostSince ?? new Date(), ...(isOld ? { verifiedAt: null } : {}) };
-      await tx.update(CustomDomain, { repositoryId: row.repositoryId, token: row.token }, change);
+      const { affected } = await tx.update(CustomDomain, { repositoryId: row.repositoryId, token: row.token }, change);
+      // Its tenant has taken another meanwhile, or none: a look at many domains takes its time.
+      if (!affected || !outcome) return;
+      said[outcome].push(row.domain);
       const action = { lost: 'domain.lost', found: 'domain.found', givenUp: 'domain.given-up' };
-      if (outcome === 'lost' || outcome === 'givenUp') await tellOfLoss(tx, row, outcome);
-      if (outcome) await note(tx, systemActor(row.tenantId, 'worker'), { id: row.repositoryId }, action[outcome], { domain: row.domain });
+      if (outcome !== 'found') await tellOfLoss(tx, row, outcome);
+      await note(tx, systemActor(row.tenantId, 'worker'), { id: row.repositoryId }, action[outcome], { domain: row.domain });
     });
   }
   return said;
