@@ -122,6 +122,21 @@ describe('a code of an authenticator app', () => {
     expect(await factsOf(customer, 'factor_guesses')).toMatchObject([{ failures: 0, refused_until: null }]);
   });
 
+  it('is waited for as long, however far the clock of a node is behind that of the database', async () => {
+    const { customer, app } = await withApp(running);
+    const guesser = new Journey(customer);
+    await guesser.password();
+    const { now } = Date;
+    Date.now = () => now() - 600_000;
+    try {
+      for (let i = 0; i < 5; i++) await guesser.send({ code: app.wrong() });
+    } finally {
+      Date.now = now;
+    }
+    await guesser.send({ code: app.code() });
+    expect([guesser.status, guesser.done]).toEqual([429, false]);
+  });
+
   it('is nothing that a stranger can use to keep somebody out: without the password no guess is counted', async () => {
     const { customer, app } = await withApp(running);
     const stranger = new Journey(customer);

@@ -155,10 +155,9 @@ export class SecondFactors {
       }
       const failures = guesses.failures + 1;
       const waitSeconds = waitAfter(failures);
-      await tx.update(FactorGuesses, whose(owner), {
-        failures,
-        refusedUntil: waitSeconds ? new Date(Date.now() + waitSeconds * 1000) : null,
-      });
+      // By the clock with which it is compared.
+      const refusedUntil = () => `clock_timestamp() + make_interval(secs => ${waitSeconds})`;
+      await tx.update(FactorGuesses, whose(owner), { failures, refusedUntil: waitSeconds > 0 ? refusedUntil : null });
       // Whoever gets so far knows the password; its owner should.
       return { answer: { outcome: 'wrong', waitSeconds }, ...(failures === freeGuesses ? { deed: 'guessed-at' as const } : {}) };
     });
