@@ -1,6 +1,8 @@
+import { repositoryPermissions } from '@latchkey/contracts';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { makeRepository, type TestRepository } from './testing/repository.js';
-import { createUser, findUser, listUsers, updateUser, type NewUser } from './users.js';
+import { deleteContent } from './trash.js';
+import { createUser, findUser, listUsers, raiseUserGeneration, updateUser, type NewUser } from './users.js';
 import { firstFreeId, wellKnown } from './well-known.js';
 
 let test: TestDatabase;
@@ -123,6 +125,14 @@ describe('a repository user', () => {
     // Not even when the code asks for it: the rows are out of the transaction's scope.
     const asked = await test.database.read(repository, (tx) => findUser(tx, { repositoryId: owner.repositoryId, id }));
     expect(asked).toBeUndefined();
+  });
+
+  it('that is in the trash has no sessions that could be ended', async () => {
+    const { id } = await create({ loginName: 'anna' });
+    const caller = { ...repository, userId: wellKnown.admin, permissions: new Set(repositoryPermissions) };
+    await test.database.transaction(repository, (tx) => deleteContent(tx, caller, { id }));
+    const signOut = test.database.transaction(repository, (tx) => raiseUserGeneration(tx, { ...repository, id }));
+    await expect(signOut).rejects.toMatchObject({ type: 'not-found' });
   });
 
   it('is listed in pages, without those that the product made', async () => {

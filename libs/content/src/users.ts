@@ -192,11 +192,11 @@ async function writeUser(
  * Ends every session and token of a person, who stays who they are: raises the generation. The caller has authorised the act.
  *
  * @returns the generation now.
- * @throws Problem `not-found` for nobody, and for a technical user, who has no sessions.
+ * @throws Problem `not-found` for nobody, somebody in the trash, and a technical user, who has no sessions.
  */
 export async function raiseUserGeneration(tx: EntityManager, { repositoryId, id }: { repositoryId: string; id: number }): Promise<number> {
   const [[row]] = await tx.query<[[{ generation: number }?]]>(
-    'UPDATE repository_users SET generation = generation + 1 WHERE repository_id = $1 AND id = $2 AND NOT technical AND deleted_at IS NULL RETURNING generation',
+    'UPDATE repository_users SET generation = generation + 1 WHERE repository_id = $1 AND id = $2 AND NOT technical AND deleted_at IS NULL AND trashed_at IS NULL RETURNING generation',
     [repositoryId, id],
   );
   if (!row) throw new Problem('not-found', 'There is no such user in this repository.');
