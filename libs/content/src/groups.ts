@@ -2,7 +2,7 @@ import { Problem } from '@latchkey/contracts';
 import { prepared, type EntityManager } from '@latchkey/database';
 import { ownIdentities, requireWritable, type Caller } from './caller.js';
 import type { Address, PermittedEntity } from './node.js';
-import { readNode } from './read.js';
+import { notFound, readNode, readNodes } from './read.js';
 import { requireNotInTrash } from './shape.js';
 import { identitiesClause, notInTrash } from './statement.js';
 import { wellKnown } from './well-known.js';
@@ -74,8 +74,10 @@ export async function membersOf(tx: EntityManager, repositoryId: string, groupId
 export async function addMembers(tx: EntityManager, caller: Caller, address: Address, memberIds: number[]) {
   const group = await openGroup(tx, caller, address);
   const above = await groupsAbove(tx, caller.repositoryId, group.id);
+  const members = await readNodes(tx, caller, memberIds);
   for (const id of memberIds) {
-    const member = await readNode(tx, caller, { id });
+    const member = members.get(id);
+    if (!member) throw notFound();
     requireNotInTrash(member);
     const refusal =
       member.type !== 'User' && member.type !== 'Group'

@@ -1,9 +1,9 @@
 import { Problem } from '@latchkey/contracts';
 import type { EntityManager } from '@latchkey/database';
 import { requireWritable, type Caller } from './caller.js';
-import { namesOf, type Address, type PermittedEntity } from './node.js';
+import { namesOf, type Address, type ContentEntity, type PermittedEntity } from './node.js';
 import { allPermissions, hereOnly, hereOnlyShift, permissionBits, permissionNames, type ContentPermissionName } from './permissions.js';
-import { readNode, readNodes } from './read.js';
+import { readNode, readNodes, readNodesAt } from './read.js';
 import { lockShape, permissionPathOf, requireNotInTrash, requireVersion, touch } from './shape.js';
 import { isBelow, keyOf } from './statement.js';
 import { wellKnown } from './well-known.js';
@@ -103,15 +103,20 @@ export async function changePermissions(tx: EntityManager, caller: Caller, addre
   requireVersion(node, change.ifVersion);
   if (change.inheritance === 'break') await breakInheritance(tx, caller, node, change.keepInherited ?? true);
   if (change.inheritance === 'inherit') await inheritAgain(tx, caller, node);
-  for (const [identityId, bits] of await newBits(tx, caller, change)) await give(tx, caller, node.id, identityId, bits);
+  if (change.grants?.length) await give(tx, caller, node.id, await newBits(tx, caller, change.grants));
   await touch(tx, caller, node.id);
 }
 
 /** Of one identity there may be two entries, one inherited and one not. */
-async function newBits(tx: EntityManager, caller: Caller, { grants = [] }: PermissionChange): Promise<Map<number, number>> {
+async function newBits(tx: EntityManager, caller: Caller, grants: NonNullable<PermissionChange['grants']>): Promise<Map<number, number>> {
   const bits = new Map<number, number>();
-  for (const grant of grants) {
-    const identity = await readIdentity(tx, caller, grant.identity);
+  const nodes = await readNodesAt(
+    tx,
+    caller,
+    grants.map((grant) => grant.identity),
+  );
+  for (const [index, grant] of grants.entries()) {
+    const identity = identityAt(grant.identity, nodes[index]);
     if (identity === wellKnown.administrators) {
       throw new Problem('forbidden', 'What the Administrators may do cannot be changed: they may do everything everywhere.');
     }
@@ -121,29 +126,23 @@ async function newBits(tx: EntityManager, caller: Caller, { grants = [] }: Permi
   return bits;
 }
 
-async function readIdentity(tx: EntityManager, caller: Caller, address: Address): Promise<number> {
-  const identity = await readNode(tx, caller, address).catch((error: unknown) => {
-    if (error instanceof Problem && error.type === 'not-found') return undefined;
-    throw error;
-  });
+function identityAt(address: Address, identity: ContentEntity | undefined): number {
   if (identity?.type === 'User' || identity?.type === 'Group') return identity.id;
   const detail = `${JSON.stringify('id' in address ? address.id : address.path)} is neither a user nor a group`;
   throw new Problem('invalid-request', `${detail}.`, { errors: [{ pointer: '/identity', detail }] });
 }
 
-async function give(tx: EntityManager, caller: Caller, nodeId: number, identityId: number, bits: number): Promise<void> {
-  if (bits === 0) {
-    await tx.query('DELETE FROM content_permissions WHERE repository_id = $1 AND node_id = $2 AND identity_id = $3', [
-      caller.repositoryId,
-      nodeId,
-      identityId,
-    ]);
-    return;
-  }
+/** In place of what each of the identities had on the node: nothing, or these bits. */
+async function give(tx: EntityManager, caller: Caller, nodeId: number, bits: Map<number, number>): Promise<void> {
+  await tx.query('DELETE FROM content_permissions WHERE repository_id = $1 AND node_id = $2 AND identity_id = ANY ($3::integer[])', [
+    caller.repositoryId,
+    nodeId,
+    [...bits.keys()],
+  ]);
   await tx.query(
-    `INSERT INTO content_permissions (repository_id, tenant_id, node_id, identity_id, bits) VALUES ($1, $2, $3, $4, $5)
-     ON CONFLICT (repository_id, node_id, identity_id) DO UPDATE SET bits = EXCLUDED.bits`,
-    [caller.repositoryId, caller.tenantId, nodeId, identityId, bits],
+    `INSERT INTO content_permissions (repository_id, tenant_id, node_id, identity_id, bits)
+     SELECT $1, $2, $3, given.* FROM unnest($4::integer[], $5::integer[]) AS given (identity_id, bits) WHERE bits <> 0`,
+    [caller.repositoryId, caller.tenantId, nodeId, [...bits.keys()], [...bits.values()]],
   );
 }
 

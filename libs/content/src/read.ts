@@ -254,6 +254,15 @@ export async function countCollection(
   return rows[0]?.count ?? 0;
 }
 
+/** What the caller sees at each of the addresses. One statement for all ids, and one for each path. */
+export async function readNodesAt(tx: EntityManager, caller: Caller, addresses: Address[]): Promise<(ContentEntity | undefined)[]> {
+  const ids = addresses.flatMap((address) => ('id' in address && leadsSomewhere(address) ? [address.id] : []));
+  const byId = await readNodes(tx, caller, ids);
+  const found: (ContentEntity | undefined)[] = [];
+  for (const address of addresses) found.push('id' in address ? byId.get(address.id) : await findNode(tx, caller, address));
+  return found;
+}
+
 /** Those of the nodes that the caller may see, by id. One statement. */
 export async function readNodes(tx: EntityManager, caller: Caller, ids: number[]): Promise<Map<number, ContentEntity>> {
   if (ids.length === 0) return new Map();

@@ -3,7 +3,7 @@ import { prepared, type EntityManager } from '@latchkey/database';
 import type { Caller } from './caller.js';
 import type { ContentTypes, FieldDefinition } from './content-types.js';
 import type { Address, ContentEntity } from './node.js';
-import { findNode, readNodes } from './read.js';
+import { readNodesAt } from './read.js';
 import { notInTrash } from './statement.js';
 
 /*
@@ -75,13 +75,9 @@ async function resolve(
   targets: Address[],
 ): Promise<number[]> {
   const ids = new Set<number>();
-  const byId = await readNodes(
-    tx,
-    caller,
-    targets.flatMap((target) => ('id' in target && isId(target.id) ? [target.id] : [])),
-  );
-  for (const target of targets) {
-    const found = 'id' in target ? byId.get(target.id) : await findNode(tx, caller, target);
+  const nodes = await readNodesAt(tx, caller, targets);
+  for (const [index, target] of targets.entries()) {
+    const found = nodes[index];
     const type = found && types.find(found.type);
     const fits = type && (!field.allowedTypes || field.allowedTypes.some((allowed) => types.isA(type, allowed)));
     if (!fits) throw unfit(field, target, found ? `is no ${field.allowedTypes?.join(' or ') ?? 'content'}` : 'is not there');
@@ -89,8 +85,6 @@ async function resolve(
   }
   return [...ids];
 }
-
-const isId = (id: number) => Number.isInteger(id) && id > 0 && id <= 2_147_483_647;
 
 function unfit(field: FieldDefinition, target: Address, why: string): Problem {
   const detail = `leads to ${JSON.stringify('id' in target ? target.id : target.path)}, which ${why}`;
