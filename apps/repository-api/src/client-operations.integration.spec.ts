@@ -202,6 +202,15 @@ describe('client operations', () => {
     expect(rows).toEqual([{ permissions: ['content:read', 'clients:manage'] }]);
   });
 
+  it('a fault of the database is not told as a client that is not there', async () => {
+    await app.test.owner.query('REVOKE SELECT ON clients FROM latchkey_app');
+    try {
+      expect((await call('DeleteClient', { clientId: acme.toolClientId })).status).toBe(500);
+    } finally {
+      await app.test.owner.query('GRANT SELECT ON clients TO latchkey_app');
+    }
+  });
+
   it('a client acts as its maker unless told otherwise', async () => {
     const carla = await app.token(acme, { clientId: acme.appClientId, userId: adminId });
     expect(await done<ShownClient>(await call('CreateClient', { name: 'x', type: 'ExternalClient' }, carla))).toMatchObject({

@@ -1,4 +1,4 @@
-import { createClientBody, repositoryPermissions, type SecretView } from '@latchkey/contracts';
+import { createClientBody, Problem, repositoryPermissions, type SecretView } from '@latchkey/contracts';
 import { InsufficientScope, isAdministrator, permissionsOf, qualifiedLoginName } from '@latchkey/content';
 import {
   addSecret,
@@ -177,12 +177,17 @@ async function requireManagedUser(tx: EntityManager, call: OperationCall, userId
 async function readClient(tx: EntityManager, call: OperationCall): Promise<Client> {
   await requireAdministration(tx, call);
   const clientId = required(call, 'clientId');
-  const client = isClientId(clientId) ? await findClient(tx, call.request.repository, clientId).catch(() => undefined) : undefined;
+  const client = isClientId(clientId) ? await findClient(tx, call.request.repository, clientId).catch(orNothing) : undefined;
   if (!client || (client.kind !== 'app' && client.kind !== 'tool'))
     throw new ODataFault(404, 'ResourceNotFound', `Unknown client id: ${clientId}`);
   await requireManagedUser(tx, call, client.userId ?? call.request.caller.userId);
   return client;
 }
+
+const orNothing = (error: unknown) => {
+  if (error instanceof Problem && error.type === 'not-found') return undefined;
+  throw error;
+};
 
 /** What no client ID looks like is not looked for: PostgreSQL takes no NUL. */
 const isClientId = (text: string) => /^\w{1,100}$/.test(text);
