@@ -72,10 +72,13 @@ async function presentSized(
   if ([...sizes.values()].reduce((sum, size) => sum + size, 0) > maxShown)
     throw badRequest(`$expand leads to more than ${maxShown} contents: expand less, or ask for smaller pages.`);
   const holding = entities.filter((entity) => entity.fields && types.fieldsOf(entity.type).some(({ kind }) => kind === 'Binary'));
-  const binaries = await readBinaries(
-    tx,
-    request.repository.id,
-    holding.map(({ id }) => id),
+  const binaries = Map.groupBy(
+    await readBinaries(
+      tx,
+      request.repository.id,
+      holding.map(({ id }) => id),
+    ),
+    ({ nodeId }) => nodeId,
   );
   const shown = entities.map((entity) => presentEntity(entity, { types, options, expanded, binaries, basePath: request.basePath }));
   return { shown, sizes };

@@ -9,8 +9,8 @@ export interface Presentation {
   options: Pick<Options, 'select' | 'metadata'>;
   /** What is shown for a reference that is expanded, by the field's name and the content's id. */
   expanded: Map<string, Map<number, unknown>>;
-  /** Files that the contents hold. */
-  binaries: Binary[];
+  /** Files that the contents hold, by the content's id. */
+  binaries: Map<number, Binary[]>;
   /** What stands before `/odata.svc` in an address of this repository, without the host. */
   basePath: string;
 }
@@ -83,7 +83,7 @@ export function fieldOf(types: ContentTypes, entity: ContentEntity, name: string
 
 /** A file as it is described in place of its bytes; null when there is none. */
 function mediaResource(entity: ContentEntity, field: string, presentation: Presentation): unknown {
-  const binary = presentation.binaries.find((known) => known.nodeId === entity.id && known.field === field);
+  const binary = presentation.binaries.get(entity.id)?.find((known) => known.field === field);
   if (!binary) return null;
   const address = `${uriOf(entity, presentation)}/${field}/$value`;
   return {
