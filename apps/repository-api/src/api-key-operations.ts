@@ -3,6 +3,7 @@ import { InsufficientScope, isAdministrator, readNode, type PermittedEntity } fr
 import { endApiKeys, findApiKey, insertApiKey, listApiKeys } from '@latchkey/credentials';
 import type { EntityManager } from '@latchkey/database';
 import { json, noContent } from './answer.js';
+import { checked } from './odata/body.js';
 import { badRequest, ODataFault } from './odata/fault.js';
 import { parameter, textParameter, type Operation, type OperationCall } from './operation.js';
 
@@ -114,14 +115,12 @@ function ownerOf({ request }: OperationCall, userId: number) {
 }
 
 function readNewKey(call: OperationCall): CreateApiKeyBody {
-  const parsed = createApiKeyBody.safeParse({
+  const wish = {
     name: parameter(call, 'name') ?? 'API key',
     permissions: parameter(call, 'permissions') ?? repositoryPermissions.filter((one) => call.request.caller.permissions.has(one)),
     expiresAt: parameter(call, 'expirationDate'),
-  });
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw badRequest(`${issue?.path.join('.').replace('expiresAt', 'expirationDate')}: ${issue?.message}`);
+  };
+  return checked(createApiKeyBody, wish, (member) => (member === 'expiresAt' ? 'expirationDate' : member));
 }
 
 function shown(key: ApiKeyView, value?: string) {

@@ -1,5 +1,5 @@
 import { createClientBody, Problem, repositoryPermissions, type SecretView } from '@latchkey/contracts';
-import { InsufficientScope, isAdministrator, permissionsOf, qualifiedLoginName } from '@latchkey/content';
+import { InsufficientScope, isAdministrator, permissionsOf, qualifiedLoginName, wellKnown } from '@latchkey/content';
 import {
   addSecret,
   createClient as addClient,
@@ -14,6 +14,7 @@ import {
 } from '@latchkey/credentials';
 import { isId, RepositoryUser, type Client, type EntityManager } from '@latchkey/database';
 import { json, noContent } from './answer.js';
+import { checked } from './odata/body.js';
 import { badRequest, ODataFault } from './odata/fault.js';
 import { parameter, textParameter, type Operation, type OperationCall } from './operation.js';
 
@@ -159,7 +160,7 @@ async function requireAdministration(tx: EntityManager, { request, address }: Op
   const { caller } = request;
   if (!caller.permissions.has('clients:manage')) throw new InsufficientScope('clients:manage');
   if (!(await isAdministrator(tx, caller))) throw new ODataFault(403, 'Forbidden', 'Only administrators may manage clients.');
-  const isRoot = 'id' in address ? address.id === 2 : address.path.toLowerCase() === '/root';
+  const isRoot = 'id' in address ? address.id === wellKnown.root : address.path.toLowerCase() === '/root';
   if (!isRoot) throw new ODataFault(404, 'UnknownAction', 'This operation is on the root.');
 }
 
@@ -231,15 +232,11 @@ function readNewClient(call: OperationCall, kind: keyof typeof typeOf) {
   const { permissions: held } = call.request.caller;
   const permissions = parameter(call, 'permissions') ?? repositoryPermissions.filter((one) => held.has(one));
   const rest = kind === 'tool' ? { permissions } : { redirectUris: parameter(call, 'redirectUris') ?? [] };
-  const parsed = createClientBody.safeParse({ kind, name: textParameter(call, 'name') || 'Client', ...rest });
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw badRequest(`${issue?.path.join('.')}: ${issue?.message}`);
-  }
-  const wanted = parsed.data.kind === 'tool' ? parsed.data.permissions : [];
+  const body = checked(createClientBody, { kind, name: textParameter(call, 'name') || 'Client', ...rest });
+  const wanted = body.kind === 'tool' ? body.permissions : [];
   const beyond = wanted.find((one) => !held.has(one));
   if (beyond) throw new InsufficientScope(beyond);
-  return kind === 'app' ? { ...parsed.data, permissions: repositoryPermissions.filter((one) => held.has(one)) } : parsed.data;
+  return kind === 'app' ? { ...body, permissions: repositoryPermissions.filter((one) => held.has(one)) } : body;
 }
 
 /** @returns nothing when the call does not say, null for never. */

@@ -12,7 +12,7 @@ import { changeContent, getCollection, getCount, getEntity, getField, postConten
 import type { CallRecorder } from './call-recorder.js';
 import type { RateLimits } from './rate-limits.js';
 import { parseAddress, type EntityAddress, type ODataAddress } from './odata/address.js';
-import { parseBody } from './odata/body.js';
+import { parseBody, type Body } from './odata/body.js';
 import { ODataFault } from './odata/fault.js';
 import { getMetadata } from './metadata.js';
 import { getBinary } from './downloads.js';
@@ -88,6 +88,7 @@ export class ContentService {
     void reply.headers(await this.#options.rateLimits.count(repository, clientId ?? request.ip));
     const address = parseAddress(path);
     if (!address) throw new ODataFault(404, 'ResourceNotFound', 'Content is found below odata.svc.');
+    let body: Body | undefined;
     const content = new ContentRequest(this.#options.database, {
       blobs: this.#options.blobs,
       repository,
@@ -95,7 +96,7 @@ export class ContentService {
       call: { requestId: request.id, address: request.ip },
       method: request.method === 'HEAD' ? 'GET' : request.method,
       query,
-      body: () => parseBody(Buffer.isBuffer(request.body) ? request.body : undefined),
+      body: () => (body ??= parseBody(Buffer.isBuffer(request.body) ? request.body : undefined)),
       headers: request.headers,
       isHead: request.method === 'HEAD',
       incoming:

@@ -15,7 +15,7 @@ import {
 import { hashPassword } from '@latchkey/credentials';
 import type { EntityManager } from '@latchkey/database';
 import { changePerson, createPerson, refusePasswordAt } from '@latchkey/tenancy';
-import type { Body } from './odata/body.js';
+import { checked, type Body } from './odata/body.js';
 import { badRequest } from './odata/fault.js';
 import type { ContentRequest } from './request.js';
 
@@ -51,17 +51,7 @@ function partsOf(body: Body): { person: Record<string, unknown>; rest: Body } {
 const readFlag = (member: string, value: unknown) =>
   member === 'enabled' && (value === 'true' || value === 'false') ? value === 'true' : value;
 
-interface Schema<T> {
-  safeParse(value: unknown): { success: true; data: T } | { success: false; error: { issues: { path: PropertyKey[]; message: string }[] } };
-}
-
-/** @throws ODataFault 400 that names the fields which are wrong. */
-function checked<T>(schema: Schema<T>, value: unknown): T {
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const fieldOf = (member: string) => Object.keys(membersOfFields).find((field) => membersOfFields[field] === member) ?? member;
-  throw badRequest(parsed.error.issues.map(({ path, message }) => `${fieldOf(path.join('.'))} ${message}`).join('; '));
-}
+const fieldOf = (member: string) => Object.keys(membersOfFields).find((field) => membersOfFields[field] === member) ?? member;
 
 function requirePermission(node: PermittedEntity, permission: ContentPermissionName): void {
   if (!node.permissions.has(permission)) throw new Problem('forbidden', `This takes the permission ${permission} on ${node.path}.`);
@@ -77,7 +67,7 @@ export async function createPersonContent(request: ContentRequest, parent: Addre
   const { enabled, ...fields } = person;
   const { DisplayName: displayName } = rest;
   const wish = { loginName: name, ...(displayName ? { name: displayName } : {}), ...fields };
-  const { password, ...known } = checked(createUserBody, wish);
+  const { password, ...known } = checked(createUserBody, wish, fieldOf);
   if (typeof name === 'string' && name.toLowerCase() !== known.loginName.toLowerCase())
     throw badRequest('The name of a user is its login name: leave one of them out.');
   if (enabled !== undefined && enabled !== true) throw badRequest('Enabled: make the user first, then disable it.');
@@ -119,7 +109,7 @@ export async function changePersonContent(
   const { loginName, ...wish } = person;
   const same = typeof loginName === 'string' && loginName.toLowerCase() === String(found.fields?.['LoginName']).toLowerCase();
   if (loginName !== undefined && !same) throw badRequest('LoginName does not change.');
-  const { password, ...change } = checked(updateUserBody, wish);
+  const { password, ...change } = checked(updateUserBody, wish, fieldOf);
   const passwordHash = password === undefined ? undefined : await hashPassword(password);
   const { entity, cutoff } = await request.write(async (tx) => {
     await holdPerson(tx, repository.id, found.id);

@@ -14,59 +14,31 @@ export interface Incoming {
 
 /** One request for content, once it is known for which repository it is and who is calling. */
 export class ContentRequest {
-  readonly repository: KnownRepository;
-  readonly caller: Caller;
+  declare readonly repository: KnownRepository;
+  declare readonly caller: Caller;
   /** What the audit trail says of the call. */
-  readonly call: Call;
+  declare readonly call: Call;
   /** In upper case; HEAD is GET. */
-  readonly method: string;
-  readonly query: URLSearchParams;
-  /** What was sent; read only when it is needed, since it may be refused. */
-  readonly body: () => Body;
+  declare readonly method: string;
+  declare readonly query: URLSearchParams;
+  /** What was sent; read once, and only when it is needed, since it may be refused. */
+  declare readonly body: () => Body;
   /** The version that `If-Match` names; nothing when any will do. */
-  readonly ifVersion: number | undefined;
+  declare readonly ifVersion: number | undefined;
   /** What stands before `/odata.svc` in an address of this repository, without the host. */
-  readonly basePath: string;
-  readonly headers: IncomingHttpHeaders;
+  declare readonly basePath: string;
+  declare readonly headers: IncomingHttpHeaders;
   /** Only the headers of the answer are wanted. */
-  readonly isHead: boolean;
+  declare readonly isHead: boolean;
   /** The body, when it is a file. */
-  readonly incoming: Incoming | undefined;
+  declare readonly incoming: Incoming | undefined;
   /** The bytes of files. */
-  readonly blobs: Blobs;
+  declare readonly blobs: Blobs;
   readonly #database: Database;
 
-  constructor(
-    database: Database,
-    parts: Pick<
-      ContentRequest,
-      | 'repository'
-      | 'caller'
-      | 'call'
-      | 'method'
-      | 'query'
-      | 'body'
-      | 'ifVersion'
-      | 'basePath'
-      | 'headers'
-      | 'isHead'
-      | 'incoming'
-      | 'blobs'
-    >,
-  ) {
+  constructor(database: Database, parts: Omit<ContentRequest, 'actor' | 'confirm' | 'read' | 'write'>) {
     this.#database = database;
-    this.repository = parts.repository;
-    this.caller = parts.caller;
-    this.call = parts.call;
-    this.method = parts.method;
-    this.query = parts.query;
-    this.body = parts.body;
-    this.ifVersion = parts.ifVersion;
-    this.basePath = parts.basePath;
-    this.headers = parts.headers;
-    this.isHead = parts.isHead;
-    this.incoming = parts.incoming;
-    this.blobs = parts.blobs;
+    Object.assign(this, parts);
   }
 
   /** The caller as whoever did something, for the audit trail. */

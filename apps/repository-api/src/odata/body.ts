@@ -4,6 +4,23 @@ import { badRequest } from './fault.js';
 /** What a caller sent, by name. */
 export type Body = Record<string, unknown>;
 
+/** What a body must be, as zod says it. */
+interface Schema<T> {
+  safeParse(value: unknown): { success: true; data: T } | { success: false; error: { issues: { path: PropertyKey[]; message: string }[] } };
+}
+
+/**
+ * What the caller sent, if it is what it should be.
+ *
+ * @param fieldOf what the caller calls a member of it.
+ * @throws ODataFault 400 that names the fields which are wrong.
+ */
+export function checked<T>(schema: Schema<T>, value: unknown, fieldOf = (member: string) => member): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw badRequest(parsed.error.issues.map(({ path, message }) => `${fieldOf(path.join('.'))}: ${message}`).join('; '));
+}
+
 /** Lists and objects in each other, at most: what is deeper is no content, and too deep to be looked at. */
 const maxDepth = 32;
 
