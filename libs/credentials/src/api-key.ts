@@ -11,7 +11,7 @@ import { ApiKey, isId, IsNull, newId, RepositoryUser, type Database, type Entity
 import { announce } from '@latchkey/jobs';
 import { CredentialRefused } from './credential-refused.js';
 import type { Answer, CredentialCheck } from './check.js';
-import { announced, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
+import { announced, carryOutCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
 import type { KeyRing } from './key-ring.js';
 import { PlainSecret } from './plain-secret.js';
 import type { KnownRepository } from './repository-directory.js';
@@ -201,14 +201,13 @@ export class ApiKeys {
 
   async #end(actor: Actor, slug: string, which: (tx: EntityManager) => Promise<KeysToEnd>): Promise<{ cutoff: CutoffView | null }> {
     authorize(actor, 'clients:write');
-    const { repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
+    return carryOutCutoff(this.#database, actor, async (tx) => {
       const keys = await which(tx);
       const pending = await endApiKeys(tx, actor, keys);
       if (!pending && keys.keyId !== undefined) throw new Problem('not-found', 'The user has no such API key.');
+      // Without a live key there is nothing to cut off.
       return { repositoryId: keys.repositoryId, cutoff: pending ?? null };
     });
-    // Without a live key there is nothing to cut off.
-    return { cutoff: cutoff && (await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff)) };
   }
 
   async #owner(tx: EntityManager, slug: string, userId: number): Promise<Owner & { environment: Environment }> {

@@ -4,7 +4,7 @@ import { maxClientKeys, Problem, type ClientKeyView, type CreateClientKeyBody, t
 import { audit, authorize, carryOut, enter, systemActor, type Actor } from '@latchkey/access';
 import { Client, ClientKey, isId, newId, type Database, type EntityManager } from '@latchkey/database';
 import { readDocument } from '@latchkey/runtime';
-import { confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
+import { carryOutCutoff, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
 
 /** A client's public key as it is stored and as the authority verifies with it. */
 export type PublicJwk = webcrypto.JsonWebKey & { kid: string; use: string };
@@ -93,7 +93,7 @@ export class ClientKeys {
   /** Ends a key now. When it resolves, no node accepts an assertion of it or a token that it got. Repeating changes nothing. */
   async revoke(actor: Actor, slug: string, clientId: string, keyId: string): Promise<{ cutoff: CutoffView }> {
     authorize(actor, 'clients:write');
-    const { repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
+    return carryOutCutoff(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
       const client = await findTool(tx, repository.id, clientId, { lock: true });
       const key = isId(keyId) ? await tx.findOneBy(ClientKey, { repositoryId: repository.id, clientId, id: keyId }) : null;
@@ -102,7 +102,6 @@ export class ClientKeys {
       await tx.update(ClientKey, { repositoryId: repository.id, clientId, id: keyId }, { fetched: false });
       return { repositoryId: repository.id, cutoff: await endKeys(tx, actor, client, [key]) };
     });
-    return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
   }
 }
 

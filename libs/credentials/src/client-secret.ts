@@ -22,7 +22,7 @@ import {
   type Repository,
 } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
-import { announced, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
+import { announced, carryOutCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
 import type { KeyRing } from './key-ring.js';
 import { PlainSecret } from './plain-secret.js';
 import { endRotation, type RotationEnd } from './rotation.js';
@@ -281,18 +281,17 @@ export class ClientSecrets {
   ): Promise<RegeneratedSecretView> {
     authorize(actor, 'clients:write');
     const end = futureDate(expiresAt);
-    const { secret, repositoryId, cutoff } = await carryOut(
+    return carryOutCutoff(
       this.#database,
       actor,
       async (tx) => {
         const repository = await enter(tx, slug);
         const wish = { overlapSeconds, end };
-        const { secret, cutoff } = await regenerateToolSecret(tx, this.#peppers, actor, owner(repository, clientId), wish);
-        return { secret, repositoryId: repository.id, cutoff };
+        const made = await regenerateToolSecret(tx, this.#peppers, actor, owner(repository, clientId), wish);
+        return { ...made, repositoryId: repository.id };
       },
       { answerIsSecret: true },
     );
-    return { secret, cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
   }
 
   /**
@@ -310,7 +309,7 @@ export class ClientSecrets {
     how: RotationEnd,
   ): Promise<{ cutoff: RegeneratedSecretView['cutoff'] }> {
     authorize(actor, 'clients:write');
-    const { repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
+    return carryOutCutoff(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
       await lockTool(tx, owner(repository, clientId));
       const { secretId, cutoff } = await endRotation(tx, actor, owner(repository, clientId), cutoffId, how);
@@ -318,18 +317,15 @@ export class ClientSecrets {
       await announce(tx, actor.tenantId, `client.secret.rotation-${how}`, event);
       return { repositoryId: repository.id, cutoff };
     });
-    return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
   }
 
   /** Ends one secret now. When it resolves, no node accepts it or a token it minted. Ending it again changes nothing. */
   async revoke(actor: Actor, slug: string, clientId: string, secretId: string): Promise<{ cutoff: RegeneratedSecretView['cutoff'] }> {
     authorize(actor, 'clients:write');
-    const { repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
+    return carryOutCutoff(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
-      const cutoff = await revokeSecret(tx, actor, owner(repository, clientId), secretId);
-      return { repositoryId: repository.id, cutoff };
+      return { repositoryId: repository.id, cutoff: await revokeSecret(tx, actor, owner(repository, clientId), secretId) };
     });
-    return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
   }
 }
 

@@ -14,7 +14,7 @@ import { Client, insertRows, IsNull, RepositoryUser, type Database, type EntityM
 import { announce } from '@latchkey/jobs';
 import { insertSecret } from './client-secret.js';
 import { endKeys, liveKeys } from './client-key.js';
-import { announced, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
+import { announced, carryOutCutoff, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
 import type { KeyRing } from './key-ring.js';
 import { randomText } from './plain-secret.js';
 import { sealingOf } from './sealed-secret.js';
@@ -215,12 +215,10 @@ export class Clients {
    */
   async delete(actor: Actor, slug: string, clientId: string): Promise<{ cutoff: CutoffView }> {
     authorize(actor, 'clients:write');
-    const { repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
+    return carryOutCutoff(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
-      const cutoff = await deleteClient(tx, actor, repository, clientId);
-      return { repositoryId: repository.id, cutoff };
+      return { repositoryId: repository.id, cutoff: await deleteClient(tx, actor, repository, clientId) };
     });
-    return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { CutoffView } from '@latchkey/contracts';
+import { carryOut, type Actor } from '@latchkey/access';
 import { newId, prepared, type Database, type EntityManager, type Scope } from '@latchkey/database';
 import { tellOfGeneration } from './back-channel-logout.js';
 
@@ -106,4 +107,25 @@ export async function confirmCutoff(database: Database, scope: Scope & object, c
   );
   if (!row) throw new Error('the cut-off is not of the repository in scope');
   return { id: cutoff.id, effectiveAt: row.effective_at.toISOString() };
+}
+
+/** What a change came to that may have ended something in a repository; all else of it is the answer. */
+interface Ending {
+  repositoryId: string;
+  cutoff: PendingCutoff | null | undefined;
+}
+
+/** The answer, with the cut-off that is in force now. */
+type Confirmed<T extends Ending> = Omit<T, keyof Ending> & { cutoff: CutoffView | Exclude<T['cutoff'], PendingCutoff> };
+
+/** `carryOut` of a change that ends something: when it resolves, nothing accepts what was ended. */
+export async function carryOutCutoff<T extends Ending>(
+  database: Database,
+  actor: Actor,
+  work: (tx: EntityManager) => Promise<T>,
+  options?: { answerIsSecret: boolean },
+): Promise<Confirmed<T>> {
+  const { repositoryId, cutoff, ...answer } = await carryOut(database, actor, work, options);
+  const confirmed = cutoff && (await confirmCutoff(database, { tenantId: actor.tenantId, repositoryId }, cutoff));
+  return { ...answer, cutoff: confirmed } as Confirmed<T>;
 }

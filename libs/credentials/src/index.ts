@@ -33,7 +33,7 @@ export {
 } from './client-secret.js';
 export { CredentialRefused, suspendedBecause, type Holder } from './credential-refused.js';
 export { sendLogoutToken, tellOfEnd, type EndedSession } from './back-channel-logout.js';
-export { announced, confirmCutoff, recordCutoff, type CutoffRecord, type Ended, type PendingCutoff } from './cutoff.js';
+export { announced, carryOutCutoff, confirmCutoff, recordCutoff, type CutoffRecord, type Ended, type PendingCutoff } from './cutoff.js';
 export {
   assertionOptions,
   parseAssertion,

@@ -1,7 +1,7 @@
 import type { RotatedKeyView, RotateKeyBody, SigningKeyView } from '@latchkey/contracts';
-import { audit, authorize, carryOut, enter, systemActor, type Actor } from '@latchkey/access';
+import { audit, authorize, enter, systemActor, type Actor } from '@latchkey/access';
 import { newId, Repository, SigningKey, type Database, type EntityManager } from '@latchkey/database';
-import { confirmCutoff, recordCutoff } from './cutoff.js';
+import { carryOutCutoff, recordCutoff } from './cutoff.js';
 import type { KeyRing } from './key-ring.js';
 import { createSigningKey, generateSealedKey, replaceSigningKey } from './signing-key.js';
 
@@ -34,7 +34,7 @@ export class RepositoryKeys {
    */
   async rotate(actor: Actor, slug: string, { afterSeconds, compromised }: RotateKeyBody): Promise<RotatedKeyView> {
     authorize(actor, 'repositories:write');
-    const { key, repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
+    return carryOutCutoff(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug, { lock: true });
       const { key, cutoff } = compromised
         ? await this.#giveUp(tx, repository)
@@ -45,8 +45,6 @@ export class RepositoryKeys {
       await audit(tx, actor, { action: 'signing-key.rotated', ...target, details });
       return { key: present(key, new Date()), repositoryId: repository.id, cutoff };
     });
-    const scope = { tenantId: actor.tenantId, repositoryId };
-    return { key, cutoff: cutoff && (await confirmCutoff(this.#database, scope, cutoff)) };
   }
 
   async #giveUp(tx: EntityManager, repository: Repository) {

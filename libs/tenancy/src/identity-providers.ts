@@ -1,7 +1,6 @@
 import {
   Problem,
   type CreateIdentityProviderBody,
-  type CutoffView,
   type DeletedIdentityProviderView,
   type IdentityProviderKind,
   type IdentityProviderView,
@@ -11,7 +10,7 @@ import {
   type UpdateIdentityProviderBody,
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
-import { confirmCutoff, recordCutoff, tellOfEnd, type EndedSession, type KeyRing, type PendingCutoff } from '@latchkey/credentials';
+import { carryOutCutoff, recordCutoff, tellOfEnd, type EndedSession, type KeyRing, type PendingCutoff } from '@latchkey/credentials';
 import { IdentityLink, IdentityProvider, Repository, type Database, type EntityManager } from '@latchkey/database';
 import type { AddressTemplate } from '@latchkey/runtime';
 
@@ -90,7 +89,7 @@ export class IdentityProviders {
   async update(actor: Actor, slug: string, id: string, body: UpdateIdentityProviderBody): Promise<UpdatedIdentityProviderView> {
     authorize(actor, 'repositories:write');
     const { clientSecret, ...change } = body;
-    const { cutoff, repositoryId, ...view } = await carryOut(this.#database, actor, async (tx) => {
+    const { cutoff, ...view } = await carryOutCutoff(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug, { lock: true });
       const row = await findProvider(tx, repository, id, { lock: true });
       const changed = {
@@ -104,13 +103,13 @@ export class IdentityProviders {
       const shown = await this.#present(tx, repository, { ...row, ...changed });
       return { ...shown, endedSessions: ended?.sessions ?? 0, cutoff: ended?.cutoff, repositoryId: repository.id };
     });
-    return { ...view, ...(cutoff ? { cutoff: await this.#confirm(actor, repositoryId, cutoff) } : {}) };
+    return cutoff ? { ...view, cutoff } : view;
   }
 
   /** Removes a provider and all its links to users; a cut-off as disabling it is. */
   async delete(actor: Actor, slug: string, id: string): Promise<DeletedIdentityProviderView> {
     authorize(actor, 'repositories:write');
-    const { cutoff, repositoryId, endedSessions } = await carryOut(this.#database, actor, async (tx) => {
+    return carryOutCutoff(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug, { lock: true });
       await findProvider(tx, repository, id, { lock: true });
       const { sessions: endedSessions, cutoff } = await endSessions(tx, repository, id);
@@ -122,11 +121,6 @@ export class IdentityProviders {
       });
       return { endedSessions, cutoff, repositoryId: repository.id };
     });
-    return { endedSessions, cutoff: await this.#confirm(actor, repositoryId, cutoff) };
-  }
-
-  async #confirm(actor: Actor, repositoryId: string, cutoff: PendingCutoff): Promise<CutoffView> {
-    return confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff);
   }
 
   async #changed(

@@ -12,10 +12,10 @@ import {
   type MeView,
   type Role,
 } from '@latchkey/contracts';
-import { audit, carryOut, type Actor } from '@latchkey/access';
+import { audit, type Actor } from '@latchkey/access';
 import {
   announced,
-  confirmCutoff,
+  carryOutCutoff,
   endClient,
   insertClient,
   insertSecret,
@@ -88,14 +88,9 @@ export class MemberCredentials {
    */
   async create(actor: Actor): Promise<CreatedMemberCredentialView> {
     const consoleRepository = await findConsole(this.#directory);
-    const { cutoff, ...made } = await carryOut(this.#database, actor, (tx) => this.#make(tx, actor, consoleRepository), {
-      answerIsSecret: true,
-    });
-    if (!cutoff) return made;
-    return {
-      ...made,
-      cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId: consoleRepository.id }, cutoff),
-    };
+    const make = (tx: EntityManager) => this.#make(tx, actor, consoleRepository);
+    const { cutoff, ...made } = await carryOutCutoff(this.#database, actor, make, { answerIsSecret: true });
+    return cutoff ? { ...made, cutoff } : made;
   }
 
   async #make(tx: EntityManager, actor: Actor, consoleRepository: KnownRepository) {
@@ -119,7 +114,7 @@ export class MemberCredentials {
     await announce(tx, actor.tenantId, 'member.credential.created', { memberId: actor.id, clientId: client.id, secretId: secret.id });
     const view = await present(tx, client, null);
     if (!view) throw new Error('a new credential has a live secret');
-    return { ...view, secret, cutoff };
+    return { ...view, secret, cutoff, repositoryId: consoleRepository.id };
   }
 
   /** One that has expired makes room by itself. @returns the cut-off, if one ended that worked. */
@@ -140,14 +135,13 @@ export class MemberCredentials {
 
   /** Ends the member's own credential. When it resolves, no node accepts its secret or a token that it got. */
   async revoke(actor: Actor): Promise<{ cutoff: CutoffView }> {
-    const consoleRepository = await findConsole(this.#directory);
-    const cutoff = await carryOut(this.#database, actor, async (tx) => {
+    const { id: repositoryId } = await findConsole(this.#directory);
+    return carryOutCutoff(this.#database, actor, async (tx) => {
       const member = await standing(tx, actor, { lock: true });
-      const ended = await endMemberCredential(tx, actor, consoleRepository.id, { id: actor.id, userId: member.userId });
-      if (!ended) throw new Problem('not-found', 'You have no credential.');
-      return ended;
+      const cutoff = await endMemberCredential(tx, actor, repositoryId, { id: actor.id, userId: member.userId });
+      if (!cutoff) throw new Problem('not-found', 'You have no credential.');
+      return { repositoryId, cutoff };
     });
-    return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId: consoleRepository.id }, cutoff) };
   }
 }
 

@@ -10,8 +10,8 @@ import {
   type TransferOwnershipBody,
   type UpdateMemberBody,
 } from '@latchkey/contracts';
-import { audit, authorize, carryOut, type Actor } from '@latchkey/access';
-import { confirmCutoff, type PendingCutoff, type RepositoryDirectory } from '@latchkey/credentials';
+import { audit, authorize, type Actor } from '@latchkey/access';
+import { carryOutCutoff, type PendingCutoff, type RepositoryDirectory } from '@latchkey/credentials';
 import { isId, Member, type Database, type EntityManager, type TenantSettings } from '@latchkey/database';
 import { cursor } from './cursor.js';
 import { findConsole } from './installation.js';
@@ -133,16 +133,14 @@ export class Members {
     actor: Actor,
     id: string,
     work: (tx: EntityManager, member: MemberRow, consoleId: string) => Promise<T>,
-  ): Promise<Omit<T, 'cutoff'> & { cutoff: CutoffView | undefined }> {
+  ) {
     const { id: consoleId } = await findConsole(this.#directory);
-    const { cutoff, ...answer } = await carryOut(this.#database, actor, async (tx) => {
+    return carryOutCutoff(this.#database, actor, async (tx) => {
       await holdTenant(tx, actor.tenantId);
       const member = await findMember(tx, id);
       if (!isSelf(actor, id)) await refuseRole(tx, actor, member.role);
-      return work(tx, member, consoleId);
+      return { ...(await work(tx, member, consoleId)), repositoryId: consoleId };
     });
-    const scope = { tenantId: actor.tenantId, repositoryId: consoleId };
-    return { ...answer, cutoff: cutoff && (await confirmCutoff(this.#database, scope, cutoff)) };
   }
 }
 

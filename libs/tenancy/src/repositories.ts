@@ -14,7 +14,7 @@ import { audit, authorize, carryOut, enter, type Actor, type Person } from '@lat
 import { createContentRoot, createUser, wellKnown } from '@latchkey/content';
 import {
   announced,
-  confirmCutoff,
+  carryOutCutoff,
   createSigningKey,
   insertClient,
   insertSecret,
@@ -265,13 +265,11 @@ export class Repositories {
     change: (repository: Repository) => Partial<Repository>,
   ): Promise<RepositoryView & { cutoff: CutoffView }> {
     authorize(actor, 'repositories:write');
-    const { database } = this.#options;
-    const { view, cutoff } = await carryOut(database, actor, async (tx) => {
+    return carryOutCutoff(this.#options.database, actor, async (tx) => {
       const repository = await enter(tx, slug, { lock: true });
       const { changed, cutoff } = await endTokens(tx, actor, repository, event, change(repository));
-      return { view: await this.#view(tx, changed), cutoff };
+      return { ...(await this.#view(tx, changed)), repositoryId: repository.id, cutoff };
     });
-    return { ...view, cutoff: await confirmCutoff(database, { tenantId: actor.tenantId, repositoryId: view.id }, cutoff) };
   }
 
   async #view(tx: EntityManager, repository: Repository): Promise<RepositoryView> {

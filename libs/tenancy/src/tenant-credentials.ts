@@ -13,7 +13,7 @@ import { audit, authorize, carryOut, type Actor } from '@latchkey/access';
 import { wellKnown } from '@latchkey/content';
 import {
   announced,
-  confirmCutoff,
+  carryOutCutoff,
   endClient,
   endRotation,
   futureDate,
@@ -106,13 +106,9 @@ export class TenantCredentials {
       const made = await regenerateSecret(tx, this.#peppers, actor, owner, { overlapSeconds, end });
       const event = { clientId, secretId: made.secret.id, ...announced(made.cutoff) };
       await announce(tx, actor.tenantId, 'tenant.credential.regenerated', event);
-      return made;
+      return { ...made, repositoryId: consoleRepository.id };
     };
-    const { secret, cutoff } = await carryOut(this.#database, actor, work, { answerIsSecret: true });
-    return {
-      secret,
-      cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId: consoleRepository.id }, cutoff),
-    };
+    return carryOutCutoff(this.#database, actor, work, { answerIsSecret: true });
   }
 
   /**
@@ -125,15 +121,14 @@ export class TenantCredentials {
     authorize(actor, 'credentials:write');
     const consoleRepository = await findConsole(this.#directory);
     const owner = { repositoryId: consoleRepository.id, tenantId: actor.tenantId, clientId };
-    const cutoff = await carryOut(this.#database, actor, async (tx) => {
+    return carryOutCutoff(this.#database, actor, async (tx) => {
       const client = await lockCredential(tx, consoleRepository, actor.tenantId, clientId);
       if (how === 'cancelled') refuseMoreThanActor(actor, client.permissions as TenantPermission[]);
-      const ended = await endRotation(tx, actor, owner, cutoffId, how);
-      const event = { clientId, secretId: ended.secretId, plannedCutoffId: cutoffId, ...announced(ended.cutoff) };
+      const { secretId, cutoff } = await endRotation(tx, actor, owner, cutoffId, how);
+      const event = { clientId, secretId, plannedCutoffId: cutoffId, ...announced(cutoff) };
       await announce(tx, actor.tenantId, `tenant.credential.rotation-${how}`, event);
-      return ended.cutoff;
+      return { repositoryId: consoleRepository.id, cutoff };
     });
-    return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId: consoleRepository.id }, cutoff) };
   }
 
   /**
@@ -145,15 +140,14 @@ export class TenantCredentials {
   async delete(actor: Actor, clientId: string): Promise<{ cutoff: CutoffView }> {
     authorize(actor, 'credentials:write');
     const consoleRepository = await findConsole(this.#directory);
-    const cutoff = await carryOut(this.#database, actor, async (tx) => {
+    return carryOutCutoff(this.#database, actor, async (tx) => {
       await holdTenant(tx, actor.tenantId);
       const client = await lockCredential(tx, consoleRepository, actor.tenantId, clientId);
       await refuseLockout(tx, client);
-      const ended = await endClient(tx, actor, client);
-      await announce(tx, actor.tenantId, 'tenant.credential.revoked', { clientId, ...announced(ended) });
-      return ended;
+      const cutoff = await endClient(tx, actor, client);
+      await announce(tx, actor.tenantId, 'tenant.credential.revoked', { clientId, ...announced(cutoff) });
+      return { repositoryId: consoleRepository.id, cutoff };
     });
-    return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId: consoleRepository.id }, cutoff) };
   }
 }
 

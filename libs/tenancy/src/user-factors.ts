@@ -1,7 +1,7 @@
 import { Problem, type CutoffView, type FactorsView } from '@latchkey/contracts';
-import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
+import { audit, authorize, enter, type Actor } from '@latchkey/access';
 import { findUser, raiseUserGeneration } from '@latchkey/content';
-import { announced, confirmCutoff, recordCutoff } from '@latchkey/credentials';
+import { announced, carryOutCutoff, recordCutoff } from '@latchkey/credentials';
 import { FactorGuesses, isId, Passkey, RecoveryCode, TotpSecret, type Database, type EntityManager } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import { factorsOf, hasFactor, type FactorsOfUser } from './second-factors.js';
@@ -32,7 +32,7 @@ export class UserFactors {
    */
   async reset(actor: Actor, slug: string, userId: number, factor?: string): Promise<{ cutoff: CutoffView }> {
     authorize(actor, 'users:write');
-    const { cutoff, repositoryId } = await carryOut(this.#database, actor, async (tx) => {
+    return carryOutCutoff(this.#database, actor, async (tx) => {
       const repository = await enterWithUser(tx, slug, userId);
       const owner = { repositoryId: repository.id, userId };
       const generation = await raiseUserGeneration(tx, { repositoryId: repository.id, id: userId });
@@ -44,7 +44,6 @@ export class UserFactors {
       await announce(tx, actor.tenantId, 'user.factors.reset', { ...owner, ...announced(cutoff) });
       return { cutoff, repositoryId: repository.id };
     });
-    return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
   }
 }
 

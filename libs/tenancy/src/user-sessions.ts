@@ -1,7 +1,7 @@
 import { Problem, type CutoffView, type UserSessionView } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor, type Call } from '@latchkey/access';
 import { findUser } from '@latchkey/content';
-import { confirmCutoff, tellOfEnd, type EndedSession, type KnownRepository } from '@latchkey/credentials';
+import { carryOutCutoff, tellOfEnd, type EndedSession, type KnownRepository } from '@latchkey/credentials';
 import type { Database, EntityManager, Repository } from '@latchkey/database';
 import { signOut } from './own-account.js';
 import { carryOutOwn } from './own-act.js';
@@ -138,14 +138,13 @@ export class UserSessions {
   /** Ends every session and token of a user, who can sign in again; API keys go on working. The answer says so with a cut-off. */
   async signOut(actor: Actor, slug: string, userId: number): Promise<{ cutoff: CutoffView }> {
     authorize(actor, 'users:write');
-    const { cutoff, repositoryId } = await carryOut(this.#database, actor, async (tx) => {
+    return carryOutCutoff(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
       const cutoff = await signOut(tx, repository, userId);
       const target = { repositoryId: repository.id, targetKind: 'user', targetId: String(userId) };
       await audit(tx, actor, { action: 'user.signed-out', ...target, details: { cutoffId: cutoff.id } });
       return { cutoff, repositoryId: repository.id };
     });
-    return { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) };
   }
 }
 

@@ -10,7 +10,15 @@ import {
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
 import { createUser, findUser, listUsers, updateUser, wellKnown, type KnownUser, type NewUser, type UserChange } from '@latchkey/content';
-import { announced, confirmCutoff, hashPassword, recordCutoff, type KeyRing, type PendingCutoff } from '@latchkey/credentials';
+import {
+  announced,
+  carryOutCutoff,
+  confirmCutoff,
+  hashPassword,
+  recordCutoff,
+  type KeyRing,
+  type PendingCutoff,
+} from '@latchkey/credentials';
 import type { Database, EntityManager, Repository } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import type { AddressTemplate } from '@latchkey/runtime';
@@ -128,17 +136,14 @@ export class Users {
   ): Promise<UserView & { cutoff?: CutoffView }> {
     authorize(actor, 'users:write');
     const passwordHash = password === undefined ? undefined : await hashPassword(password);
-    const { view, repositoryId, cutoff } = await carryOut(this.#database, actor, async (tx) => {
+    const { cutoff, ...view } = await carryOutCutoff(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
       const known = password === undefined ? undefined : await findUser(tx, { repositoryId: repository.id, id });
       if (password !== undefined && known) refusePassword(repository, password, { ...known, ...change });
       const { user, cutoff } = await changePerson(tx, actor, repository, { id, ...change, passwordHash }, wellKnown.admin);
-      return { view: present(user), repositoryId: repository.id, cutoff };
+      return { ...present(user), repositoryId: repository.id, cutoff };
     });
-    return {
-      ...view,
-      ...(cutoff ? { cutoff: await confirmCutoff(this.#database, { tenantId: actor.tenantId, repositoryId }, cutoff) } : {}),
-    };
+    return cutoff ? { ...view, cutoff } : view;
   }
 
   /**
