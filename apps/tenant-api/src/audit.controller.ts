@@ -1,16 +1,13 @@
-import { Readable } from 'node:stream';
-import { Controller, Get, Headers, Query, Req, StreamableFile } from '@nestjs/common';
+import { Controller, Get, Headers, Query, Req } from '@nestjs/common';
 import { ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { auditEventView, auditQuery, type AuditEventView, type AuditQuery } from '@latchkey/contracts';
+import { auditEventView, auditQuery, type AuditQuery } from '@latchkey/contracts';
 import type { Actor } from '@latchkey/access';
 import { AuditTrail } from '@latchkey/tenancy';
 import { CurrentActor } from './authentication.js';
 import { Route } from './describe-route.js';
-import { whileAllowed } from './while-allowed.js';
-
-const ndjson = 'application/x-ndjson';
+import { answerInLines, ndjson } from './ndjson.js';
 
 @ApiTags('Audit')
 @Controller('v1/audit')
@@ -30,12 +27,6 @@ export class AuditController {
     @Headers('accept') accept = '',
   ) {
     if (!accept.includes(ndjson)) return this.trail.list(actor, query);
-    const batches = whileAllowed(request, await this.trail.export(actor, query));
-    // One batch waits for the caller, and the next is read when that has gone.
-    return new StreamableFile(Readable.from(lines(batches), { highWaterMark: 1 }), { type: `${ndjson}; charset=utf-8` });
+    return answerInLines(request, await this.trail.export(actor, query));
   }
-}
-
-async function* lines(batches: AsyncIterable<AuditEventView[]>): AsyncIterable<string> {
-  for await (const batch of batches) if (batch.length > 0) yield batch.map((event) => `${JSON.stringify(event)}\n`).join('');
 }

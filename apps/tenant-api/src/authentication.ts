@@ -14,7 +14,7 @@ import {
   type VerifiedToken,
 } from '@latchkey/credentials';
 import type { Database } from '@latchkey/database';
-import { consoleSlug, resolveActor, type Refusal, type Refusals } from '@latchkey/tenancy';
+import { findConsole, resolveActor, type Refusal, type Refusals } from '@latchkey/tenancy';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -55,8 +55,7 @@ export class Authentication implements CanActivate {
     if (this.#reflector.getAllAndOverride<boolean>(publicRoute, [context.getHandler(), context.getClass()])) return true;
     const request = context.switchToHttp().getRequest<FastifyRequest>();
     const { token, bound } = accessToken(request);
-    const consoleRepository = await this.directory.find(consoleSlug);
-    if (!consoleRepository) throw new Problem('unavailable', 'The installation is not set up yet.', { retryAfterSeconds: 1 });
+    const consoleRepository = await findConsole(this.directory);
     try {
       const verified = await this.verifier.verify(consoleRepository, token, bound ? this.#proofOf(request) : undefined);
       const resolve = (by: VerifiedToken) =>

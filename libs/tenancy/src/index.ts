@@ -11,6 +11,7 @@ export {
   audienceOf,
   Console,
   consoleSlug,
+  findConsole,
   install,
   makeTenant,
   restoreTenant,
