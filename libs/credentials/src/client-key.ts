@@ -2,8 +2,9 @@ import { createPublicKey, type KeyObject, type webcrypto } from 'node:crypto';
 import { calculateJwkThumbprint } from 'jose';
 import { maxClientKeys, Problem, type ClientKeyView, type CreateClientKeyBody, type CutoffView } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, systemActor, type Actor } from '@latchkey/access';
-import { Client, ClientKey, isId, newId, type Database, type EntityManager } from '@latchkey/database';
+import { ClientKey, isId, newId, type Client, type Database, type EntityManager } from '@latchkey/database';
 import { readDocument } from '@latchkey/runtime';
+import { findTool } from './find-client.js';
 import { carryOutCutoff, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
 
 /** A client's public key as it is stored and as the authority verifies with it. */
@@ -61,7 +62,7 @@ export class ClientKeys {
     authorize(actor, 'repositories:read');
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
       const repository = await enter(tx, slug);
-      await findTool(tx, repository.id, clientId);
+      await findTool(tx, repository, clientId);
       const where = { repositoryId: repository.id, clientId };
       return (await tx.find(ClientKey, { where, order: { createdAt: 'DESC', id: 'DESC' }, take: 200 })).map(present);
     });
@@ -77,7 +78,7 @@ export class ClientKeys {
     const publicJwk = await parsePublicJwk(jwk);
     return carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
-      const client = await findTool(tx, repository.id, clientId, { lock: true });
+      const client = await findTool(tx, repository, clientId, { lock: true });
       const live = await liveKeys(tx, client);
       if (live.some(({ kid }) => kid === publicJwk.kid))
         throw new Problem('already-exists', `The client has a live key with the id ${JSON.stringify(publicJwk.kid)}.`);
@@ -95,7 +96,7 @@ export class ClientKeys {
     authorize(actor, 'clients:write');
     return carryOutCutoff(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
-      const client = await findTool(tx, repository.id, clientId, { lock: true });
+      const client = await findTool(tx, repository, clientId, { lock: true });
       const key = isId(keyId) ? await tx.findOneBy(ClientKey, { repositoryId: repository.id, clientId, id: keyId }) : null;
       if (!key) throw new Problem('not-found', 'The client has no such key.');
       // Its end is the tenant's word from now on, whatever the client's address says.
@@ -138,7 +139,7 @@ export async function fetchClientKeys(
   });
   const found = await parseJwks(text);
   const cutoff = await database.transaction(scope, async (tx) => {
-    const client = await findTool(tx, repositoryId, clientId, { lock: true });
+    const client = await findTool(tx, { id: repositoryId }, clientId, { lock: true });
     // It was given another address meanwhile.
     if (client.jwksUri !== claimed.jwks_uri) return undefined;
     return takeOver(tx, client, found);
@@ -232,13 +233,6 @@ async function insertKey(tx: EntityManager, client: Client, publicJwk: PublicJwk
   };
   await tx.insert(ClientKey, row as never);
   return row;
-}
-
-async function findTool(tx: EntityManager, repositoryId: string, clientId: string, { lock = false } = {}): Promise<Client> {
-  const where = { repositoryId, id: clientId, kind: 'tool' as const };
-  const client = await tx.findOne(Client, { where, ...(lock ? { lock: { mode: 'pessimistic_write' as const } } : {}) });
-  if (!client || client.deletedAt) throw new Problem('not-found', `The repository has no tool client ${JSON.stringify(clientId)}.`);
-  return client;
 }
 
 function present({ id, kid, publicJwk, fetched, createdAt, endedAt }: ClientKey): ClientKeyView {

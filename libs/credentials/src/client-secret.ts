@@ -9,7 +9,6 @@ import {
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
 import {
-  Client,
   insertRows,
   inTurn,
   isId,
@@ -23,6 +22,7 @@ import {
 } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import { announced, carryOutCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
+import { findTool, lockTool } from './find-client.js';
 import type { KeyRing } from './key-ring.js';
 import { PlainSecret } from './plain-secret.js';
 import { endRotation, type RotationEnd } from './rotation.js';
@@ -254,7 +254,6 @@ export class ClientSecrets {
    */
   async create(actor: Actor, slug: string, clientId: string, expiresAt: Date | null): Promise<NewSecretView> {
     authorize(actor, 'clients:write');
-    refusePast(expiresAt);
     return carryOut(
       this.#database,
       actor,
@@ -327,23 +326,6 @@ export class ClientSecrets {
       return { repositoryId: repository.id, cutoff: await revokeSecret(tx, actor, owner(repository, clientId), secretId) };
     });
   }
-}
-
-const noTool = (clientId: string) => new Problem('not-found', `The repository has no tool client ${JSON.stringify(clientId)}.`);
-
-async function findTool(tx: EntityManager, repository: Repository, clientId: string): Promise<void> {
-  const client = await tx.findOneBy(Client, { repositoryId: repository.id, id: clientId });
-  if (client?.kind !== 'tool' || client.deletedAt) throw noTool(clientId);
-}
-
-/** Holds the client's row until the transaction ends: changes of its secrets take turns. */
-async function lockTool(tx: EntityManager, { repositoryId, clientId }: SecretOwner): Promise<void> {
-  const rows = await prepared(
-    tx,
-    `SELECT FROM clients WHERE repository_id = $1 AND id = $2 AND kind = 'tool' AND deleted_at IS NULL FOR UPDATE`,
-    [repositoryId, clientId],
-  );
-  if (rows.length === 0) throw noTool(clientId);
 }
 
 async function liveVersions(tx: EntityManager, { repositoryId, clientId }: SecretOwner): Promise<unknown[]> {

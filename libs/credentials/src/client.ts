@@ -14,6 +14,7 @@ import { Client, insertRows, IsNull, RepositoryUser, type Database, type EntityM
 import { announce } from '@latchkey/jobs';
 import { insertSecret } from './client-secret.js';
 import { endKeys, liveKeys } from './client-key.js';
+import { findClient } from './find-client.js';
 import { announced, carryOutCutoff, confirmCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
 import type { KeyRing } from './key-ring.js';
 import { randomText } from './plain-secret.js';
@@ -231,14 +232,6 @@ async function endTokens(tx: EntityManager, client: Client, userId: number): Pro
   const cutoff = await recordCutoff(tx, { id: repositoryId, tenantId }, { kind: 'client.user-changed', clientId, ended });
   await announce(tx, tenantId, 'client.user-changed', { repositoryId, clientId, userId, ...announced(cutoff) });
   return cutoff;
-}
-
-/** @throws Problem `not-found`. */
-export async function findClient(tx: EntityManager, repository: { id: string }, clientId: string, { lock = false } = {}): Promise<Client> {
-  const where = { repositoryId: repository.id, id: clientId };
-  const client = await tx.findOne(Client, { where, ...(lock ? { lock: { mode: 'pessimistic_write' as const } } : {}) });
-  if (!client || client.deletedAt) throw new Problem('not-found', `The repository has no client ${JSON.stringify(clientId)}.`);
-  return client;
 }
 
 async function refuseStranger(tx: EntityManager, repository: { id: string }, userId: number): Promise<void> {

@@ -18,7 +18,7 @@ export {
 } from './api-key.js';
 export { CredentialCheck, type Answer, type CheckedSecret, type ClientDetails, type Question } from './check.js';
 export { ClientKeys, fetchClientKeys, type PublicJwk } from './client-key.js';
-export { Clients, createClient, deleteClient, endClient, findClient, insertClient, listClients, newClientId } from './client.js';
+export { Clients, createClient, deleteClient, endClient, insertClient, listClients, newClientId } from './client.js';
 export {
   addSecret,
   ClientSecrets,
@@ -45,6 +45,7 @@ export {
 } from './factors/passkey.js';
 export { hashRecoveryCode, isRecoveryCode, newRecoveryCodes } from './factors/recovery-code.js';
 export { newTotpSecret, spellTotpSecret, totpStep, totpUri } from './factors/totp.js';
+export { findClient } from './find-client.js';
 export { KeyRing, keyRingConfig } from './key-ring.js';
 export { dpopAlgorithms, type PresentedProof } from './dpop.js';
 export { findLink, linkToken, orderLink, useLink, type LinkOrder, type LinkPurpose } from './mailed-link.js';
