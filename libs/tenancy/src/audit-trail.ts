@@ -2,7 +2,7 @@ import { Problem, type AuditEventView, type AuditQuery, type Page } from '@latch
 import { authorize, type Actor } from '@latchkey/access';
 import type { RepositoryDirectory } from '@latchkey/credentials';
 import { AuditEvent, Repository, type Database, type EntityManager } from '@latchkey/database';
-import { cursor } from './cursor.js';
+import { cursor, pageOf } from './cursor.js';
 import { findConsole } from './installation.js';
 import { namesOf, type Thing } from './names.js';
 
@@ -29,8 +29,8 @@ export class AuditTrail {
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
       const query = await matching(tx, actor.tenantId, filter, start);
       const rows = await query.take(limit + 1).getMany();
-      const page = rows.slice(0, limit);
-      return { items: await present(tx, consoleId, page), next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
+      const { page, next } = pageOf(rows, limit);
+      return { items: await present(tx, consoleId, page), next };
     });
   }
 
@@ -66,12 +66,12 @@ async function matching(tx: EntityManager, tenantId: string, filter: Filter, aft
   if (target !== undefined) narrow('a.targetId = :target', { target });
   if (from !== undefined) narrow('a.at >= :from', { from });
   if (to !== undefined) narrow('a.at < :to', { to });
-  if (repository !== undefined) narrow('a.repositoryId = :repositoryId', { repositoryId: await idOf(tx, repository) });
+  if (repository !== undefined) narrow('a.repositoryId = :repositoryId', { repositoryId: await idOfRepository(tx, repository) });
   return query;
 }
 
-/** Also of a repository that was deleted: its trail outlives it. */
-async function idOf(tx: EntityManager, slug: string): Promise<string> {
+/** Also of a repository that was deleted: what is known of it outlives it. @throws Problem `not-found`. */
+export async function idOfRepository(tx: EntityManager, slug: string): Promise<string> {
   const repository = await tx.findOneBy(Repository, { slug });
   if (!repository) throw new Problem('not-found', `There is no repository ${JSON.stringify(slug)}.`);
   return repository.id;

@@ -8,3 +8,9 @@ export function cursor(after: string): string {
     errors: [{ pointer: '/after', detail: 'must be the `next` of an earlier page' }],
   });
 }
+
+/** A page of the rows, of which one more was read than it holds, and where the one after it begins. */
+export function pageOf<Row extends { id: string }>(rows: Row[], limit: number): { page: Row[]; next: string | null } {
+  const page = rows.slice(0, limit);
+  return { page, next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
+}

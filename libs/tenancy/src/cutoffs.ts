@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { isCompleteProof, Problem, type CutoffNodeView, type CutoffProofView, type Page, type PageQuery } from '@latchkey/contracts';
 import { authorize, enter, type Actor } from '@latchkey/access';
 import { isId, type Database, type EntityManager } from '@latchkey/database';
-import { cursor } from './cursor.js';
+import { cursor, pageOf } from './cursor.js';
 import { propagationOf } from './webhook-deliveries.js';
 
 /** A node that has said nothing for so long is not counted on: it says that it is alive every five seconds. */
@@ -47,8 +47,8 @@ export class Cutoffs {
         `${proof} WHERE ${inScope} AND ($3::uuid IS NULL OR c.id < $3) ORDER BY c.id DESC LIMIT $4`,
         [actor.tenantId, repositoryId, after === undefined ? null : cursor(after), limit + 1],
       );
-      const items = await present(tx, rows.slice(0, limit));
-      return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
+      const { page, next } = pageOf(rows, limit);
+      return { items: await present(tx, page), next };
     });
   }
 

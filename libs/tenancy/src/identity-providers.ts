@@ -13,6 +13,7 @@ import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access'
 import { carryOutCutoff, recordCutoff, tellOfEnd, type EndedSession, type KeyRing, type PendingCutoff } from '@latchkey/credentials';
 import { IdentityLink, IdentityProvider, Repository, type Database, type EntityManager } from '@latchkey/database';
 import type { AddressTemplate } from '@latchkey/runtime';
+import { pageOf } from './cursor.js';
 
 /** Identity providers that a repository may have: each is a button on its sign-in page. */
 const maxProviders = 20;
@@ -42,11 +43,13 @@ export class IdentityProviders {
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
       const repository = await enter(tx, slug);
       const rows = await tx.find(IdentityProvider, { where: { repositoryId: repository.id }, order: { id: 'ASC' } });
-      const rest = rows.filter(({ id }) => id > after);
-      const page = rest.slice(0, limit);
+      const { page, next } = pageOf(
+        rows.filter(({ id }) => id > after),
+        limit,
+      );
       const items: IdentityProviderView[] = [];
       for (const row of page) items.push(await this.#present(tx, repository, row));
-      return { items, next: rest.length > limit ? (page.at(-1)?.id ?? null) : null };
+      return { items, next };
     });
   }
 

@@ -10,7 +10,7 @@ import { audit, authorize, carryOut, type Actor } from '@latchkey/access';
 import type { KeyRing, RepositoryDirectory } from '@latchkey/credentials';
 import { Invitation, isId, newId, type Database, type EntityManager } from '@latchkey/database';
 import type { AddressTemplate } from '@latchkey/runtime';
-import { cursor } from './cursor.js';
+import { cursor, pageOf } from './cursor.js';
 import { consoleSlug, findConsole } from './installation.js';
 import { createInvitation } from './invitations.js';
 import { holdTenant, refuseRole } from './members.js';
@@ -48,8 +48,8 @@ export class MemberInvitations {
         .take(limit + 1);
       if (after !== undefined) query.andWhere('i.id > :after', { after: cursor(after) });
       const rows = await query.getMany();
-      const page = rows.slice(0, limit);
-      return { items: page.map(present), next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
+      const { page, next } = pageOf(rows, limit);
+      return { items: page.map(present), next };
     });
   }
 

@@ -13,7 +13,7 @@ import {
 import { audit, authorize, type Actor } from '@latchkey/access';
 import { carryOutCutoff, type PendingCutoff, type RepositoryDirectory } from '@latchkey/credentials';
 import { isId, Member, type Database, type EntityManager, type TenantSettings } from '@latchkey/database';
-import { cursor } from './cursor.js';
+import { cursor, pageOf } from './cursor.js';
 import { findConsole } from './installation.js';
 import { endMemberCredential, policyOf } from './member-credentials.js';
 
@@ -32,8 +32,8 @@ export class Members {
     const start = after === undefined ? null : cursor(after);
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
       const rows: MemberRow[] = await tx.query(`${listed} WHERE $1::uuid IS NULL OR m.id > $1 ORDER BY m.id LIMIT $2`, [start, limit + 1]);
-      const page = rows.slice(0, limit);
-      return { items: page.map(present), next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
+      const { page, next } = pageOf(rows, limit);
+      return { items: page.map(present), next };
     });
   }
 

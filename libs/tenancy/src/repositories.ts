@@ -41,7 +41,7 @@ import {
 import { announce } from '@latchkey/jobs';
 import type { AddressTemplate } from '@latchkey/runtime';
 import { presentBranding } from './branding.js';
-import { cursor } from './cursor.js';
+import { cursor, pageOf } from './cursor.js';
 
 export interface RepositoriesOptions {
   database: Database;
@@ -183,9 +183,8 @@ export class Repositories {
         .orderBy('r.id')
         .take(limit + 1)
         .getMany();
-      const page = rows.slice(0, limit);
+      const { page, next } = pageOf(rows, limit);
       const clients = await defaultClients(tx, page);
-      const next = rows.length > limit ? (page.at(-1)?.id ?? null) : null;
       return { items: page.map((row) => this.#present(row, ...clientsOf(clients, row))), next };
     });
   }

@@ -1,7 +1,8 @@
-import { Problem, type UsageQuery, type UsageView } from '@latchkey/contracts';
+import type { UsageQuery, UsageView } from '@latchkey/contracts';
 import { authorize, type Actor } from '@latchkey/access';
 import type { RepositoryDirectory } from '@latchkey/credentials';
-import { Repository, type Database } from '@latchkey/database';
+import type { Database } from '@latchkey/database';
+import { idOfRepository } from './audit-trail.js';
 import { findConsole } from './installation.js';
 import { namesOf } from './names.js';
 
@@ -25,9 +26,8 @@ export class Usage {
     authorize(actor, 'repositories:read');
     const { id: consoleId } = await findConsole(this.#directory);
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
-      const of = repository === undefined ? null : await tx.findOneBy(Repository, { slug: repository });
-      if (repository !== undefined && !of) throw new Problem('not-found', `There is no repository ${JSON.stringify(repository)}.`);
-      const items = await tx.query<Counted[]>(usage, [actor.tenantId, days, of?.id ?? null]);
+      const of = repository === undefined ? null : await idOfRepository(tx, repository);
+      const items = await tx.query<Counted[]>(usage, [actor.tenantId, days, of]);
       const [range] = await tx.query<{ from: string; to: string }[]>(
         `SELECT (today - $1::int + 1)::text AS "from", today::text AS "to" FROM (SELECT (now() AT TIME ZONE 'UTC')::date AS today) AS t`,
         [days],

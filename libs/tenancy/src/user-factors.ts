@@ -1,10 +1,11 @@
 import { Problem, type CutoffView, type FactorsView } from '@latchkey/contracts';
-import { audit, authorize, enter, type Actor } from '@latchkey/access';
-import { findUser, raiseUserGeneration } from '@latchkey/content';
+import { audit, authorize, type Actor } from '@latchkey/access';
+import { raiseUserGeneration } from '@latchkey/content';
 import { announced, carryOutCutoff, recordCutoff } from '@latchkey/credentials';
 import { FactorGuesses, isId, Passkey, RecoveryCode, TotpSecret, type Database, type EntityManager } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import { factorsOf, hasFactor, type FactorsOfUser } from './second-factors.js';
+import { enterWithPerson } from './users.js';
 
 /** The second factors of a repository's users, as the tenant's members and machines see and reset them. */
 export class UserFactors {
@@ -17,7 +18,7 @@ export class UserFactors {
   async get(actor: Actor, slug: string, userId: number): Promise<FactorsView> {
     authorize(actor, 'repositories:read');
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
-      const { id: repositoryId } = await enterWithUser(tx, slug, userId);
+      const { id: repositoryId } = (await enterWithPerson(tx, slug, userId)).repository;
       return presentFactors(await factorsOf(tx, { repositoryId, userId }));
     });
   }
@@ -33,7 +34,7 @@ export class UserFactors {
   async reset(actor: Actor, slug: string, userId: number, factor?: string): Promise<{ cutoff: CutoffView }> {
     authorize(actor, 'users:write');
     return carryOutCutoff(this.#database, actor, async (tx) => {
-      const repository = await enterWithUser(tx, slug, userId);
+      const { repository } = await enterWithPerson(tx, slug, userId);
       const owner = { repositoryId: repository.id, userId };
       const generation = await raiseUserGeneration(tx, { repositoryId: repository.id, id: userId });
       if (!(await removeFactors(tx, owner, factor))) throw new Problem('not-found', 'The user has no such second factor.');
@@ -61,13 +62,6 @@ export async function removeFactors(
   if (!results.some(({ affected }) => affected)) return false;
   if (!hasFactor(await factorsOf(tx, owner))) for (const rest of [RecoveryCode, FactorGuesses]) await tx.delete(rest, owner);
   return true;
-}
-
-async function enterWithUser(tx: EntityManager, slug: string, userId: number) {
-  const repository = await enter(tx, slug);
-  const user = await findUser(tx, { repositoryId: repository.id, id: userId });
-  if (!user || user.technical) throw new Problem('not-found', 'There is no such user in this repository.');
-  return repository;
 }
 
 export function presentFactors({ totp, recoveryCodesLeft, passkeys }: FactorsOfUser): FactorsView {

@@ -1,10 +1,10 @@
 import { Problem, type CutoffView, type UserSessionView } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor, type Call } from '@latchkey/access';
-import { findUser } from '@latchkey/content';
 import { carryOutCutoff, tellOfEnd, type EndedSession, type KnownRepository } from '@latchkey/credentials';
 import type { Database, EntityManager, Repository } from '@latchkey/database';
 import { signOut } from './own-account.js';
 import { carryOutOwn } from './own-act.js';
+import { enterWithPerson } from './users.js';
 
 /*
  * Where a repository user is signed in, and which apps hold a grant of theirs. Both are records of the authority
@@ -119,7 +119,7 @@ export class UserSessions {
   async list(actor: Actor, slug: string, userId: number): Promise<{ items: UserSessionView[] }> {
     authorize(actor, 'users:write');
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
-      const repository = await enterWithUser(tx, slug, userId);
+      const { repository } = await enterWithPerson(tx, slug, userId);
       return { items: (await findSessions(tx, repository.id, userId)).map(presentSession) };
     });
   }
@@ -128,7 +128,7 @@ export class UserSessions {
   async end(actor: Actor, slug: string, userId: number, id: string): Promise<void> {
     authorize(actor, 'users:write');
     await carryOut(this.#database, actor, async (tx) => {
-      const repository = await enterWithUser(tx, slug, userId);
+      const { repository } = await enterWithPerson(tx, slug, userId);
       if (!(await removeSession(tx, repository, userId, id))) throw new Problem('not-found', 'The user has no such session.');
       const target = { repositoryId: repository.id, targetKind: 'user', targetId: String(userId) };
       await audit(tx, actor, { action: 'user.session-ended', ...target });
@@ -146,13 +146,6 @@ export class UserSessions {
       return { cutoff, repositoryId: repository.id };
     });
   }
-}
-
-async function enterWithUser(tx: EntityManager, slug: string, userId: number) {
-  const repository = await enter(tx, slug);
-  const user = await findUser(tx, { repositoryId: repository.id, id: userId });
-  if (!user || user.technical) throw new Problem('not-found', 'There is no such user in this repository.');
-  return repository;
 }
 
 export function presentSession({ id, userAgent, address, signedInAt, usedAt }: KnownSession): UserSessionView {

@@ -178,9 +178,7 @@ export class Users {
       this.#database,
       actor,
       async (tx) => {
-        const repository = await enter(tx, slug);
-        const user = await findUser(tx, { repositoryId: repository.id, id });
-        if (!user || user.technical) throw new Problem('not-found', 'There is no such user in this repository.');
+        const { repository, user } = await enterWithPerson(tx, slug, id);
         if (user.email) await this.#limits.countMail(actor.tenantId, user.email);
         const token = await createInvitation(tx, this.#peppers, {
           repositoryId: repository.id,
@@ -197,6 +195,14 @@ export class Users {
       { answerIsSecret: true },
     );
   }
+}
+
+/** `enter` with a person of the repository. @throws Problem `not-found` also for a technical user. */
+export async function enterWithPerson(tx: EntityManager, slug: string, id: number): Promise<{ repository: Repository; user: KnownUser }> {
+  const repository = await enter(tx, slug);
+  const user = await findUser(tx, { repositoryId: repository.id, id });
+  if (!user || user.technical) throw new Problem('not-found', 'There is no such user in this repository.');
+  return { repository, user };
 }
 
 function present(user: KnownUser): UserView {

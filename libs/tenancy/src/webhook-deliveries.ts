@@ -2,7 +2,7 @@ import { Problem, type DeliveryQuery, type DeliveryView, type Page } from '@latc
 import { authorize, carryOut, enter, type Actor } from '@latchkey/access';
 import { isId, WebhookDelivery, type Database, type EntityManager, type Webhook } from '@latchkey/database';
 import { announce, enqueue } from '@latchkey/jobs';
-import { cursor } from './cursor.js';
+import { cursor, pageOf } from './cursor.js';
 import { TenantLimits } from './tenant-limits.js';
 import { auditWebhook, findWebhook } from './webhooks.js';
 
@@ -30,8 +30,8 @@ export class WebhookDeliveries {
         .orderBy('d.id', 'DESC')
         .take(limit + 1)
         .getMany();
-      const page = rows.slice(0, limit);
-      return { items: page.map(present), next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
+      const { page, next } = pageOf(rows, limit);
+      return { items: page.map(present), next };
     });
   }
 

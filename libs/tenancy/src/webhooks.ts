@@ -14,7 +14,7 @@ import {
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
 import { acceptEncryptionKey, thumbprintOf, type KeyRing } from '@latchkey/credentials';
 import { isId, newId, Webhook, type Database, type EntityManager, type Repository } from '@latchkey/database';
-import { cursor } from './cursor.js';
+import { cursor, pageOf } from './cursor.js';
 
 /** 24 to 64 bytes, says Standard Webhooks. */
 const signingSecretBytes = 32;
@@ -44,8 +44,8 @@ export class Webhooks {
         .take(limit + 1);
       if (after !== undefined) query.andWhere('w.id > :after', { after: cursor(after) });
       const rows = await query.getMany();
-      const page = rows.slice(0, limit);
-      return { items: await Promise.all(page.map(present)), next: rows.length > limit ? (page.at(-1)?.id ?? null) : null };
+      const { page, next } = pageOf(rows, limit);
+      return { items: await Promise.all(page.map(present)), next };
     });
   }
 
