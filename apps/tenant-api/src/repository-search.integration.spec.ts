@@ -1,4 +1,4 @@
-import type { RepositoryView, SlugAvailabilityView } from '@latchkey/contracts';
+import type { Page, RepositoryView, SlugAvailabilityView, UserView } from '@latchkey/contracts';
 import { startApi, type RunningApi } from './testing/running-api.js';
 
 let api: RunningApi;
@@ -28,6 +28,50 @@ describe('the list of deleted repositories', () => {
   it('loses one that is restored', async () => {
     expect((await api.tenant.call('POST', '/v1/repositories/gone/restore')).status).toBe(200);
     expect(await list('?deleted=true')).toEqual([]);
+  });
+});
+
+describe('a search', () => {
+  const found = async (words: string, caller = api.tenant) =>
+    (await list(`?search=${encodeURIComponent(words)}`, caller)).map(({ slug }) => slug);
+
+  it('finds repositories by a part of their name or slug, in capitals or not, in pages, and nobody else’s', async () => {
+    for (const [slug, name] of [
+      ['crm-europe', 'Customers of ÄGYPTEN, 100%'],
+      ['crm-asia', 'Customers of Asia'],
+    ])
+      await api.tenant.call('POST', '/v1/repositories', { slug, name, environment: 'production' });
+    expect([await found('CRM-'), await found(' customers OF a'), await found('ägypten'), await found('%'), await found('_')]).toEqual([
+      ['crm-europe', 'crm-asia'],
+      ['crm-asia'],
+      ['crm-europe'],
+      ['crm-europe'],
+      [],
+    ]);
+    const first = (await (await api.tenant.call('GET', '/v1/repositories?search=crm&limit=1')).json()) as Page<RepositoryView>;
+    expect(await list(`?search=crm&limit=1&after=${first.next}`)).toMatchObject([{ slug: 'crm-asia' }]);
+    expect(await found('crm', api.stranger)).toEqual([]);
+    expect((await api.tenant.call('GET', '/v1/repositories?search=%07')).status).toBe(400);
+  });
+
+  it('finds users by a part of their name, user name or e-mail address', async () => {
+    const users = '/v1/repositories/kept/users';
+    const ids: Record<string, number> = {};
+    for (const user of [
+      { loginName: 'Öz', name: 'Özlem Kaya' },
+      { loginName: 'bob', email: 'bob@Kayak.example.com' },
+    ])
+      ids[user.loginName] = ((await (await api.tenant.call('POST', users, user)).json()) as UserView).id;
+    const found = async (words: string) =>
+      ((await (await api.tenant.call('GET', `${users}?search=${encodeURIComponent(words)}`)).json()) as Page<UserView>).items.map(
+        ({ id }) => id,
+      );
+    expect([await found('KAYA'), await found('özlem'), await found('BO'), await found('nobody')]).toEqual([
+      [ids['Öz'], ids['bob']],
+      [ids['Öz']],
+      [ids['bob']],
+      [],
+    ]);
   });
 });
 

@@ -4,13 +4,13 @@ import { z } from 'zod';
 import {
   createUserBody,
   cutoffView,
-  pageQuery,
   updateUserBody,
   userSessionView,
+  usersQuery,
   userView,
   type CreateUserBody,
-  type PageQuery,
   type UpdateUserBody,
+  type UsersQuery,
 } from '@latchkey/contracts';
 import type { Actor } from '@latchkey/access';
 import { Users, UserSessions } from '@latchkey/tenancy';
@@ -28,7 +28,7 @@ export class UsersController {
 
   @Get()
   @Route({ does: 'Lists the users of a repository', answers: z.object({ items: z.array(userView), next: z.string().nullable() }) })
-  list(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Query({ schema: pageQuery }) page: PageQuery) {
+  list(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Query({ schema: usersQuery }) page: UsersQuery) {
     return this.users.list(actor, slug, page);
   }
 

@@ -1,5 +1,5 @@
-import { Problem, type Page } from '@latchkey/contracts';
-import { IsNull, prepared, RepositoryUser, violatedConstraint, type EntityManager } from '@latchkey/database';
+import { Problem, type Page, type UsersQuery } from '@latchkey/contracts';
+import { hasInIt, IsNull, prepared, RepositoryUser, violatedConstraint, type EntityManager } from '@latchkey/database';
 import { hereOnly, permissionBits } from './permissions.js';
 import { userFields } from './root.js';
 import { lockShape } from './shape.js';
@@ -204,28 +204,30 @@ export async function raiseUserGeneration(tx: EntityManager, { repositoryId, id 
 }
 
 /**
- * The people of a repository by id, without the technical users; one page of them. One statement.
+ * The people of a repository by id, without the technical users; one page of them, or of those who are called what is searched
+ * for. One statement.
  *
  * @throws Problem `invalid-request` when `after` is not a cursor that an earlier page gave.
  */
 export async function listUsers(
   tx: EntityManager,
-  { repositoryId, limit, after = '0' }: { repositoryId: string; limit: number; after?: string | undefined },
+  { repositoryId, limit, after = '0', search }: { repositoryId: string } & UsersQuery,
 ): Promise<Page<KnownUser>> {
   if (!/^\d{1,9}$/.test(after)) {
     throw new Problem('invalid-request', 'The cursor is not one that this list gave.', {
       errors: [{ pointer: '/after', detail: 'is not a cursor of this list' }],
     });
   }
-  const rows = await tx
+  const query = tx
     .createQueryBuilder(RepositoryUser, 'u')
     .where('u.repositoryId = :repositoryId AND u.id > :after AND NOT u.technical AND u.deletedAt IS NULL AND u.trashedAt IS NULL', {
       repositoryId,
       after: Number(after),
     })
     .orderBy('u.id')
-    .limit(limit + 1)
-    .getMany();
+    .limit(limit + 1);
+  if (search !== undefined) query.andWhere(hasInIt('u.name', 'u.loginName', 'u.email'), { search });
+  const rows = await query.getMany();
   const items = rows.slice(0, limit).map(known);
   return { items, next: rows.length > limit ? String(items.at(-1)?.id) : null };
 }

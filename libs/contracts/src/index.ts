@@ -18,4 +18,5 @@ export * from './slug.js';
 export * from './tenant-api.js';
 export * from './tenants.js';
 export * from './usage.js';
+export * from './users.js';
 export * from './webhooks.js';

@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { pageQuery } from './tenant-api.js';
+import { pageQuery, searchedFor } from './tenant-api.js';
 
 /* Which repositories are asked for, and which slugs are left. */
 
 export const repositoriesQuery = pageQuery.extend({
+  search: searchedFor.describe('Only those whose name or slug has this in it, in capitals or not'),
   deleted: z
     .enum(['true', 'false'])
     .optional()

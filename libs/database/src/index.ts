@@ -7,5 +7,6 @@ export { isNoText, isUnavailable, violatedConstraint } from './errors.js';
 export { migrate } from './migrate.js';
 export * from './entities/index.js';
 export { columnsOf, insertRows } from './rows.js';
+export { hasInIt } from './has-in-it.js';
 export { isId, newId } from './new-id.js';
 export { inTurn, prepared } from './prepared.js';

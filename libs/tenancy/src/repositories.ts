@@ -26,6 +26,7 @@ import {
 } from '@latchkey/credentials';
 import {
   Client,
+  hasInIt,
   inTurn,
   insertRows,
   newId,
@@ -173,12 +174,13 @@ export class Repositories {
   }
 
   /** Those that are there, or those that were deleted and can be restored. */
-  async list(actor: Actor, { limit, after, deleted }: RepositoriesQuery): Promise<Page<RepositoryView>> {
+  async list(actor: Actor, { limit, after, deleted, search }: RepositoriesQuery): Promise<Page<RepositoryView>> {
     authorize(actor, 'repositories:read');
     const which = deleted === 'true' ? `r.deletedAt > now() - interval '${keptDays} days'` : 'r.deletedAt IS NULL';
     return this.#options.database.read({ tenantId: actor.tenantId }, async (tx) => {
       const query = tx.createQueryBuilder(Repository, 'r').where(`r.tenantId = :tenantId AND ${which}`, { tenantId: actor.tenantId });
       if (after !== undefined) query.andWhere('r.id > :after', { after: cursor(after) });
+      if (search !== undefined) query.andWhere(hasInIt('r.name', 'r.slug'), { search });
       const rows = await query
         .orderBy('r.id')
         .take(limit + 1)

@@ -4,8 +4,8 @@ import {
   type CreateUserBody,
   type CutoffView,
   type Page,
-  type PageQuery,
   type UpdateUserBody,
+  type UsersQuery,
   type UserView,
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
@@ -93,11 +93,11 @@ export class Users {
     this.#limits = limits;
   }
 
-  async list(actor: Actor, slug: string, { limit, after }: PageQuery): Promise<Page<UserView>> {
+  async list(actor: Actor, slug: string, page: UsersQuery): Promise<Page<UserView>> {
     authorize(actor, 'repositories:read');
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
       const repository = await enter(tx, slug);
-      const { items, next } = await listUsers(tx, { repositoryId: repository.id, limit, after });
+      const { items, next } = await listUsers(tx, { ...page, repositoryId: repository.id });
       return { items: items.map(present), next };
     });
   }

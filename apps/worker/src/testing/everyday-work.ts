@@ -144,6 +144,7 @@ function lists(around: Surroundings): Record<string, Work> {
   return {
     'list repositories': ({ database, actor }) => repositories(database, around).list(actor, page),
     'list deleted repositories': ({ database, actor }) => repositories(database, around).list(actor, { ...page, deleted: 'true' }),
+    'search repositories': ({ database, actor }) => repositories(database, around).list(actor, { ...page, search: 'nowhere' }),
     'show a repository': ({ database, actor }) => repositories(database, around).get(actor, slug),
     'look whether a slug is free': ({ database, actor }) => new Slugs(database).look(actor, 'seed-000001'),
     'describe the console': (tools) =>
@@ -154,6 +155,7 @@ function lists(around: Surroundings): Record<string, Work> {
     'list API keys': ({ database, actor }) => new ApiKeys(database, peppers).list(actor, slug, wellKnown.publicAdmin),
     'list signing keys': ({ database, actor }) => new RepositoryKeys(database, encryption).list(actor, slug),
     'list users': ({ database, actor }) => new Users(database, peppers, authorityUrls).list(actor, slug, page),
+    'search users': ({ database, actor }) => new Users(database, peppers, authorityUrls).list(actor, slug, { ...page, search: 'nowhere' }),
     'list users in the tree': ({ database, repository }) =>
       database.read({ repositoryId: repository.id }, (tx) => listUsers(tx, { repositoryId: repository.id, limit: 50 })),
     'list sessions': ({ database, actor }) => new UserSessions(database).list(actor, slug, 1000),
