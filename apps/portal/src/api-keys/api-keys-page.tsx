@@ -1,5 +1,5 @@
 import { lazy, Suspense } from 'react';
-import { Anchor, Group, Paper, Select, Skeleton, Stack, Tabs, Text, Title } from '@mantine/core';
+import { Anchor, Group, Paper, Skeleton, Stack, Tabs, Text, Title } from '@mantine/core';
 import { Link, Redirect, useLocation } from 'wouter';
 import { toProblem } from '../api/problem.ts';
 import { useClients, useRepositories, useRepository, type Repository } from '../api/queries.ts';
@@ -8,6 +8,7 @@ import { ExactValue, Fact, Facts } from '../controls/exact-value.tsx';
 import { NoRepository } from '../controls/no-repository.tsx';
 import { Page } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { RepositoryChoice } from '../controls/repository-choice.tsx';
 import { ToolClient } from './tool-client.tsx';
 
 const UserApiKeys = lazy(async () => ({ default: (await import('./user-api-keys.tsx')).UserApiKeys }));
@@ -17,7 +18,7 @@ const tabs = ['app', 'token', 'users'] as const;
 /** Client IDs and secrets of one repository at a time; which one is in the address, and so is the tab. */
 export function ApiKeysPage({ slug, tab }: { slug: string | undefined; tab: string | undefined }) {
   const [, navigate] = useLocation();
-  const list = useRepositories(200);
+  const list = useRepositories();
   const repositories = list.items;
   const present = tabs.find((each) => each === tab) ?? 'app';
   const [first] = repositories ?? [];
@@ -29,16 +30,10 @@ export function ApiKeysPage({ slug, tab }: { slug: string | undefined; tab: stri
       {repositories?.length === 0 && <NoRepository />}
       {slug !== undefined && repositories && repositories.length > 0 && (
         <>
-          <Select
-            label="Repository"
+          <RepositoryChoice
             description="Client IDs and secrets belong to one repository."
-            data={repositories.map((each) => ({ value: each.slug, label: `${each.name} (${each.slug})` }))}
-            value={slug}
-            onChange={(value) => value !== null && navigate(`/api-keys/${value}/${present}`)}
-            searchable
-            allowDeselect={false}
-            maw={420}
-            nothingFoundMessage="No repository is called that"
+            slug={slug}
+            onChoose={(value) => value !== null && navigate(`/api-keys/${value}/${present}`)}
           />
           <KeysOf slug={slug} tab={present} onTab={(next) => navigate(`/api-keys/${slug}/${next}`, { replace: true })} />
         </>

@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { Alert, Badge, Button, EmptyState, Group, NativeSelect, Paper, Select, Stack, Text, TextInput } from '@mantine/core';
+import { Alert, Badge, Button, EmptyState, Group, NativeSelect, Paper, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { LockClosedIcon, PersonIcon, PlusIcon } from '@radix-ui/react-icons';
 import { repositoryPermissions, type RepositoryPermission } from '@latchkey/contracts';
@@ -7,7 +7,7 @@ import { useQueryClient } from '@tanstack/react-query';
 import { Link } from 'wouter';
 import { answerOf, useApi } from '../api/api.ts';
 import { toProblem } from '../api/problem.ts';
-import { kept, useAnswer, useMay, useUsers, type Repository, type User } from '../api/queries.ts';
+import { kept, useAnswer, useMay, useUser, useUsers, type Repository, type User } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
 import { Details } from '../controls/details.tsx';
@@ -16,16 +16,18 @@ import { List } from '../controls/list.tsx';
 import { PermissionsField } from '../controls/permissions-field.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { ShownOnce } from '../controls/shown-once.tsx';
+import { UserChoice } from '../controls/user-choice.tsx';
 import { When } from '../controls/when.tsx';
 import { LiveProof } from '../proof/proof-line.tsx';
 import { reminderOf } from './dues.ts';
 
 /** The API keys of one user at a time. */
 export function UserApiKeys({ repository }: { repository: Repository }) {
-  const users = useUsers(repository.slug, 200);
-  const all = users.items;
-  const [chosen, setChosen] = useState<string | null>(null);
-  const user = all?.find(({ id }) => String(id) === chosen) ?? all?.[0];
+  const users = useUsers(repository.slug);
+  const first = users.items?.[0];
+  const [chosen, setChosen] = useState<number | null>(null);
+  const other = useUser(repository.slug, chosen).data;
+  const user = chosen === null ? first : other;
   return (
     <Stack>
       <Text maw={720}>
@@ -34,7 +36,7 @@ export function UserApiKeys({ repository }: { repository: Repository }) {
         on.
       </Text>
       {users.error && <ProblemAlert problem={toProblem(users.error)} retry={() => void users.refetch()} />}
-      {all?.length === 0 && (
+      {users.items && !first && (
         <Paper withBorder p="xl">
           <EmptyState icon={<PersonIcon />} title="No user, no keys" description="A key acts as a user. Add one to the repository first.">
             <EmptyState.Actions>
@@ -45,21 +47,8 @@ export function UserApiKeys({ repository }: { repository: Repository }) {
           </EmptyState>
         </Paper>
       )}
-      {user && all && (
-        <>
-          <Select
-            label="User"
-            data={all.map(({ id, name, loginName }) => ({ value: String(id), label: `${name} (${loginName})` }))}
-            value={String(user.id)}
-            onChange={setChosen}
-            searchable
-            allowDeselect={false}
-            maw={420}
-            nothingFoundMessage="No user is called that"
-          />
-          <KeysOfUser key={user.id} slug={repository.slug} user={user} />
-        </>
-      )}
+      {first && <UserChoice slug={repository.slug} label="User" id={chosen ?? first.id} onChoose={setChosen} />}
+      {user && <KeysOfUser key={user.id} slug={repository.slug} user={user} />}
     </Stack>
   );
 }

@@ -1,4 +1,4 @@
-import { QueryClient, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
+import { keepPreviousData, QueryClient, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import type { TenantPermission } from '@latchkey/contracts';
 import createClient from 'openapi-fetch';
 import type { Api } from './api.ts';
@@ -54,14 +54,27 @@ export const kept = {
   users: (slug: string) => ['repository', slug, 'users'] as const,
 };
 
-/** All repositories of the tenant, a page at a time. */
-export function useRepositories(limit = 50) {
-  return usePages(kept.repositories, (api, page, signal) => api.GET('/v1/repositories', { params: { query: page }, signal }), limit);
+const wanted = (search: string) => (search === '' ? {} : { search });
+
+/** What was found before is shown until what is searched for now is there. */
+const whileSearching = (search: string) => (search === '' ? {} : { placeholderData: keepPreviousData });
+
+/** The repositories of the tenant, or those that are called what is searched for, a page at a time. */
+export function useRepositories(search = '') {
+  return usePages(
+    [...kept.repositories, 'pages', search],
+    (api, page, signal) => api.GET('/v1/repositories', { params: { query: { ...page, ...wanted(search) } }, signal }),
+    whileSearching(search),
+  );
 }
 
-export function useRepository(slug: string) {
+export function useRepository(slug: string | null) {
   const api = useApi();
-  return useQuery({ queryKey: kept.repository(slug), queryFn: ({ signal }) => readRepository(api, slug, signal) });
+  return useQuery({
+    queryKey: kept.repository(slug ?? ''),
+    queryFn: ({ signal }) => readRepository(api, slug as string, signal),
+    enabled: slug !== null,
+  });
 }
 
 export function useClients(slug: string) {
@@ -100,12 +113,13 @@ export function useProofs(slug: string) {
   });
 }
 
-/** The people of a repository, a page at a time. */
-export function useUsers(slug: string, limit = 50) {
+/** The people of a repository, or those who are called what is searched for, a page at a time. */
+export function useUsers(slug: string, search = '') {
   return usePages(
-    kept.users(slug),
-    (api, page, signal) => api.GET('/v1/repositories/{slug}/users', { params: { path: { slug }, query: page }, signal }),
-    limit,
+    [...kept.users(slug), 'pages', search],
+    (api, page, signal) =>
+      api.GET('/v1/repositories/{slug}/users', { params: { path: { slug }, query: { ...page, ...wanted(search) } }, signal }),
+    whileSearching(search),
   );
 }
 
@@ -150,14 +164,15 @@ export function usePages<T>(
     page: { limit: number; after?: string },
     signal: AbortSignal,
   ) => Promise<{ data?: { items: T[]; next: string | null }; error?: unknown; response: Response }>,
-  limit = 50,
+  { limit = 50, ...more }: { limit?: number; placeholderData?: typeof keepPreviousData } = {},
 ) {
   const api = useApi();
   const pages = useInfiniteQuery({
-    queryKey: [...key, limit],
+    queryKey: key,
     queryFn: ({ pageParam, signal }) => answerOf(read(api, { limit, ...(pageParam ? { after: pageParam } : {}) }, signal)),
     initialPageParam: '',
     getNextPageParam: (page) => page.next,
+    ...more,
   });
   return { ...pages, items: pages.data?.pages.flatMap((page) => page.items) };
 }

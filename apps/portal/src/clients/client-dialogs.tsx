@@ -1,23 +1,24 @@
 import { useState } from 'react';
-import { Button, Group, List, Modal, NativeSelect, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Group, List, Modal, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { repositoryPermissions, type RepositoryPermission } from '@latchkey/contracts';
 import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi } from '../api/api.ts';
-import { kept, useUsers, type Repository, type RepositoryClient } from '../api/queries.ts';
+import { kept, type Repository, type RepositoryClient } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { AddressFields } from '../controls/address-fields.tsx';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
 import { FormDialog } from '../controls/form-dialog.tsx';
 import { NewSecret } from '../controls/new-secret.tsx';
 import { PermissionsField } from '../controls/permissions-field.tsx';
+import { UserChoice } from '../controls/user-choice.tsx';
 
 interface Wish extends Record<string, unknown> {
   name: string;
   redirectUris: string[];
   postLogoutRedirectUris: string[];
   permissions: RepositoryPermission[];
-  userId: string;
+  userId: number | null;
 }
 
 const fields = ['name', 'redirectUris', 'postLogoutRedirectUris', 'permissions', 'userId'];
@@ -43,12 +44,12 @@ export function ClientDialog({ repository, kind, client, onClose }: ClientDialog
       redirectUris: client?.redirectUris ?? [],
       postLogoutRedirectUris: client?.postLogoutRedirectUris ?? [],
       permissions: (client?.permissions as RepositoryPermission[] | undefined) ?? [...repositoryPermissions],
-      userId: client?.userId === null || client === undefined ? '' : String(client.userId),
+      userId: client?.userId ?? null,
     },
   });
   const change = useChange(async (headers, { name, permissions, userId, ...uris }: Wish) => {
     const ofApp = { redirectUris: trimmed(uris.redirectUris), postLogoutRedirectUris: trimmed(uris.postLogoutRedirectUris) };
-    const ofTool = { permissions, ...(userId === '' ? {} : { userId: Number(userId) }) };
+    const ofTool = { permissions, ...(userId === null ? {} : { userId }) };
     if (client) {
       const path = { slug, clientId: client.clientId };
       const body = kind === 'app' ? { name, ...ofApp } : { name, ...ofTool };
@@ -128,27 +129,17 @@ export function ClientDialog({ repository, kind, client, onClose }: ClientDialog
             value={form.values.permissions}
             onChange={(value) => form.setFieldValue('permissions', value as RepositoryPermission[])}
           />
-          <ActsAs slug={slug} form={form.getInputProps('userId')} present={client?.userId ?? undefined} />
+          <UserChoice
+            slug={slug}
+            label="Acts in the name of"
+            description="Changing it ends the tokens that the tool has."
+            none="The default administrator"
+            id={form.values.userId}
+            onChoose={(id) => form.setFieldValue('userId', id)}
+          />
         </>
       )}
     </FormDialog>
-  );
-}
-
-function ActsAs({ slug, form, present }: { slug: string; form: object; present: number | undefined }) {
-  const users = useUsers(slug, 200);
-  const known = users.items ?? [];
-  const first =
-    present === undefined || known.some(({ id }) => id === present)
-      ? { value: '', label: 'The default administrator' }
-      : { value: String(present), label: present === undefined ? '' : `As now (user ${present})` };
-  return (
-    <NativeSelect
-      label="Acts in the name of"
-      description="Changing it ends the tokens that the tool has."
-      data={[first, ...known.map(({ id, name, loginName }) => ({ value: String(id), label: `${name} (${loginName})` }))]}
-      {...form}
-    />
   );
 }
 

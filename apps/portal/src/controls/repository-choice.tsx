@@ -1,30 +1,30 @@
-import { Select } from '@mantine/core';
-import { useRepositories } from '../api/queries.ts';
+import { useState } from 'react';
+import { useRepositories, useRepository, type Repository } from '../api/queries.ts';
+import { SearchedSelect } from './searched-select.tsx';
 
 export interface RepositoryChoiceProps {
   slug: string | null;
   onChoose: (slug: string | null) => void;
+  description?: string;
   /** What no choice means; without it there is always one. */
   none?: string;
 }
 
 /** Which repository a page is about. */
-export function RepositoryChoice({ slug, onChoose, none }: RepositoryChoiceProps) {
-  const list = useRepositories(200);
-  const repositories = list.items ?? [];
+export function RepositoryChoice({ slug, ...props }: RepositoryChoiceProps) {
+  const [search, setSearch] = useState('');
+  const found = useRepositories(search);
+  const chosen = useRepository(slug).data;
   return (
-    <Select
+    <SearchedSelect
+      {...props}
       label="Repository"
-      data={repositories.map((each) => ({ value: each.slug, label: `${each.name} (${each.slug})` }))}
-      value={slug}
-      onChange={onChoose}
-      searchable
-      {...(none === undefined
-        ? { allowDeselect: false }
-        : { clearable: true, placeholder: none, clearButtonProps: { 'aria-label': none } })}
-      w="100%"
-      maw={420}
-      nothingFoundMessage="No repository is called that"
+      chosen={slug === null ? null : chosen ? optionOf(chosen) : { value: slug, label: slug }}
+      onSearch={setSearch}
+      found={{ ...found, items: found.items?.map(optionOf) }}
+      nothing="No repository is called that"
     />
   );
 }
+
+const optionOf = ({ name, slug }: Repository) => ({ value: slug, label: `${name} (${slug})` });

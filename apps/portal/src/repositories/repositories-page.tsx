@@ -1,4 +1,5 @@
-import { Anchor, Button, EmptyState, Flex, Paper, Skeleton, Stack, Title } from '@mantine/core';
+import { useState } from 'react';
+import { Anchor, Button, EmptyState, Flex, Paper, Skeleton, Stack, Text, Title } from '@mantine/core';
 import { ArchiveIcon, PlusIcon } from '@radix-ui/react-icons';
 import { Link } from 'wouter';
 import { toProblem } from '../api/problem.ts';
@@ -6,6 +7,7 @@ import { useRepositories, type Repository } from '../api/queries.ts';
 import { Details } from '../controls/details.tsx';
 import { Page } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { SearchField, worthSearching } from '../controls/search-field.tsx';
 import { When } from '../controls/when.tsx';
 import { DeletedRepositories } from './deleted-repositories.tsx';
 import { Status } from './status.tsx';
@@ -18,12 +20,18 @@ const createButton = (
 
 /** Every repository of the tenant. */
 export function RepositoriesPage() {
-  const { items: repositories, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useRepositories();
+  const [search, setSearch] = useState('');
+  const { items: repositories, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useRepositories(search);
+  const none = repositories?.length === 0;
   return (
-    <Page title="Repositories" beside={repositories?.length === 0 ? undefined : createButton}>
+    <Page title="Repositories" beside={none && search === '' ? undefined : createButton}>
       {error && <ProblemAlert problem={toProblem(error)} retry={() => void refetch()} />}
       {!repositories && !error && <Skeletons />}
-      {repositories?.length === 0 && <NoRepository />}
+      {none && search === '' && <NoRepository />}
+      {(search !== '' || (repositories?.length ?? 0) >= worthSearching) && (
+        <SearchField label="Search the repositories" placeholder="Search by name or slug" onSearch={setSearch} />
+      )}
+      {none && search !== '' && <Text role="status">No repository is called that.</Text>}
       <Stack component="ul" gap="sm" m={0} p={0} style={{ listStyle: 'none' }}>
         {repositories?.map((repository) => (
           <Row key={repository.id} repository={repository} />

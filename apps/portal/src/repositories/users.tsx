@@ -1,5 +1,5 @@
 import { lazy, Suspense, useState } from 'react';
-import { Badge, Button, EmptyState, Group, Menu, Paper, Skeleton, Stack, Text } from '@mantine/core';
+import { Badge, Box, Button, EmptyState, Group, Menu, Paper, Skeleton, Stack, Text } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { ChevronDownIcon, PersonIcon, PlusIcon } from '@radix-ui/react-icons';
 import { toProblem } from '../api/problem.ts';
@@ -9,6 +9,7 @@ import { useChange } from '../api/use-change.ts';
 import { Details } from '../controls/details.tsx';
 import { Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { SearchField, worthSearching } from '../controls/search-field.tsx';
 import { When } from '../controls/when.tsx';
 import { userAccount } from '../people/account.ts';
 
@@ -22,7 +23,8 @@ const PasswordLink = lazy(async () => ({ default: (await import('./user-dialogs.
 
 /** The people who can sign in at a repository. */
 export function Users({ slug }: { slug: string }) {
-  const { items: users, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useUsers(slug);
+  const [search, setSearch] = useState('');
+  const { items: users, error, refetch, hasNextPage, fetchNextPage, isFetchingNextPage } = useUsers(slug, search);
   const [adding, setAdding] = useState(false);
   const [inviting, setInviting] = useState<User>();
   const [doing, setDoing] = useState<{ what: Deed; user: User }>();
@@ -36,11 +38,17 @@ export function Users({ slug }: { slug: string }) {
     <Section
       title="Users"
       about="The people who sign in at this repository's authority. They belong to this repository alone."
-      beside={users && users.length > 0 && addButton}
+      beside={users && (users.length > 0 || search !== '') && addButton}
     >
       {error && <ProblemAlert problem={toProblem(error)} retry={() => void refetch()} />}
       {!users && !error && <Skeleton height={64} />}
-      {users?.length === 0 && (
+      {(search !== '' || (users?.length ?? 0) >= worthSearching) && (
+        <Box mb="sm">
+          <SearchField label="Search the users" placeholder="Search by name, user name or e-mail" onSearch={setSearch} />
+        </Box>
+      )}
+      {users?.length === 0 && search !== '' && <Text role="status">No user is called that.</Text>}
+      {users?.length === 0 && search === '' && (
         <EmptyState
           size="sm"
           icon={<PersonIcon />}

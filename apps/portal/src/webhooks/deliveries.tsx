@@ -38,7 +38,7 @@ export function Deliveries({ slug, webhookId, mayChange }: { slug: string; webho
         params: { path: { slug, webhookId }, query: { ...page, ...(status === 'all' ? {} : { status }) } },
         signal,
       }),
-    20,
+    { limit: 20 },
   );
   return (
     <Stack gap="xs">

@@ -44,7 +44,7 @@ const keyOf = (slug: string) => [...kept.repository(slug), 'webhooks'];
 /** Who is told of what happens in a repository. */
 export function WebhooksPage({ slug }: { slug: string | undefined }) {
   const [, navigate] = useLocation();
-  const list = useRepositories(200);
+  const list = useRepositories();
   const first = list.items?.[0];
   if (slug === undefined && first) return <Redirect to={`/webhooks/${first.slug}`} replace />;
   return (

@@ -1,0 +1,124 @@
+import type { Browser, Page } from 'playwright-core';
+import { accessibilityFaults, layoutFaults, openBrowser, openContext, submitSignIn } from './browser.js';
+import { startProduct, type Product } from './product.js';
+import { Tenant } from './tenant.js';
+
+/** A tenant with more repositories, and a repository with more users, than a list holds. */
+let product: Product;
+let browser: Browser;
+let page: Page;
+
+const password = 'a long pass phrase of the owner';
+const many = 210;
+
+beforeAll(async () => {
+  product = await startProduct();
+  const tenant = new Tenant(product.credential);
+  await inTurns(many, (i) => tenant.createRepository(`shop-${i}`, { name: `Shop number ${i}` }));
+  await tenant.createRepository('warehouse', { name: 'Zürich, warehouse' });
+  await inTurns(60, (i) => tenant.createUser('warehouse', { loginName: `user-${i}`, password }));
+  await tenant.createUser('warehouse', { loginName: 'hanna', password });
+  browser = await openBrowser();
+  page = await (await openContext(browser)).newPage();
+  await page.goto(product.ownerLink);
+  await page.getByLabel('User name').fill('olga');
+  await page.getByLabel('Your name').fill('Olga');
+  await page.getByLabel('E-mail').fill('olga@example.com');
+  await page.getByLabel('Password', { exact: true }).fill(password);
+  await page.getByLabel('Password again').fill(password);
+  await page.getByRole('button', { name: 'Create account' }).click();
+  await page.getByRole('link', { name: 'Go to the portal' }).click();
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await submitSignIn(page, 'olga', password);
+  await page.getByRole('heading', { level: 1, name: 'Repositories' }).waitFor();
+}, 120_000);
+afterAll(async () => {
+  await browser?.close();
+  await product?.stop();
+  await product?.clean();
+});
+
+/** So many calls, eight at a time. */
+async function inTurns(count: number, call: (index: number) => Promise<unknown>): Promise<void> {
+  for (let i = 0; i < count; i += 8) await Promise.all(Array.from({ length: Math.min(8, count - i) }, (_, j) => call(i + j)));
+}
+
+/** Waits until the field shows this. */
+const shows = async (label: string, value: string) => {
+  await page
+    .getByRole('combobox', { name: label })
+    .and(page.locator(`[value="${value}"]`))
+    .waitFor();
+};
+
+/** Types a part of a name into the field that shows another, and takes what is found, all by keyboard. */
+async function choose(label: string, part: string, whole: string): Promise<void> {
+  await page.getByRole('combobox', { name: label }).focus();
+  await page.keyboard.type(part);
+  await page.getByRole('status').getByText('1 found').waitFor();
+  expect(await page.getByRole('option').allInnerTexts()).toEqual([whole]);
+  expect(await accessibilityFaults(page)).toEqual([]);
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await shows(label, whole);
+}
+
+describe('where there are more than a list holds', () => {
+  it.each(['/api-keys/', '/webhooks/'])(
+    '%s lets one type a part of the name of any repository, and shows which is chosen',
+    async (path) => {
+      await page.goto(`${product.tenantApiUrl}${path}shop-0`);
+      await shows('Repository', 'Shop number 0 (shop-0)');
+      await choose('Repository', 'ZÜRICH', 'Zürich, warehouse (warehouse)');
+      expect(page.url()).toContain(`${path}warehouse`);
+      await page.reload();
+      await shows('Repository', 'Zürich, warehouse (warehouse)');
+      await choose('Repository', 'er 207', 'Shop number 207 (shop-207)');
+      expect(page.url()).toContain(`${path}shop-207`);
+    },
+  );
+
+  it('says that nothing is called so, to those who listen too, and goes back to what was chosen', async () => {
+    await page.getByRole('combobox', { name: 'Repository' }).focus();
+    await page.keyboard.type('nowhere');
+    await page.getByRole('status').getByText('No repository is called that').waitFor();
+    await page.keyboard.press('Tab');
+    await shows('Repository', 'Shop number 207 (shop-207)');
+  });
+
+  it('offers the first repositories before one types, and says that there are more', async () => {
+    await page.goto(`${product.tenantApiUrl}/usage`);
+    await page.getByRole('combobox', { name: 'Repository' }).focus();
+    await page.getByRole('option', { name: 'There are more: type a part of the name' }).waitFor();
+    expect(await page.getByRole('listbox').getByRole('option').count()).toBe(51);
+    expect(await layoutFaults(page, [390, 1440])).toEqual([]);
+  });
+
+  it('finds the user whose keys are shown, and whom a tool acts as', async () => {
+    await page.goto(`${product.tenantApiUrl}/api-keys/warehouse/users`);
+    await choose('User', 'hann', 'hanna (hanna)');
+    await page.getByText('hanna has no API key').waitFor();
+    await page.getByRole('tab', { name: 'Personal access token' }).click();
+    await page.getByRole('button', { name: 'Change Tool' }).click();
+    await shows('Acts in the name of', 'Public administrator (publicadmin)');
+    await choose('Acts in the name of', 'hann', 'hanna (hanna)');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    await page.getByRole('button', { name: 'Change Tool' }).click();
+    await shows('Acts in the name of', 'hanna (hanna)');
+  });
+
+  it('lists the repositories, and the users of one, that are called what one types', async () => {
+    await page.goto(product.tenantApiUrl);
+    await page.getByLabel('Search the repositories').fill('zürich');
+    await page.getByRole('link', { name: 'Shop number 0' }).waitFor({ state: 'detached' });
+    expect(await page.getByRole('main').getByRole('listitem').count()).toBe(1);
+    await page.getByLabel('Search the repositories').fill('nowhere');
+    await page.getByText('No repository is called that.').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.goto(`${product.tenantApiUrl}/repositories/warehouse/users`);
+    await page.getByLabel('Search the users').fill('HANN');
+    await page.getByText('user-0', { exact: true }).first().waitFor({ state: 'detached' });
+    expect(await page.getByRole('list', { name: 'Users' }).getByRole('listitem').count()).toBe(1);
+  });
+});
