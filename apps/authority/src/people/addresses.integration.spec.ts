@@ -157,3 +157,28 @@ describe('an invitation', () => {
     for (const each of [token, link.split('/').at(-1) ?? '']) expect(await invitations.find(stranger as never, each)).toBeUndefined();
   });
 });
+
+describe('an address that nobody has proved to be theirs', () => {
+  it('is mailed no links to confirm it by a network that has had its mails, be it at the account or with an invitation', async () => {
+    const anna = people.browser();
+    await people.openAccount(anna);
+    const { users, tenant, slug } = acme;
+    const invited = await users.create(tenant.machine, slug, { loginName: 'bert', email: 'bert@example.com', administrator: false });
+    const { link } = await users.invite(tenant.machine, slug, invited.id);
+    for (let turn = 0; turn < 20; turn += 1) await people.browser().go(`${acme.issuer}/forgotten-password`, { login: 'nobody' }, same);
+    const slowed = await people.act(anna, 'email', { email: 'stranger@example.com' });
+    expect([slowed.status, Number(slowed.headers.get('retry-after')) > 0]).toEqual([429, true]);
+    expect((await people.browser().go(link, { password: next, again: next }, same)).status).toBe(200);
+    expect((await people.mails()).map(({ template }) => template)).not.toContain('person.verify-email');
+  });
+
+  it('is told of 60 changes of an account in an hour, and of 20 new browsers', async () => {
+    const anna = people.browser();
+    await people.openAccount(anna);
+    for (let turn = 0; turn < 20; turn += 1) await acme.signIn(people.configuration, {}, { browser: people.browser() });
+    expect((await people.mails()).filter(({ template }) => template === 'person.new-device')).toHaveLength(20);
+    const statuses = [];
+    for (let turn = 0; turn < 61; turn += 1) statuses.push((await people.act(anna, 'name', { name: `Anna ${turn}` })).status);
+    expect(statuses).toEqual([...Array.from({ length: 60 }, () => 200), 429]);
+  });
+});

@@ -67,12 +67,31 @@ export class Attempts {
   }
 }
 
-/** Mails and other things that an address asks for without proving anything: 20 in a quarter of an hour. */
+/** What somebody is mailed of their account: nobody has said that the address is theirs. */
+interface Account {
+  repositoryId: string;
+  userId: number;
+}
+
+/**
+ * Mails that come of what somebody does here. For whoever asks for links that are mailed: 20 in a quarter of an hour for one
+ * network. For changes of an account, of which its address is told: 60 in an hour; for new browsers in which it signs in: 20.
+ */
 export class Requests {
   readonly #address = new RateLimiterMemory({ keyPrefix: 'requests', points: 20, duration: quarterHour });
+  readonly #changes = new RateLimiterMemory({ keyPrefix: 'changes', points: 60, duration: hour });
+  readonly #devices = new RateLimiterMemory({ keyPrefix: 'devices', points: 20, duration: hour });
 
   async begin(address: string): Promise<Turn | Wait> {
     return take(this.#address, networkOf(address));
+  }
+
+  async beginChange({ repositoryId, userId }: Account): Promise<Turn | Wait> {
+    return take(this.#changes, `${repositoryId} ${userId}`);
+  }
+
+  async beginDevice({ repositoryId, userId }: Account): Promise<Turn | Wait> {
+    return take(this.#devices, `${repositoryId} ${userId}`);
   }
 }
 

@@ -43,7 +43,7 @@ export async function serveInvitation(visit: Visit, token: string): Promise<void
     const { loginName, name, email } = person;
     const user = await authority.invitations.accept(issuer.repository, token, { loginName, name, email, password }, visit.call);
     rememberDevice(visit, user.id);
-    if (user.email && !user.emailVerified) await authority.accounts.askToVerify(issuer.repository, user.id, undefined, visit.act);
+    if (user.email && !user.emailVerified) await askToVerify(visit, user.id);
   } catch (error) {
     if (error instanceof PasswordRefused) return refuse('password', texts.newPassword.faults[error.fault](error.shortest));
     if (!(error instanceof Problem)) throw error;
@@ -54,6 +54,13 @@ export async function serveInvitation(visit: Visit, token: string): Promise<void
   const { title, text: done, portal } = texts.invitation.done;
   const link = invitation.role ? { href: authority.portalUrl, label: portal } : undefined;
   return visit.say(200, { title, text: done(person.loginName), ...(link ? { link } : {}) });
+}
+
+/** Whom the network has asked to mail too much for confirms the address later, on the page of the account. */
+async function askToVerify(visit: Visit, userId: number): Promise<void> {
+  const { authority, issuer, call, act } = visit;
+  if ('waitSeconds' in (await authority.requests.begin(call.address ?? ''))) return;
+  await authority.accounts.askToVerify(issuer.repository, userId, undefined, act);
 }
 
 /** Makes whoever is signed in in this browser a member. */

@@ -66,7 +66,7 @@ export async function sendBack(visit: Visit, person: SignedIn, amr: string[]): P
   const came = await finishFederation(visit, uid, person, amr);
   if (!came) return visit.say(400, visit.texts.problem.startAgain);
   await recordSignIn(authority.database, issuer.repository, person.userId, visit.call);
-  if (!rememberDevice(visit, person.userId) && issuer.newDeviceMails) {
+  if (!rememberDevice(visit, person.userId) && issuer.newDeviceMails && (await mayTellOfDevice(visit, person.userId))) {
     const device = describeDevice(visit.look, request.headers['user-agent']);
     await authority.accounts.tellOfNewDevice(issuer.repository, person.userId, device, visit.act);
   }
@@ -81,4 +81,8 @@ async function leave(visit: Visit, result: object): Promise<void> {
   const { params } = await issuer.provider.interactionDetails(request, response);
   const resume = await issuer.provider.interactionResult(request, response, result as never);
   visit.leave(resume, URL.parse(String(params['redirect_uri'])));
+}
+
+async function mayTellOfDevice({ authority, issuer }: Visit, userId: number): Promise<boolean> {
+  return !('waitSeconds' in (await authority.requests.beginDevice({ repositoryId: issuer.repository.id, userId })));
 }

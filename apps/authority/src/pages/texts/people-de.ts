@@ -10,7 +10,7 @@ export const peopleDe: typeof peopleEn = {
   },
   tooManyRequests: {
     title: 'Zu viele Anfragen',
-    text: (minutes) => `Aus Ihrem Netz kam zu viel. Warten Sie ${minutes === 1 ? 'eine Minute' : `${minutes} Minuten`}.`,
+    text: (minutes) => `Das war zu viel in kurzer Zeit. Warten Sie ${minutes === 1 ? 'eine Minute' : `${minutes} Minuten`}.`,
   },
   forgotten: {
     link: 'Passwort vergessen?',

@@ -8,7 +8,7 @@ export const peopleEn = {
   },
   tooManyRequests: {
     title: 'Too many requests',
-    text: (minutes: number) => `Too much was asked for from your network. Wait ${minutes === 1 ? 'a minute' : `${minutes} minutes`}.`,
+    text: (minutes: number) => `Too much was asked for in a short time. Wait ${minutes === 1 ? 'a minute' : `${minutes} minutes`}.`,
   },
   forgotten: {
     link: 'Forgotten your password?',

@@ -2,6 +2,7 @@ import { Problem } from '@latchkey/contracts';
 import { multiFactor } from '../../authentication-context.js';
 import { accountPage } from '../../pages/account.js';
 import { isAskedForFactor } from '../second-factor.js';
+import { sayTooManyRequests } from '../slow-down.js';
 import type { Visit } from '../visit.js';
 import { appsSection } from './apps.js';
 import { signInRequest } from './client.js';
@@ -40,12 +41,15 @@ async function change(account: AccountVisit, action: string): Promise<void> {
   const carryOut = section?.actions[action];
   // A form that no page of ours has, or one that another site has made a browser send without saying where it is from.
   if (!section || !carryOut || !saysWhereFrom(visit)) return visit.leadTo('/account');
+  const { authority, issuer } = visit;
+  const turn = await authority.requests.beginChange({ repositoryId: issuer.repository.id, userId: account.user.id });
+  if ('waitSeconds' in turn) return sayTooManyRequests(visit, turn.waitSeconds);
   const outcome = await carryOut(account, await visit.form()).catch((error: unknown): Outcome => {
     if (error instanceof Problem && error.type === 'conflict') return { fault: visit.texts.account.conflict };
     throw error;
   });
   if (!outcome) return undefined;
-  const user = (await visit.authority.accounts.find(visit.issuer.repository, account.user.id)) ?? account.user;
+  const user = (await authority.accounts.find(issuer.repository, account.user.id)) ?? account.user;
   return showAccount({ ...account, user }, { section, ...outcome, action });
 }
 

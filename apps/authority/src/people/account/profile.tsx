@@ -1,6 +1,7 @@
 import { createUserBody } from '@latchkey/contracts';
 import { Field } from '../../pages/layout.js';
 import { Said, Section } from '../../pages/account.js';
+import { sayTooManyRequests } from '../slow-down.js';
 import type { AccountSection } from './section.js';
 
 /** Name and e-mail address. Another address is the person's once the link that is mailed there was opened. */
@@ -15,6 +16,8 @@ export const profileSection: AccountSection = {
     email: async ({ visit, user }, form) => {
       const email = createUserBody.shape.email.safeParse(form.get('email')?.trim());
       if (!email.success || !email.data) return { fault: visit.texts.faults.email, faulty: 'email' };
+      const turn = await visit.authority.requests.begin(visit.call.address ?? '');
+      if ('waitSeconds' in turn) return sayTooManyRequests(visit, turn.waitSeconds) as undefined;
       const { sent, tooMany } = visit.texts.account.profile;
       const ordered = await visit.authority.accounts.askToVerify(visit.issuer.repository, user.id, email.data, visit.act);
       return ordered ? { done: sent } : { fault: tooMany, faulty: 'email' };
