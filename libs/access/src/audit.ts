@@ -20,9 +20,19 @@ export interface Doer {
   call: Call;
 }
 
+/** How many rows one statement writes at most. */
+const atOnce = 500;
+
 /** Writes down who did what, in the transaction in which it was done. Nobody can change it afterwards, and only its age removes it. */
-export async function audit(tx: EntityManager, actor: Doer, deed: Deed): Promise<void> {
-  const event = {
+export async function audit(tx: EntityManager, actor: Doer, ...deeds: Deed[]): Promise<void> {
+  for (let start = 0; start < deeds.length; start += atOnce) {
+    const [first, ...others] = deeds.slice(start, start + atOnce).map((deed) => eventOf(actor, deed));
+    if (first) await insertRows(tx, AuditEvent, [first, ...others]);
+  }
+}
+
+function eventOf(actor: Doer, deed: Deed): Partial<AuditEvent> {
+  return {
     tenantId: actor.tenantId,
     id: newId(),
     actorKind: actor.kind,
@@ -36,5 +46,4 @@ export async function audit(tx: EntityManager, actor: Doer, deed: Deed): Promise
     // A member's credential acts as the member; the trail tells the two apart.
     details: { ...deed.details, ...(actor.credentialId === undefined ? {} : { credentialId: actor.credentialId }) },
   };
-  await insertRows(tx, AuditEvent, [event]);
 }

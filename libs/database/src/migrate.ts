@@ -45,6 +45,7 @@ import { MakeNothingInADeletedTenant1763762000500 } from './migrations/176376200
 import { FindWhatLivesAmongWhatEnded1763764000000 } from './migrations/1763764000000-find-what-lives-among-what-ended.js';
 import { FindLiveRepositories1763764000500 } from './migrations/1763764000500-find-live-repositories.js';
 import { FindNodesOfATime1763764000750 } from './migrations/1763764000750-find-nodes-of-a-time.js';
+import { KnowWhoInvited1763765000000 } from './migrations/1763765000000-know-who-invited.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -93,6 +94,7 @@ export const migrations = [
   FindWhatLivesAmongWhatEnded1763764000000,
   FindLiveRepositories1763764000500,
   FindNodesOfATime1763764000750,
+  KnowWhoInvited1763765000000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

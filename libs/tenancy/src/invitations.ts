@@ -46,6 +46,8 @@ export interface NewInvitation {
   tenantId: string;
   userId: number | null;
   role: Role | null;
+  /** The member who invites, with whose right it ends; null for a machine. */
+  invitedBy: string | null;
   id?: string;
   /** Where a link of its own is mailed. */
   email?: string | null;

@@ -72,6 +72,7 @@ export class MemberInvitations {
         tenantId: actor.tenantId,
         userId: null,
         role,
+        invitedBy: actor.kind === 'member' ? actor.id : null,
         id,
         email: email ?? null,
       });

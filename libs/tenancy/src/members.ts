@@ -7,6 +7,7 @@ import {
   type Page,
   type PageQuery,
   type Role,
+  type TenantPermission,
   type TransferOwnershipBody,
   type UpdateMemberBody,
 } from '@latchkey/contracts';
@@ -43,8 +44,8 @@ export class Members {
   }
 
   /**
-   * Changes a member's role: their next call has it. A role that may have no credential ends theirs, and the answer says so
-   * with a cut-off.
+   * Changes a member's role: their next call has it. What they invited to and might not any more is withdrawn. A role that may
+   * have no credential ends theirs, and the answer says so with a cut-off.
    *
    * @throws Problem `forbidden` for a role, old or new, above the actor's own; `conflict` for the last owner.
    */
@@ -54,6 +55,7 @@ export class Members {
       await refuseRole(tx, actor, role);
       if (role !== 'owner') await refuseLastOwner(tx, member);
       await tx.update(Member, { tenantId: actor.tenantId, id }, { role });
+      await endInvitations(tx, actor, id, role);
       const cutoff = (await mayHaveCredential(tx, actor.tenantId, role))
         ? undefined
         : await endMemberCredential(tx, actor, consoleId, member);
@@ -65,7 +67,8 @@ export class Members {
   }
 
   /**
-   * Removes a member, who is nobody to the tenant from then on; the answer has the end of their credential, if they had one.
+   * Removes a member, who is nobody to the tenant from then on: the invitations that they made and nobody has taken up are
+   * withdrawn, for they may be to addresses of their own. The answer has the end of their credential, if they had one.
    * Members may leave by themselves, with a token that holds all that they may.
    *
    * @throws Problem `forbidden` for someone above the actor or the token, `conflict` for the last owner.
@@ -77,6 +80,7 @@ export class Members {
       await refuseLastOwner(tx, member);
       const cutoff = await endMemberCredential(tx, actor, consoleId, member);
       await tx.delete(Member, { tenantId: actor.tenantId, id });
+      await endInvitations(tx, actor, id);
       const details = { role: member.role, userId: member.userId, ...(cutoff ? { cutoffId: cutoff.id } : {}) };
       await audit(tx, actor, { action: 'member.removed', targetKind: 'member', targetId: id, details });
       return { cutoff };
@@ -100,6 +104,7 @@ export class Members {
       const own = await findMember(tx, actor.id);
       await tx.update(Member, { tenantId: actor.tenantId, id: memberId }, { role: 'owner' });
       await tx.update(Member, { tenantId: actor.tenantId, id: own.id }, { role: 'super-admin' });
+      await endInvitations(tx, actor, own.id, 'super-admin');
       const keeps = await mayHaveCredential(tx, actor.tenantId, 'super-admin');
       const cutoff = keeps ? undefined : await endMemberCredential(tx, actor, consoleId, own);
       const details = { from: own.id, previousRole: member.role, ...(cutoff ? { cutoffId: cutoff.id } : {}) };
@@ -186,6 +191,40 @@ async function roleOf(tx: EntityManager, actor: Actor): Promise<Role> {
   const member = await tx.findOneBy(Member, { tenantId: actor.tenantId, id: actor.id });
   if (!member || !roles.includes(member.role)) throw new Problem('forbidden', 'You are not a member of this tenant any more.');
   return member.role;
+}
+
+/**
+ * Holds the member who invites somebody to an account: whoever takes their right away waits, and then finds the invitation.
+ *
+ * @returns their id; null for a machine.
+ * @throws Problem `forbidden` for somebody who has lost the right since the call began.
+ */
+export async function holdInviter(tx: EntityManager, { kind, tenantId, id }: Actor): Promise<string | null> {
+  if (kind !== 'member') return null;
+  const member = await tx.findOne(Member, { where: { tenantId, id }, lock: { mode: 'pessimistic_read' } });
+  if (!member || !permissionsOfRole[member.role].includes('users:write'))
+    throw new Problem('forbidden', 'Your role does not allow this any more.');
+  return id;
+}
+
+/** Withdraws the open invitations of a member that nobody with their role could make; all if they are no member any more. */
+async function endInvitations(tx: EntityManager, actor: Actor, memberId: string, role?: Role): Promise<void> {
+  const may = (permission: TenantPermission) => role !== undefined && permissionsOfRole[role].includes(permission);
+  const offered = role && may('members:write') ? roles.filter((each) => isAtMost(each, role)) : [];
+  const ended = await tx.query<{ id: string; role: Role | null; repositoryId: string; userId: number | null }[]>(
+    `WITH ended AS (
+       DELETE FROM invitations WHERE tenant_id = $1 AND invited_by = $2 AND used_at IS NULL AND expires_at > now()
+         AND NOT CASE WHEN role IS NULL THEN $3 ELSE role = ANY($4) END
+       RETURNING id, role, repository_id AS "repositoryId", user_id AS "userId")
+     SELECT * FROM ended`,
+    [actor.tenantId, memberId, may('users:write'), offered],
+  );
+  const deeds = ended.map(({ id, role, repositoryId, userId }) => {
+    const deed = { action: 'invitation.withdrawn', targetKind: 'invitation', targetId: id };
+    const details = { with: memberId, ...(role ? { role } : { userId }) };
+    return { ...deed, details, ...(role ? {} : { repositoryId }) };
+  });
+  await audit(tx, actor, ...deeds);
 }
 
 /** Whether the tenant has an owner who can sign in. */

@@ -24,6 +24,7 @@ import { announce } from '@latchkey/jobs';
 import type { AddressTemplate } from '@latchkey/runtime';
 import { deleteWithPeople } from './deletion.js';
 import { createInvitation } from './invitations.js';
+import { holdInviter } from './members.js';
 import { refusePassword } from './password-policy.js';
 import { TenantLimits } from './tenant-limits.js';
 
@@ -178,6 +179,7 @@ export class Users {
       this.#database,
       actor,
       async (tx) => {
+        const invitedBy = await holdInviter(tx, actor);
         const { repository, user } = await enterWithPerson(tx, slug, id);
         if (user.email) await this.#limits.countMail(actor.tenantId, user.email);
         const token = await createInvitation(tx, this.#peppers, {
@@ -185,6 +187,7 @@ export class Users {
           tenantId: repository.tenantId,
           userId: id,
           role: null,
+          invitedBy,
           email: user.email,
           loginName: user.loginName,
           name: user.name,

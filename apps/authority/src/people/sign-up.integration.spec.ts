@@ -247,6 +247,7 @@ describe('an invitation of somebody who has an account', () => {
         repositoryId: running.console.id,
         tenantId: tenant.id,
         userId: null,
+        invitedBy: null,
         role: role as Role,
       }),
     );

@@ -249,7 +249,7 @@ function ChangeRole({ member, onClose }: { member: Member; onClose: () => void }
     >
       <NativeSelect
         label="Role"
-        description="It counts from their next call on. A credential that the new role may not have ends."
+        description="It counts from their next call on. A credential that the new role may not have ends, and so do open invitations that it may not make."
         data={roleChoices}
         value={role}
         onChange={(event) => setRole(event.currentTarget.value as Role)}
@@ -291,7 +291,8 @@ function Remove({ member, isSelf, onClose }: { member: Member; isSelf: boolean; 
       chosenTenant.forget();
       return window.location.assign('/');
     }
-    await queries.invalidateQueries({ queryKey: ['members'] });
+    // Their open invitations end with them.
+    await Promise.all(['members', 'invitations'].map((key) => queries.invalidateQueries({ queryKey: [key] })));
     onClose();
   });
   return (
@@ -303,7 +304,8 @@ function Remove({ member, isSelf, onClose }: { member: Member; isSelf: boolean; 
     >
       <Text size="sm">
         From the moment that you confirm, {isSelf ? 'you are' : 'they are'} nobody to this tenant, and {isSelf ? 'your' : 'their'}{' '}
-        credential is refused. {isSelf ? 'Your' : 'Their'} account stays, and so does what {isSelf ? 'you' : 'they'} made.
+        credential is refused. Invitations that {isSelf ? 'you' : 'they'} made and nobody has taken up are withdrawn.{' '}
+        {isSelf ? 'Your' : 'Their'} account stays, and so does what else {isSelf ? 'you' : 'they'} made.
       </Text>
     </ConfirmDialog>
   );

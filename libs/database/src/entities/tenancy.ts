@@ -115,6 +115,8 @@ export class Invitation {
   @Column('text', { nullable: true }) role!: Role | null;
   /** By which it is listed and withdrawn. */
   @Column('uuid', { default: () => 'gen_random_uuid()' }) id!: string;
+  /** The member who made it; null for one that a machine made. */
+  @Column('uuid', { nullable: true }) invitedBy!: string | null;
   /** Whom it is for, as whoever made it noted. */
   @Column('text', { nullable: true }) email!: string | null;
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
