@@ -255,6 +255,27 @@ describe('following a proof', () => {
   });
 });
 
+describe('the places of those who follow proofs', () => {
+  it('are ten for a tenant, also for many who ask at once and read nothing, and free again when they are gone', async () => {
+    const acme = await freshRepository();
+    const { cutoff } = await regenerate(acme);
+    await silent('killed', { started: -60, seen: 10 });
+    const gone = new AbortController();
+    const follow = () => cutoffs.follow(actor, {}, cutoff.id, gone.signal);
+    const asked = await Promise.allSettled(Array.from({ length: 15 }, follow));
+    expect(asked.filter(({ status }) => status === 'fulfilled')).toHaveLength(10);
+    for (const each of asked) if (each.status === 'rejected') expect(each.reason).toEqual(problem('too-many-requests'));
+    // There is room for others.
+    const { slug } = await repositories.create(stranger, { slug: 'theirs', name: 'Theirs', environment: 'production' });
+    const { cutoff: theirs } = await repositories.suspend(stranger, slug);
+    await cutoffs.follow(stranger, {}, theirs.id, gone.signal);
+    gone.abort();
+    const one = await cutoffs.follow(actor, {}, cutoff.id, new AbortController().signal);
+    expect((await one.next()).value).toMatchObject({ id: cutoff.id });
+    await one.return(undefined);
+  });
+});
+
 describe('the canary', () => {
   it('has clients in its own repository and in the console, also in an installation that is older than it', async () => {
     const canary = new Canary(test.database);

@@ -8,9 +8,10 @@ import { propagationOf } from './webhook-deliveries.js';
 /** A node that has said nothing for so long is not counted on: it says that it is alive every five seconds. */
 export const silentSeconds = 15;
 
-/** How long a proof is followed at most, and how many are at once in one process. */
+/** How long a proof is followed at most, and how many are at once in one process: by all tenants together, and by one. */
 const followMillis = 30_000;
 const followers = 100;
+const followersOfTenant = 10;
 
 /** The pause before the next look: short while a node may report at any moment. */
 const eagerMillis = 3_000;
@@ -34,7 +35,8 @@ interface CutoffRow {
 /** The proofs of what was cut off: what every node saw, and to whom it was announced. */
 export class Cutoffs {
   readonly #database: Database;
-  #following = 0;
+  /** The tenants of those who follow a proof. */
+  readonly #following = new Map<symbol, string>();
 
   constructor(database: Database) {
     this.#database = database;
@@ -81,36 +83,24 @@ export class Cutoffs {
    * A proof as it fills up: its whole state, again whenever it has changed, until every node has reported and every target
    * has its answer, or half a minute is over. Whoever comes again loses nothing.
    *
-   * @param stop ends it before.
-   * @throws Problem `not-found`; `too-many-requests` when this process follows as many as it can.
+   * @param stop ends it before; whoever does not read to the end must use it.
+   * @throws Problem `not-found`; `too-many-requests` when this process follows as many as it can, or as a tenant may.
    */
   async follow(actor: Actor, of: CutoffsOf, id: string, stop: AbortSignal): Promise<AsyncGenerator<CutoffProofView>> {
     const first = await this.get(actor, of, id);
-    if (this.#following >= followers) {
+    const ofTenant = [...this.#following.values()].filter((tenantId) => tenantId === actor.tenantId).length;
+    if (this.#following.size >= followers || ofTenant >= followersOfTenant) {
       throw new Problem('too-many-requests', 'Too many proofs are being followed. Read this one again in a moment.', {
         retryAfterSeconds: 5,
       });
     }
-    return this.#follow(() => this.get(actor, of, id), first, stop);
-  }
-
-  async *#follow(look: () => Promise<CutoffProofView>, first: CutoffProofView, stop: AbortSignal): AsyncGenerator<CutoffProofView> {
-    const began = performance.now();
-    const age = () => performance.now() - began;
-    this.#following++;
-    try {
-      yield first;
-      let latest = first;
-      while (!isCompleteProof(latest) && age() < followMillis) {
-        await wait(age() < eagerMillis ? pauseMillis.eager : pauseMillis.patient, undefined, { signal: stop }).catch(() => undefined);
-        if (stop.aborted) return;
-        const next = await look();
-        if (JSON.stringify(next) !== JSON.stringify(latest)) yield next;
-        latest = next;
-      }
-    } finally {
-      this.#following--;
-    }
+    // Counted from now on and not when the first state is read: of many who ask at once none is left out.
+    const place = Symbol(id);
+    const leave = () => void this.#following.delete(place);
+    this.#following.set(place, actor.tenantId);
+    stop.addEventListener('abort', leave, { once: true });
+    if (stop.aborted) leave();
+    return follow(() => this.get(actor, of, id), first, stop, leave);
   }
 
   async #read<T>(actor: Actor, { slug }: CutoffsOf, work: (tx: EntityManager, repositoryId: string | null) => Promise<T>): Promise<T> {
@@ -119,6 +109,29 @@ export class Cutoffs {
       // The proof of its deletion outlives a repository.
       work(tx, slug === undefined ? null : (await enter(tx, slug, { deleted: true })).id),
     );
+  }
+}
+
+async function* follow(
+  look: () => Promise<CutoffProofView>,
+  first: CutoffProofView,
+  stop: AbortSignal,
+  leave: () => void,
+): AsyncGenerator<CutoffProofView> {
+  const began = performance.now();
+  const age = () => performance.now() - began;
+  try {
+    yield first;
+    let latest = first;
+    while (!isCompleteProof(latest) && age() < followMillis) {
+      await wait(age() < eagerMillis ? pauseMillis.eager : pauseMillis.patient, undefined, { signal: stop }).catch(() => undefined);
+      if (stop.aborted) return;
+      const next = await look();
+      if (JSON.stringify(next) !== JSON.stringify(latest)) yield next;
+      latest = next;
+    }
+  } finally {
+    leave();
   }
 }
 
