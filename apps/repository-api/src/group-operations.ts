@@ -11,7 +11,7 @@ import { changePersonContent } from './people.js';
 /** Members that one call may let in or take out. */
 const maxMembers = 1_000;
 
-type Change = (tx: EntityManager, caller: Caller, address: Address, ids: number[]) => ReturnType<typeof addMembers>;
+type Change = (tx: EntityManager, caller: Caller, address: Address, ids: number[], ifVersion?: number) => ReturnType<typeof addMembers>;
 
 /** Lets users and groups, named by their ids, into a group, or takes them out of it. */
 function membership(name: string, action: string, change: Change): Operation {
@@ -22,7 +22,7 @@ function membership(name: string, action: string, change: Change): Operation {
       const ids = readIds(call);
       const { request } = call;
       await request.write(async (tx) => {
-        const { group, changed } = await change(tx, request.caller, call.address, ids);
+        const { group, changed } = await change(tx, request.caller, call.address, ids, request.ifVersion);
         const target = { repositoryId: request.repository.id, targetKind: 'group', targetId: String(group.id) };
         if (changed.length > 0) await audit(tx, request.actor, { action, ...target, details: { members: changed } });
       });

@@ -193,6 +193,31 @@ describe('a group', () => {
     expect(await write()).toBe(403);
   });
 
+  it('is changed in its version alone when If-Match names one, and has another when somebody comes or goes', async () => {
+    const [group, anna, bert] = [await makeGroup(), await makeUser(), await makeUser()];
+    const at = `/content(${group.Id})`;
+    const versionOf = async () => (await send('GET', at)).headers.get('etag') ?? '';
+    const change = async (operation: string, contentIds: number[], match: string) => {
+      const headers = { 'if-match': match };
+      return (await app.call(acme, `${at}/${operation}`, { method: 'POST', token: tool, body: JSON.stringify({ contentIds }), headers }))
+        .status;
+    };
+    const first = await versionOf();
+    const together = await Promise.all([change('AddMembers', [anna.Id], first), change('AddMembers', [bert.Id], first)]);
+    expect(together.toSorted((one, other) => one - other)).toEqual([204, 412]);
+    const [inside] = await members(at);
+    const [who, other] = inside?.Name === anna.Name ? [anna, bert] : [bert, anna];
+    expect(await change('RemoveMembers', [who.Id], first)).toBe(412);
+    const second = await versionOf();
+    expect(second).not.toBe(first);
+    // What changes nothing makes no version.
+    expect([await change('AddMembers', [who.Id], second), await change('RemoveMembers', [other.Id], second)]).toEqual([204, 204]);
+    expect(await change('RemoveMembers', [who.Id], second)).toBe(204);
+    expect(await members(at)).toEqual([]);
+    expect(await change('AddMembers', [who.Id], second)).toBe(412);
+    expect(await change('AddMembers', [who.Id], '*')).toBe(204);
+  });
+
   it('takes neither a circle, nor what is no identity, nor whom the caller does not see', async () => {
     const [a, b] = [await makeGroup(), await makeGroup()];
     await send('POST', `/content(${a.Id})/AddMembers`, { contentIds: [b.Id] });

@@ -3,7 +3,7 @@ import { prepared, type EntityManager } from '@latchkey/database';
 import { ownIdentities, requireWritable, type Caller } from './caller.js';
 import type { Address, PermittedEntity } from './node.js';
 import { notFound, readNode, readNodes } from './read.js';
-import { requireNotInTrash } from './shape.js';
+import { requireNotInTrash, requireVersion, touch } from './shape.js';
 import { identitiesClause, notInTrash } from './statement.js';
 import { wellKnown } from './well-known.js';
 
@@ -67,12 +67,13 @@ export async function membersOf(tx: EntityManager, repositoryId: string, groupId
 /**
  * Lets users and groups into a group. Needs Save on it. Who is in it already stays.
  *
- * @returns the group, and who was let in.
+ * @returns the group as it was, and who was let in.
+ * @throws VersionMismatch when the group has another version than the caller knows.
  * @throws Problem `not-found` when the caller does not see the group or one of the members; `forbidden`; `invalid-request` for
  * something that cannot be a member, and for a group that the group itself belongs to; `conflict` for what is in the trash.
  */
-export async function addMembers(tx: EntityManager, caller: Caller, address: Address, memberIds: number[]) {
-  const group = await openGroup(tx, caller, address);
+export async function addMembers(tx: EntityManager, caller: Caller, address: Address, memberIds: number[], ifVersion?: number) {
+  const group = await openGroup(tx, caller, address, ifVersion);
   const above = await groupsAbove(tx, caller.repositoryId, group.id);
   const members = await readNodes(tx, caller, memberIds);
   for (const id of memberIds) {
@@ -94,6 +95,7 @@ export async function addMembers(tx: EntityManager, caller: Caller, address: Add
      SELECT $1, $2, $3, unnest($4::integer[]) ON CONFLICT DO NOTHING RETURNING member_id AS id`,
     [caller.repositoryId, caller.tenantId, group.id, [...new Set(memberIds)]],
   );
+  if (added.length > 0) await touch(tx, caller, group.id);
   return { group, changed: added.map(({ id }) => id) };
 }
 
@@ -111,11 +113,12 @@ async function groupsAbove(tx: EntityManager, repositoryId: string, id: number):
 /**
  * Takes users and groups out of a group. Needs Save on it. Who is not in it is passed over.
  *
- * @returns the group, and who was taken out.
+ * @returns the group as it was, and who was taken out.
+ * @throws VersionMismatch when the group has another version than the caller knows.
  * @throws Problem `not-found`; `forbidden`, also for the administrators that every repository has.
  */
-export async function removeMembers(tx: EntityManager, caller: Caller, address: Address, memberIds: number[]) {
-  const group = await openGroup(tx, caller, address);
+export async function removeMembers(tx: EntityManager, caller: Caller, address: Address, memberIds: number[], ifVersion?: number) {
+  const group = await openGroup(tx, caller, address, ifVersion);
   const builtIn: number[] = [wellKnown.admin, wellKnown.publicAdmin];
   if (group.id === wellKnown.administrators && memberIds.some((id) => builtIn.includes(id)))
     throw new Problem('forbidden', 'The administrators that every repository has stay what they are.');
@@ -123,19 +126,21 @@ export async function removeMembers(tx: EntityManager, caller: Caller, address: 
     'DELETE FROM content_group_members WHERE repository_id = $1 AND group_id = $2 AND member_id = ANY ($3::integer[]) RETURNING member_id AS id',
     [caller.repositoryId, group.id, memberIds],
   );
+  if (removed.length > 0) await touch(tx, caller, group.id);
   return { group, changed: removed.map(({ id }) => id) };
 }
 
 /** Changes of groups take turns with each other, so that two at once cannot close a circle. */
-async function openGroup(tx: EntityManager, caller: Caller, address: Address): Promise<PermittedEntity> {
+async function openGroup(tx: EntityManager, caller: Caller, address: Address, ifVersion: number | undefined): Promise<PermittedEntity> {
   await tx.query('SELECT FROM content_counters WHERE repository_id = $1 FOR UPDATE', [caller.repositoryId]);
-  const group = await readNode(tx, caller, address);
+  const group = await readNode(tx, caller, address, { lock: true });
   if (group.type !== 'Group') throw new Problem('invalid-request', `${group.path} is not a group.`);
   requireNotInTrash(group);
   requireWritable(caller, group.path);
   if (!group.permissions.has('Save')) throw new Problem('forbidden', `This takes the permission Save on ${group.path}.`);
   if (group.id === wellKnown.everyone) throw new Problem('forbidden', 'Everyone who is signed in belongs to it, and nobody else.');
   await requireAdministratorFor(tx, caller, group.id);
+  requireVersion(group, ifVersion);
   return group;
 }
 
