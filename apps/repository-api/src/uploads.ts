@@ -55,31 +55,50 @@ const typeOfFile = 'File-Type';
  * what was made; an upload that was cut short goes on at the byte that the refusal (409) names.
  */
 export async function upload(request: ContentRequest, address: Address): Promise<Answer> {
+  const received: Received = { form: new Map(), blobId: undefined };
+  return receive(request, address, received).catch(async (error: unknown) => {
+    if (received.blobId && !isChunked(request, received.form)) await request.blobs.giveUp(request.caller, received.blobId);
+    throw error;
+  });
+}
+
+/** How far an upload has come. */
+interface Received {
+  form: Form;
+  blobId: string | undefined;
+}
+
+/** Whether whoever sends it can go on with it, if this request is cut short. */
+function isChunked({ incoming }: ContentRequest, form: Form): boolean {
+  return form.get('usechunk')?.toLowerCase() === 'true' || form.has('chunktoken') || incoming?.headers['content-range'] !== undefined;
+}
+
+async function receive(request: ContentRequest, address: Address, received: Received): Promise<Answer> {
   // Whoever may not write there is told so before anything is read.
   requireWritable(request.caller, (await request.read((tx) => readNode(tx, request.caller, address))).path);
   const incoming = requireIncoming(request);
   const range = contentRange(incoming.headers['content-range']);
-  const form: Form = new Map();
-  let blobId: string | undefined;
+  const { form } = received;
   let length = 0;
   await readForm(incoming, form, async (file) => {
     await requireTarget(request, address, wishOf(request, form));
     const token = form.get('chunktoken');
-    blobId = token === undefined || token === noToken || token === '' ? undefined : token;
-    const isNew = blobId === undefined;
-    blobId ??= await request.write((tx) => beginBlob(tx, request.caller));
-    length = await request.blobs.append(request.caller, blobId, isNew ? 0 : (range?.start ?? 0), file);
+    const known = token === undefined || token === noToken || token === '' ? undefined : token;
+    const blobId = known ?? (await request.write((tx) => beginBlob(tx, request.caller)));
+    received.blobId = blobId;
+    length = await request.blobs.append(request.caller, blobId, known === undefined ? 0 : (range?.start ?? 0), file);
   });
+  const { blobId } = received;
   const wish = wishOf(request, form);
   const total = range?.total ?? Number(form.get('filelength') ?? Number.NaN);
-  const isChunked = form.get('usechunk')?.toLowerCase() === 'true' || range !== undefined;
-  if (isChunked && (form.get('create') ?? request.query.get('create')) === '1' && !(length >= total)) {
+  const inChunks = form.get('usechunk')?.toLowerCase() === 'true' || range !== undefined;
+  if (inChunks && (form.get('create') ?? request.query.get('create')) === '1' && !(length >= total)) {
     await requireTarget(request, address, wish);
     return plain(blobId ?? (await request.write((tx) => beginBlob(tx, request.caller))));
   }
   if (!blobId) throw badRequest('The form holds no file.');
-  if (isChunked && length < total) return plain(blobId);
-  if (isChunked && length > total) throw badRequest(`The upload has ${length} bytes; ${total} were announced.`);
+  if (inChunks && length < total) return plain(blobId);
+  if (inChunks && length > total) throw badRequest(`The upload has ${length} bytes; ${total} were announced.`);
   return attach(request, address, wish, blobId);
 }
 
@@ -95,8 +114,13 @@ export async function putValue(request: ContentRequest, address: Address, field:
   const { node } = await request.read((tx) => findUploadTarget(tx, request.caller, address, { ...wish, fileName: 'x' }));
   if (!node) throw badRequest(`${field} is no field of this content for a file.`);
   const blobId = await request.write((tx) => beginBlob(tx, request.caller));
-  await request.blobs.append(request.caller, blobId, 0, incoming.stream);
-  return attach(request, { id: node.id }, { ...wish, fileName: node.name }, blobId);
+  try {
+    await request.blobs.append(request.caller, blobId, 0, incoming.stream);
+    return await attach(request, { id: node.id }, { ...wish, fileName: node.name }, blobId);
+  } catch (error) {
+    await request.blobs.giveUp(request.caller, blobId);
+    throw error;
+  }
 }
 
 function requireIncoming(request: ContentRequest): Incoming {

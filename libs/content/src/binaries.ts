@@ -37,11 +37,11 @@ export async function beginBlob(tx: EntityManager, caller: Caller): Promise<stri
 const isUuid = (text: string) => /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text);
 
 /** How long an upload of the caller's is by now. @throws Problem `not-found` for one that is not the caller's or is whole. */
-export async function blobLength(tx: EntityManager, caller: Caller, blobId: string): Promise<number> {
+export async function blobLength(tx: EntityManager, caller: Caller, blobId: string, { lock = false } = {}): Promise<number> {
   const rows = isUuid(blobId)
     ? await prepared<{ length: string }>(
         tx,
-        'SELECT length FROM content_blobs WHERE repository_id = $1 AND id = $2 AND user_id = $3 AND NOT whole',
+        `SELECT length FROM content_blobs WHERE repository_id = $1 AND id = $2 AND user_id = $3 AND NOT whole ${lock ? 'FOR UPDATE' : ''}`,
         [caller.repositoryId, blobId, caller.userId],
       )
     : [];
@@ -109,9 +109,10 @@ export async function attachBlob(
   wish: BinaryWish,
   blobId: string,
 ): Promise<{ node: ContentEntity; binary: Binary }> {
+  // In the order in which a chunk takes them.
+  const length = await blobLength(tx, caller, blobId, { lock: true });
   await lockShape(tx, caller);
   const { parent, node: found } = await findUploadTarget(tx, caller, address, wish);
-  const length = await blobLength(tx, caller, blobId);
   const fields = { DisplayName: wish.fileName };
   const type = wish.type ?? 'File';
   const node =

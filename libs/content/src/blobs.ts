@@ -41,14 +41,28 @@ export class Blobs {
     let length = await this.#database.read(scope, (tx) => blobLength(tx, caller, blobId));
     if (length !== start) throw new Problem('conflict', `The upload goes on at byte ${length}, not at ${start}.`);
     const room = await this.#database.read(scope, (tx) => roomFor(tx, caller));
+    let added = 0;
     for await (const bytes of inChunks(source, this.#objects ? objectBytes : rowBytes)) {
       if (length + bytes.length > maxBlobBytes) throw new Problem('body-too-large', `A file has at most ${maxBlobBytes} bytes.`);
-      if (length + bytes.length > room) throw new Problem('quota-exceeded', 'The plan of this repository allows no more bytes of files.');
+      // It would be refused with the chunk too, of which an object store would have the bytes by then.
+      if (added + bytes.length > room) throw new Problem('quota-exceeded', 'The plan of this repository allows no more bytes of files.');
       const key = this.#objects && (await this.#putObject(this.#objects, caller, blobId, bytes));
       await this.#database.transaction(scope, (tx) => appendChunk(tx, caller, blobId, length, bytes, key));
       length += bytes.length;
+      added += bytes.length;
     }
     return length;
+  }
+
+  /** Leaves an upload that nobody can go on with to the sweep. It counts for nothing from now on. */
+  async giveUp(caller: Caller, blobId: string): Promise<void> {
+    await this.#database.transaction(scopeOf(caller), (tx) =>
+      tx.query(
+        `UPDATE content_blobs SET whole = true, used_at = now() - interval '1 hour'
+         WHERE repository_id = $1 AND id = $2 AND user_id = $3 AND NOT whole`,
+        [caller.repositoryId, blobId, caller.userId],
+      ),
+    );
   }
 
   /**
@@ -146,7 +160,7 @@ interface Chunk {
 
 const scopeOf = ({ tenantId, repositoryId }: Caller) => ({ tenantId, repositoryId });
 
-/** Bytes that the plan allows still; infinitely many without a limit. */
+/** Bytes that the plan allows still beside all files and uploads that were begun; infinitely many without a limit. */
 async function roomFor(tx: EntityManager, caller: Caller): Promise<number> {
   const rows = await prepared<{ room: string | null }>(
     tx,

@@ -46,6 +46,7 @@ import { FindWhatLivesAmongWhatEnded1763764000000 } from './migrations/176376400
 import { FindLiveRepositories1763764000500 } from './migrations/1763764000500-find-live-repositories.js';
 import { FindNodesOfATime1763764000750 } from './migrations/1763764000750-find-nodes-of-a-time.js';
 import { KnowWhoInvited1763765000000 } from './migrations/1763765000000-know-who-invited.js';
+import { CountBegunUploads1763765000250 } from './migrations/1763765000250-count-begun-uploads.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -95,6 +96,7 @@ export const migrations = [
   FindLiveRepositories1763764000500,
   FindNodesOfATime1763764000750,
   KnowWhoInvited1763765000000,
+  CountBegunUploads1763765000250,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */
