@@ -14,6 +14,7 @@ beforeAll(async () => {
   await make(api.stranger, 'foreign');
   await api.tenant.call('POST', '/v1/repositories/shop/users', { loginName: 'anna', password: 'a long pass phrase of the owner' });
   await api.tenant.call('POST', '/v1/repositories/shop/webhooks', { url: 'https://example.com/hook' });
+  await api.tenant.call('PATCH', '/v1/tenant', { webhook: { url: 'https://example.com/all' } });
 });
 afterAll(() => api.close());
 
@@ -38,7 +39,10 @@ describe('the export of a tenant', () => {
     expect(ofKind('repository').map(({ slug }) => slug)).toEqual(['shop']);
     expect(ofKind('client').map(({ clientId }) => clientId)).toContain(shop.toolClient.clientId);
     expect(ofKind('user').map(({ loginName }) => loginName)).toContain('anna');
-    expect(ofKind('webhook')).toHaveLength(1);
+    expect(ofKind('webhook')).toMatchObject([
+      { repositoryId: null, url: 'https://example.com/all' },
+      { repositoryId: shop.id, url: 'https://example.com/hook' },
+    ]);
     const content = ofKind('content').map(({ id }) => id);
     expect([new Set(content).size, content.length >= 1200]).toEqual([content.length, true]);
     for (const hidden of [shop.toolClient.secret.value.slice(11, 40), 'argon2', 'hash', 'signing_secret', 'foreign', api.stranger.tenantId])

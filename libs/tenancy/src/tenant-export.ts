@@ -41,6 +41,7 @@ export class TenantExport {
       );
     yield await read('tenant', 'SELECT id, name, settings, created_at AS "createdAt" FROM tenants WHERE id = $1', [tenantId]);
     yield await read('member', members, []);
+    yield await read('webhook', `${webhooks} WHERE tenant_id = $1 AND repository_id IS NULL AND deleted_at IS NULL`, [tenantId]);
     const repositories = await read('repository', ofTenant, [tenantId]);
     yield repositories;
     for (const { id } of repositories) {
@@ -64,14 +65,15 @@ const members =
 const ofTenant = `SELECT id, slug, name, environment, settings, created_at AS "createdAt", suspended_at AS "suspendedAt", deleted_at AS "deletedAt"
   FROM repositories WHERE tenant_id = $1 AND purge_began_at IS NULL ORDER BY id`;
 
+const webhooks = 'SELECT repository_id AS "repositoryId", id, url, description, events, created_at AS "createdAt" FROM webhooks';
+
 const ofRepository = {
   client: `SELECT repository_id AS "repositoryId", id AS "clientId", kind AS "clientKind", name, redirect_uris AS "redirectUris",
       post_logout_redirect_uris AS "postLogoutRedirectUris", permissions, user_id AS "userId", created_at AS "createdAt"
     FROM clients WHERE repository_id = $1 AND deleted_at IS NULL ORDER BY id`,
   secret: `SELECT repository_id AS "repositoryId", client_id AS "clientId", id, hint, created_at AS "createdAt", expires_at AS "expiresAt", ended_at AS "endedAt"
     FROM secret_versions WHERE repository_id = $1 ORDER BY id`,
-  webhook: `SELECT repository_id AS "repositoryId", id, url, description, events, created_at AS "createdAt"
-    FROM webhooks WHERE repository_id = $1 AND deleted_at IS NULL ORDER BY id`,
+  webhook: `${webhooks} WHERE repository_id = $1 AND deleted_at IS NULL ORDER BY id`,
 };
 
 const inBatches = {
