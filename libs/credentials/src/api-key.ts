@@ -37,8 +37,7 @@ interface Owner {
 }
 
 /**
- * Verifies an API key by the keyed hash of its whole value. One statement; one more for each pepper besides the current one,
- * all sent together. A malformed key, or one of the other environment, is refused without a look-up.
+ * Verifies an API key by the keyed hash of its whole value, under each of the peppers. One gathered statement. A malformed key, or one of the other environment, is refused without a look-up.
  *
  * @throws CredentialRefused for anything but a live key of this repository whose user is enabled.
  * @throws the driver's error when the primary cannot be asked.

@@ -52,7 +52,11 @@ export class DpopProofs {
   #refuseSeen(proof: string, now: number): void {
     if ((this.#seen.get(proof) ?? 0) > now) throw new CredentialRefused('the DPoP proof was used before');
     if (this.#seen.size >= remembered) {
-      for (const [known, until] of this.#seen) if (until <= now) this.#seen.delete(known);
+      // The earliest come first.
+      for (const [known, until] of this.#seen) {
+        if (until > now) break;
+        this.#seen.delete(known);
+      }
       if (this.#seen.size >= remembered) throw new CredentialRefused('too many DPoP proofs within a minute; wait a moment');
     }
     // A proof of the near future stays good for as long as its own time is near.
