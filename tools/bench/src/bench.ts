@@ -12,53 +12,48 @@ import { seed, type SeededRepository } from '@latchkey/seed';
 import { Customer, redirectUri, type BenchRepository } from './customer.js';
 import { pin, processors } from './machine.js';
 
-/**
- * Runs `work` on an installation of its own with so many repositories, and removes it. When processes are pinned, so is
- * PostgreSQL, away from the servers.
- */
+/** Runs `work` on an installation of its own with so many repositories, which a customer makes, and removes it. */
 export async function withInstallation<T>(
-  { repositoryCount, ...options }: Omit<InstallationOptions, 'dataDir' | 'linked'> & { repositoryCount: number },
+  { repositoryCount, ...options }: BenchOptions & { repositoryCount: number },
   work: (installation: Installation, customer: Customer, repositories: BenchRepository[]) => Promise<T>,
 ): Promise<T> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-bench-'));
-  process.stdout.write(`Starting ${options.authorities} authorities and ${options.repositoryApis} repository APIs…\n`);
-  const installation = await Installation.open({ dataDir, linked: false, ...options });
-  try {
-    if (options.processor) {
-      const postmaster = await readFile(join(dataDir, 'postgres/cluster/postmaster.pid'), 'utf8');
-      await pin(Number.parseInt(postmaster, 10), processors.load);
-    }
+  return withOpen(options, async (installation) => {
     const customer = await Customer.of(installation);
     const repositories: BenchRepository[] = [];
     for (let i = 0; i < repositoryCount; i++) repositories.push(await customer.createRepository(`bench-${i}`));
     await analyze(installation);
-    const result = await work(installation, customer, repositories);
-    await customer.close();
-    return result;
-  } finally {
-    await installation.close();
-    await rm(dataDir, { recursive: true, force: true });
-  }
+    try {
+      return await work(installation, customer, repositories);
+    } finally {
+      await customer.close();
+    }
+  });
 }
 
-/**
- * Runs `work` on an installation of its own with so many seeded repositories, and removes it. Pinned as above. The worker does
- * what it does all day.
- */
+/** Likewise with seeded repositories. The worker does what it does all day. */
 export async function withSeeded<T>(
-  options: Omit<InstallationOptions, 'dataDir' | 'linked'>,
+  options: BenchOptions,
   { repositories, perTenant = 100 }: { repositories: number; perTenant?: number },
   work: (installation: Installation, seeded: SeededRepository[]) => Promise<T>,
 ): Promise<T> {
+  return withOpen(options, async (installation) => {
+    process.stdout.write(`Making ${repositories} repositories…\n`);
+    const seeded = await seedInto(installation, repositories, perTenant);
+    await analyze(installation);
+    return work(installation, seeded);
+  });
+}
+
+type BenchOptions = Omit<InstallationOptions, 'dataDir' | 'linked'>;
+
+/** When processes are pinned, so is PostgreSQL, away from the servers. */
+async function withOpen<T>(options: BenchOptions, work: (installation: Installation) => Promise<T>): Promise<T> {
   const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-bench-'));
   process.stdout.write(`Starting ${options.authorities} authorities and ${options.repositoryApis} repository APIs…\n`);
   const installation = await Installation.open({ dataDir, linked: false, ...options });
   try {
-    process.stdout.write(`Making ${repositories} repositories…\n`);
-    const seeded = await seedInto(installation, repositories, perTenant);
     if (options.processor) await pinPostgres(dataDir);
-    await analyze(installation);
-    return await work(installation, seeded);
+    return await work(installation);
   } finally {
     await installation.close();
     await rm(dataDir, { recursive: true, force: true });
