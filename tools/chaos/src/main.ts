@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Complaint } from '@latchkey/start/command-line';
 import { runFire, type FireResult } from './fire.js';
 import { Installation } from './installation.js';
 import { parseOptions, usage, type Options } from './options.js';
@@ -99,6 +100,7 @@ function stopOnRequest({ seconds }: Options): AbortSignal {
 try {
   process.exit(await main());
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  const expected = error instanceof Complaint;
+  process.stderr.write(`${expected ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exit(2);
 }

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { parseKnown, wholeNumber } from '@latchkey/start/command-line';
 
 /** What a person may choose. */
 export interface Options {
@@ -28,33 +28,26 @@ export const usage = `npm run chaos -- [options]
 Guide: docs/guides/fire-test.md
 `;
 
-/** @throws Error that says which option is wrong. */
+const known = {
+  seconds: { type: 'string', default: '60' },
+  seed: { type: 'string' },
+  authorities: { type: 'string', default: '3' },
+  'repository-apis': { type: 'string', default: '2' },
+  folder: { type: 'string' },
+  report: { type: 'string' },
+  'prove-checker': { type: 'boolean', default: false },
+} as const;
+
+/** @throws Complaint that says which option is wrong. */
 export function parseOptions(args: string[]): Options {
-  const { values } = parseArgs({
-    args,
-    options: {
-      seconds: { type: 'string', default: '60' },
-      seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000_000)) },
-      authorities: { type: 'string', default: '3' },
-      'repository-apis': { type: 'string', default: '2' },
-      folder: { type: 'string' },
-      report: { type: 'string' },
-      'prove-checker': { type: 'boolean', default: false },
-    },
-  });
+  const values = parseKnown(args, known);
   return {
     seconds: wholeNumber('--seconds', values.seconds, 5, 7_200),
-    seed: wholeNumber('--seed', values.seed, 0, 2_147_483_647),
+    seed: wholeNumber('--seed', values.seed ?? String(Math.floor(Math.random() * 1_000_000_000)), 0, 2_147_483_647),
     authorities: wholeNumber('--authorities', values.authorities, 1, 16),
     repositoryApis: wholeNumber('--repository-apis', values['repository-apis'], 1, 16),
     folder: values.folder,
     report: values.report,
     proveChecker: values['prove-checker'],
   };
-}
-
-function wholeNumber(option: string, text: string, least: number, most: number): number {
-  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (number >= least && number <= most) return number;
-  throw new Error(`${option} must be a whole number from ${least} to ${most}, not "${text}".`);
 }

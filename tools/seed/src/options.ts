@@ -1,6 +1,4 @@
-import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { Complaint } from '@latchkey/start/kept-installation';
+import { Complaint, parseKnown, path, wholeNumber } from '@latchkey/start/command-line';
 
 export interface Options {
   repositories: number;
@@ -44,7 +42,7 @@ const known = {
 
 /** @throws Complaint for an option that does not exist or cannot be. */
 export function parseOptions(args: string[]): Options {
-  const values = parse(args);
+  const values = parseKnown(args, known);
   if (values.repositories === undefined) throw new Complaint('Say how many with --repositories N.');
   return {
     repositories: wholeNumber('--repositories', values.repositories, 1, 10_000_000),
@@ -56,26 +54,4 @@ export function parseOptions(args: string[]): Options {
     sampleSize: wholeNumber('--sample-size', values['sample-size'], 1, 10_000_000),
     besideOthers: values['beside-others'],
   };
-}
-
-function parse(args: string[]) {
-  try {
-    return parseArgs({ args, options: known }).values;
-  } catch (error) {
-    // The parser's first sentence says what; the rest is about how to quote.
-    const [reason] = (error as Error).message.split(/(?<=')\. |\n/);
-    const names = Object.keys(known).map((name) => `--${name}`);
-    throw new Complaint(`${reason!.replace(/\.$/, '')}. Known options: ${names.join(', ')}.`);
-  }
-}
-
-function path(option: string, text: string): string {
-  if (text === '') throw new Complaint(`${option} must name a path.`);
-  return resolve(text);
-}
-
-function wholeNumber(option: string, text: string, least: number, most: number): number {
-  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (number >= least && number <= most) return number;
-  throw new Complaint(`${option} must be a whole number from ${least} to ${most}, not "${text}".`);
 }

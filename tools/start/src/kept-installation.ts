@@ -7,8 +7,6 @@ import { keepSecrets } from './kept-secrets.js';
 import { lockFolder, type Lock } from './lock.js';
 import { loginUrl } from './plan.js';
 
-export { Complaint } from './complaint.js';
-
 /** What a program beside the launcher needs to work on an installation. */
 export interface KeptInstallation {
   /** The apps' login. */

@@ -33,7 +33,7 @@ describe('parseOptions', () => {
   });
 
   it.each([
-    [['--port', '1'], /^Unknown option '--port'\. Known options: --port-base N, /],
+    [['--port', '1'], /^Unknown option '--port'\. Known options: --port-base, /],
     [['--port-base'], /^Option '--port-base <value>' argument missing\. Known options: /],
     [['--data-dir', ''], /^--data-dir must name a path\.$/],
     [['stray'], /^Unexpected argument 'stray'\. Known options: /],

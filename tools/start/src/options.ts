@@ -1,6 +1,4 @@
-import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { Complaint } from './complaint.js';
+import { parseKnown, path, wholeNumber } from './command-line.js';
 
 /** What a person may choose when starting the system. */
 export interface Options {
@@ -33,9 +31,17 @@ Guide: docs/guides/operate.md
 const mostProcesses = 64;
 const highestPort = 65_535;
 
+const known = {
+  'port-base': { type: 'string', default: '4000' },
+  'data-dir': { type: 'string', default: '.latchkey' },
+  'credentials-file': { type: 'string' },
+  authorities: { type: 'string', default: '1' },
+  'repository-apis': { type: 'string', default: '1' },
+} as const;
+
 /** @throws Complaint for an option that does not exist or cannot be. */
 export function parseOptions(args: string[]): Options {
-  const values = parse(args);
+  const values = parseKnown(args, known);
   return {
     portBase: wholeNumber('--port-base', values['port-base'], 1, highestPort - 300),
     dataDir: path('--data-dir', values['data-dir']),
@@ -43,34 +49,4 @@ export function parseOptions(args: string[]): Options {
     authorities: wholeNumber('--authorities', values.authorities, 1, mostProcesses),
     repositoryApis: wholeNumber('--repository-apis', values['repository-apis'], 1, mostProcesses),
   };
-}
-
-function parse(args: string[]) {
-  try {
-    const options = {
-      'port-base': { type: 'string', default: '4000' },
-      'data-dir': { type: 'string', default: '.latchkey' },
-      'credentials-file': { type: 'string' },
-      authorities: { type: 'string', default: '1' },
-      'repository-apis': { type: 'string', default: '1' },
-    } as const;
-    return parseArgs({ args, options }).values;
-  } catch (error) {
-    // The parser's first sentence says what; the rest is about how to quote.
-    const [reason] = (error as Error).message.split(/(?<=')\. |\n/);
-    throw new Complaint(
-      `${reason!.replace(/\.$/, '')}. Known options: --port-base N, --data-dir DIR, --credentials-file FILE, --authorities N, --repository-apis N.`,
-    );
-  }
-}
-
-function path(option: string, text: string): string {
-  if (text === '') throw new Complaint(`${option} must name a path.`);
-  return resolve(text);
-}
-
-function wholeNumber(option: string, text: string, least: number, most: number): number {
-  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (number >= least && number <= most) return number;
-  throw new Complaint(`${option} must be a whole number from ${least} to ${most}, not "${text}".`);
 }
