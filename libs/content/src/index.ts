@@ -15,29 +15,18 @@ export {
   type FieldFunction,
   type Literal,
   type Order,
-  type TextTest,
 } from './filter.js';
 export { addMembers, isAdministrator, membersOf, removeMembers, requireAdministratorFor, rolesOf } from './groups.js';
 export { copyContent, moveContent } from './move.js';
 export { type Address, type ContentEntity, type PermittedEntity } from './node.js';
 export { bucketAddress, ObjectStore, StoreUnavailable, type BucketAddress } from './object-store.js';
-export { changePermissions, readPermissions, type Grant, type NodePermissions, type PermissionChange } from './node-permissions.js';
+export { changePermissions, readPermissions, type Grant, type PermissionChange } from './node-permissions.js';
 export { permissionNames, type ContentPermissionName } from './permissions.js';
 export { countCollection, maxPageSize, permissionsOf, readCollection, readNode, readNodes, type Query } from './read.js';
 export { readTargets } from './references.js';
-export { createContentRoot, type NewContentRoot } from './root.js';
+export { createContentRoot } from './root.js';
 export { VersionMismatch } from './shape.js';
-export {
-  deleteContent,
-  listTrash,
-  purgeTrash,
-  restoreContent,
-  type Deletion,
-  type DeletionWish,
-  type EndedUser,
-  type RestoreWish,
-  type TrashEntry,
-} from './trash.js';
+export { deleteContent, listTrash, purgeTrash, restoreContent, type DeletionWish, type EndedUser } from './trash.js';
 export {
   createUser,
   findUser,
@@ -45,11 +34,10 @@ export {
   listUsers,
   raiseUserGeneration,
   updateUser,
-  type ChangedUser,
   type KnownUser,
   type NewUser,
   type UserChange,
 } from './users.js';
 export { readUsage, type Limits, type Usage } from './usage.js';
 export { qualifiedLoginName, wellKnown } from './well-known.js';
-export { createContent, updateContent, type ContentChange, type NewContent } from './write.js';
+export { createContent, updateContent } from './write.js';

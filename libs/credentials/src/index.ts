@@ -1,23 +1,7 @@
-export {
-  boundClaims,
-  tokenExpired,
-  TokenVerifier,
-  type TokenBinding,
-  type TokenVerifierOptions,
-  type VerifiedToken,
-} from './access-token.js';
-export {
-  ApiKeys,
-  endApiKeys,
-  findApiKey,
-  insertApiKey,
-  listApiKeys,
-  verifyApiKey,
-  type KeysToEnd,
-  type VerifiedApiKey,
-} from './api-key.js';
+export { boundClaims, tokenExpired, TokenVerifier, type VerifiedToken } from './access-token.js';
+export { ApiKeys, endApiKeys, findApiKey, insertApiKey, listApiKeys, verifyApiKey, type KeysToEnd } from './api-key.js';
 export { CredentialCheck, type Answer, type CheckedSecret, type ClientDetails, type Question } from './check.js';
-export { ClientKeys, fetchClientKeys, type PublicJwk } from './client-key.js';
+export { ClientKeys, fetchClientKeys } from './client-key.js';
 export { Clients, createClient, deleteClient, endClient, insertClient, listClients, newClientId } from './client.js';
 export {
   addSecret,
@@ -31,16 +15,15 @@ export {
   type FreshSecret,
   type SecretOwner,
 } from './client-secret.js';
-export { CredentialRefused, suspendedBecause, type Holder } from './credential-refused.js';
+export { CredentialRefused, suspendedBecause } from './credential-refused.js';
 export { sendLogoutToken, tellOfEnd, type EndedSession } from './back-channel-logout.js';
-export { announced, carryOutCutoff, confirmCutoff, recordCutoff, type CutoffRecord, type Ended, type PendingCutoff } from './cutoff.js';
+export { announced, carryOutCutoff, confirmCutoff, recordCutoff, type Ended, type PendingCutoff } from './cutoff.js';
 export {
   assertionOptions,
   parseAssertion,
   registrationOptions,
   verifyAssertion,
   verifyRegistration,
-  type NewPasskey,
   type RelyingParty,
 } from './factors/passkey.js';
 export { hashRecoveryCode, isRecoveryCode, newRecoveryCodes } from './factors/recovery-code.js';
@@ -48,26 +31,18 @@ export { newTotpSecret, spellTotpSecret, totpStep, totpUri } from './factors/tot
 export { findClient } from './find-client.js';
 export { KeyRing, keyRingConfig } from './key-ring.js';
 export { dpopAlgorithms, type PresentedProof } from './dpop.js';
-export { findLink, linkToken, orderLink, useLink, type LinkOrder, type LinkPurpose } from './mailed-link.js';
+export { findLink, linkToken, orderLink, useLink } from './mailed-link.js';
 export { matchSecret, type SecretMatch } from './match-secret.js';
 export { hashPassword } from './password.js';
-export { passwordFault, passwordLengths, type PasswordContext, type PasswordFault } from './password-rules.js';
+export { passwordFault, passwordLengths, type PasswordFault } from './password-rules.js';
 export { PlainSecret, randomText } from './plain-secret.js';
-export { NodeReporter, type NodeReporterOptions } from './proof.js';
+export { NodeReporter } from './proof.js';
 export { issuersAtDomains, RepositoryDirectory, type KnownRepository } from './repository-directory.js';
 export { daysUntil, duesOf, noticeDays, recommendedAgeDays, type Due } from './secret-age.js';
 export { endRotation, type RotationEnd } from './rotation.js';
 export { acceptEncryptionKey, sealSecret, thumbprintOf } from './sealed-secret.js';
 export { liveSecrets } from './secret-versions.js';
-export { RepositoryKeys, tendSigningKeys, type KeyPolicy, type TendedKeys } from './repository-keys.js';
-export {
-  createSigningKey,
-  generateSealedKey,
-  replaceSigningKey,
-  SigningKeys,
-  type PrivateJwk,
-  type PrivateKeys,
-  type SealedKey,
-} from './signing-key.js';
+export { RepositoryKeys, tendSigningKeys } from './repository-keys.js';
+export { createSigningKey, generateSealedKey, replaceSigningKey, SigningKeys, type PrivateJwk, type SealedKey } from './signing-key.js';
 export { checkPassword, findByName, nameKey, signIn, type RefusedSignIn, type SignedIn } from './sign-in.js';
 export { consumerOf, UseRecorder, type Use } from './uses.js';

@@ -1,8 +1,8 @@
 export { IsNull, type EntityManager } from 'typeorm';
 export type { Pool } from 'pg';
-export { connectForChecks, Database, elsewhere, enterTenant, type DatabaseOptions, type Scope } from './database.js';
+export { connectForChecks, Database, elsewhere, enterTenant, type Scope } from './database.js';
 export { warnOfConnections } from './connections.js';
-export { Listener, type ListenerOptions } from './listener.js';
+export { Listener } from './listener.js';
 export { isNoText, isUnavailable, violatedConstraint } from './errors.js';
 export { migrate } from './migrate.js';
 export * from './entities/index.js';

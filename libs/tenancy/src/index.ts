@@ -4,7 +4,7 @@ export { resolveActor } from './callers.js';
 export { Canary, type CanaryClient, type CanaryFlight, type LiveNode } from './canary.js';
 export { CustomDomains, lookAfterDomains, textRecords, type TextRecords } from './custom-domains.js';
 export { Cutoffs, type CutoffsOf } from './cutoffs.js';
-export { IdentityLinks, type LinkedUser, type OutsideSubject } from './identity-links.js';
+export { IdentityLinks, type LinkedUser } from './identity-links.js';
 export { federationCallbackPath, IdentityProviders } from './identity-providers.js';
 export {
   addTenant,
@@ -18,39 +18,31 @@ export {
   type NewTenant,
   type InstallationOptions,
 } from './installation.js';
-export { createInvitation, Invitations, type Acceptance, type OpenInvitation } from './invitations.js';
+export { createInvitation, Invitations, type OpenInvitation } from './invitations.js';
 export { MemberCredentials } from './member-credentials.js';
 export { MemberInvitations } from './member-invitations.js';
 export { Members } from './members.js';
 export { Refusals, type Refusal } from './refusals.js';
-export { remind, type Reminded } from './reminders.js';
+export { remind } from './reminders.js';
 export { MemberAccounts } from './member-accounts.js';
-export { endLink, listLinks, type KnownLink } from './own-links.js';
-export { OwnAccounts, type LinkedAccount } from './own-account.js';
+export { endLink, listLinks } from './own-links.js';
+export { OwnAccounts } from './own-account.js';
 export { type OwnAct } from './own-act.js';
 export { PasswordRefused, shortestPassword } from './password-policy.js';
-export { purgeDeleted, type Purged, type PurgeOptions } from './purge.js';
-export { provision, Repositories, type Blueprint, type RepositoriesOptions } from './repositories.js';
-export {
-  hasFactor,
-  SecondFactors,
-  type AddedFactor,
-  type CheckedCode,
-  type FactorsOfUser,
-  type KnownPasskey,
-  type ProvedPasskey,
-} from './second-factors.js';
+export { purgeDeleted } from './purge.js';
+export { provision, Repositories } from './repositories.js';
+export { hasFactor, SecondFactors, type AddedFactor, type FactorsOfUser } from './second-factors.js';
 export { OwnTenants } from './own-tenants.js';
 export { TenantLimits } from './tenant-limits.js';
 export { TenantDeletion } from './tenant-deletion.js';
-export { TenantExport, type ExportedThing } from './tenant-export.js';
-export { SignUps, type NewCustomer, type OpenSignUp } from './sign-ups.js';
+export { TenantExport } from './tenant-export.js';
+export { SignUps } from './sign-ups.js';
 export { Slugs } from './slugs.js';
 export { Usage } from './usage.js';
 export { TenantCredentials } from './tenant-credentials.js';
 export { recordSignIn } from './sign-ins.js';
 export { Tenants } from './tenants.js';
-export { endAppAccess, endSession, listAppsOfUser, listSessions, UserSessions, type KnownApp, type KnownSession } from './user-sessions.js';
+export { endAppAccess, endSession, listAppsOfUser, listSessions, UserSessions } from './user-sessions.js';
 export { deleteWithPeople } from './deletion.js';
 export { changePerson, createPerson, Users } from './users.js';
 export { refusePasswordAt } from './password-policy.js';

@@ -5,7 +5,8 @@ import { ApiKeys, CredentialCheck, KeyRing, RepositoryDirectory } from '@latchke
 import { connectForChecks, newId, type Pool } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { AddressTemplate } from '@latchkey/runtime';
-import { addTenant, consoleSlug, install, remind, Repositories, Tenants, Users, Webhooks, type Reminded } from './index.js';
+import { addTenant, consoleSlug, install, remind, Repositories, Tenants, Users, Webhooks } from './index.js';
+import type { Reminded } from './reminders.js';
 
 let test: TestDatabase;
 let pool: Pool;
