@@ -15,7 +15,7 @@ import { recoverJobs } from './recover-jobs.js';
 
 const encryption = KeyRing.parse(`k1:${randomBytes(32).toString('base64')}`);
 const secret = `whsec_${randomBytes(32).toString('base64')}`;
-const run = { lastAttempt: false, signal: new AbortController().signal };
+const run = { id: newId(), lastAttempt: false, signal: new AbortController().signal };
 
 let test: TestDatabase;
 let receiver: Server;
@@ -293,7 +293,9 @@ describe('a webhook that fails', () => {
   it('is not blamed for what the stopping worker broke off', async () => {
     const webhook = await createWebhook();
     const delivery = await announceTo(webhook);
-    await expect(deliver()(delivery, { lastAttempt: false, signal: AbortSignal.abort() })).rejects.toThrow('the worker was stopping');
+    await expect(deliver()(delivery, { id: newId(), lastAttempt: false, signal: AbortSignal.abort() })).rejects.toThrow(
+      'the worker was stopping',
+    );
     expect(await webhookOf(webhook)).toMatchObject({ failingSince: null });
     expect(await stateOf(delivery)).toMatchObject({ status: 'pending' });
   });

@@ -32,7 +32,10 @@ afterAll(async () => {
 /** Clients of one tenant that publish their keys, last read so long ago. */
 async function publish(path: string, count: number, minutesAgo: number): Promise<void> {
   const id = newId();
-  await test.owner.query(`INSERT INTO repository_users (repository_id, tenant_id, id, login_name, name) VALUES ($1, $1, 1, 'robot', 'Robot')`, [id]);
+  await test.owner.query(
+    `INSERT INTO repository_users (repository_id, tenant_id, id, login_name, name) VALUES ($1, $1, 1, 'robot', 'Robot')`,
+    [id],
+  );
   await test.owner.query(
     `INSERT INTO clients (repository_id, id, tenant_id, kind, name, user_id, jwks_uri, jwks_fetched_at)
      SELECT $1, $2 || n, $1, 'tool', 'Tool', 1, $3 || n, now() - make_interval(mins => $4) FROM generate_series(1, $5) n`,
@@ -43,7 +46,7 @@ async function publish(path: string, count: number, minutesAgo: number): Promise
 const fetchAll = (signal: AbortSignal) =>
   fetchKeys({ database: test.database, allowPrivateAddresses: true, log: createLogger('keys-test', 'silent') })(
     {},
-    { lastAttempt: false, signal },
+    { id: newId(), lastAttempt: false, signal },
   );
 
 async function until(reached: () => boolean): Promise<void> {

@@ -88,7 +88,7 @@ async function sweep(blobs = new Blobs(test.database, store)): Promise<void> {
   );
   const queue = { forgetFailed: async () => 0 };
   const run = sweepRecords({ database: test.database, blobs, queue, log: createLogger('purge-test', 'silent'), auditDays: 0 });
-  await run({}, { lastAttempt: false, signal: never });
+  await run({}, { id: newId(), lastAttempt: false, signal: never });
 }
 
 const actorOf = (tenantId: string) =>

@@ -31,7 +31,7 @@ afterAll(() => test.drop());
 describe('reminders', () => {
   it('are counted, and so is what is due, where Prometheus reads it', async () => {
     const handle = remindOfCredentials({ database: test.database, log: createLogger('test', 'silent') });
-    const run = { lastAttempt: false, signal: new AbortController().signal };
+    const run = { id: newId(), lastAttempt: false, signal: new AbortController().signal };
     await handle({}, run);
     await handle({}, run);
     const { body } = await exposeMetrics();

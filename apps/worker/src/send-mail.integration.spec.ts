@@ -9,7 +9,7 @@ import { addressTemplate } from '@latchkey/runtime';
 import { folderMailer, type Mailer, type Message } from './mailer.js';
 import { sendMails } from './send-mail.js';
 
-const run = { lastAttempt: false, signal: new AbortController().signal };
+const run = { id: newId(), lastAttempt: false, signal: new AbortController().signal };
 const data = { url: 'https://example.com/hook', repository: 'acme', because: 'gone' as const, failingSince: '2026-01-01T00:00:00.000Z' };
 
 let test: TestDatabase;

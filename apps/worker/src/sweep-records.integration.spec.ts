@@ -19,7 +19,7 @@ const sweep = (auditDays = 0) => {
     queue,
     log: createLogger('sweep-test', 'silent'),
     auditDays,
-  })({}, { lastAttempt: false, signal: new AbortController().signal });
+  })({}, { id: newId(), lastAttempt: false, signal: new AbortController().signal });
 };
 
 async function count(table: string): Promise<number> {

@@ -1,11 +1,13 @@
+import { once } from 'node:events';
 import { newId } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { createLogger } from '@latchkey/runtime';
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { catalogue } from './catalogue.js';
 import { enqueue } from './outbox.js';
 import { migrateQueue } from './migrate.js';
-import { JobQueue, queueSchema, type QueueAddress } from './queue.js';
+import { JobQueue, queueName, queueSchema, type QueueAddress } from './queue.js';
 import { relayBatch } from './relay.js';
 import { startWorker, type Handlers, type RunningWorker } from './worker.js';
 
@@ -49,6 +51,16 @@ async function killTransactions(): Promise<void> {
   await test.owner.query(`
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND state = 'idle in transaction'`);
+}
+
+/** As if all attempts of each job but the last had failed. */
+async function leaveOneAttempt({ url, prefix }: QueueAddress): Promise<void> {
+  const spent = catalogue['webhook.deliver'].attempts - 1;
+  if (!prefix) return void (await test.owner.query(`UPDATE ${queueSchema}.job SET attempts_made = $1`, [spent]));
+  const redis = new Redis(url);
+  const { rows } = await test.owner.query<{ id: string }>('SELECT id FROM outbox');
+  for (const { id } of rows) await redis.hset(`${prefix}:${queueName}:${id}`, 'atm', spent);
+  await redis.quit();
 }
 
 /** Leaves a Redis that is not ours as we found it. */
@@ -206,6 +218,29 @@ describe.each(redisUrl ? ['PostgreSQL', 'Redis'] : ['PostgreSQL'])('the queue on
     await until(() => delivered.length === 8);
     expect(last).toEqual(Array.from({ length: 8 }, () => false));
     expect(new Set(delivered).size).toBe(8);
+  });
+
+  it('tries a job again whose last attempt a stopping worker cut short', async () => {
+    const last: boolean[] = [];
+    deliver = async (_, run) => {
+      last.push(run.lastAttempt);
+      if (last.length > 1) return;
+      await once(run.signal, 'abort');
+      last.push(run.lastAttempt);
+      throw new Error('cut short');
+    };
+    const id = await ask();
+    const queue = await openQueue();
+    await relayBatch(test.database, queue);
+    await queue.close();
+    await leaveOneAttempt(address);
+    await start();
+    await until(() => last.length > 0);
+    await running.pop()!.close();
+    expect(last).toEqual([true, false]);
+    await start();
+    await until(() => delivered.length > 0);
+    expect([delivered, last]).toEqual([[id], [true, false, true]]);
   });
 
   it('gives no handler data that the job does not take, and goes on with the next', async () => {

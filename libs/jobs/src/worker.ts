@@ -9,8 +9,10 @@ import { Turns } from './turns.js';
 
 /** One run of a job. */
 export interface Run {
-  /** True when no retry follows if this run fails. */
-  lastAttempt: boolean;
+  /** Of the job; also that of its outbox row if a transaction asked for it. */
+  id: string;
+  /** True when no retry follows if this run fails; false from when it is cut short, which is no attempt. */
+  readonly lastAttempt: boolean;
   /** Aborted when the worker must stop and cannot wait any longer. */
   signal: AbortSignal;
 }
@@ -87,7 +89,11 @@ function startBullWorker({ queue, name, log }: WorkerOptions, handlers: Handlers
   );
   const worker = new Worker<object, void, string, IQueueBackend, JobProgress, QueueConnection>(
     queueName,
-    (job, token, signal) => takeTurn(turns, job, token, () => handle(handlers, job, signal ?? new AbortController().signal)),
+    // With a default value for the signal it would take two arguments by its length, and get none.
+    (job, token, signal) => {
+      const given = signal ?? new AbortController().signal;
+      return unlessCutShort(job, token, given, () => takeTurn(turns, job, token, () => handle(handlers, job, given)));
+    },
     {
       connection: { url: queue.url, poolSize: 4 },
       prefix: queue.prefix,
@@ -107,10 +113,28 @@ function startBullWorker({ queue, name, log }: WorkerOptions, handlers: Handlers
   return worker;
 }
 
-/**
- * Runs the job, or puts it off when its tenant has as many runs as it may have. Putting it off is no attempt: `skipAttempt`
- * is what BullMQ does for `moveToDelayed` on both backends.
- */
+/** Runs the job; one that failed because the worker stops is for the next worker, also when it was its last attempt. */
+async function unlessCutShort(
+  job: Job<object, void>,
+  token: string | undefined,
+  signal: AbortSignal,
+  run: () => Promise<void>,
+): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (!signal.aborted || error instanceof DelayedError) throw error;
+    await putOff(job, token, 0);
+  }
+}
+
+/** Gives the job back to the queue, which is no attempt: `skipAttempt` is what BullMQ does for `moveToDelayed` on both backends. */
+async function putOff(job: Job<object, void>, token: string | undefined, waitMillis: number): Promise<never> {
+  await job.moveToDelayed(Date.now() + waitMillis, token);
+  throw new DelayedError();
+}
+
+/** Runs the job, or puts it off when its tenant has as many runs as it may have. */
 async function takeTurn(
   turnsOf: Map<JobName, Turns>,
   job: Job<object, void>,
@@ -122,10 +146,7 @@ async function takeTurn(
   if (!turns) return run();
   const startedAt = Date.now();
   const waitMillis = turns.begin(tenantId, startedAt);
-  if (waitMillis !== undefined) {
-    await job.moveToDelayed(startedAt + waitMillis, token);
-    throw new DelayedError();
-  }
+  if (waitMillis !== undefined) return putOff(job, token, waitMillis);
   try {
     await run();
     turns.end(tenantId, 'succeeded', startedAt);
@@ -139,8 +160,14 @@ async function handle(handlers: Handlers, job: Job<object, void>, signal: AbortS
   const name = jobNames.find((known) => known === job.name);
   // A newer release put it there; the retry may find a worker that knows it.
   if (!name) throw new Error(`This release knows no job ${job.name}`);
-  const lastAttempt = job.attemptsMade + 1 >= catalogue[name].attempts;
-  await call(handlers, name, job.data, { lastAttempt, signal });
+  const run: Run = {
+    id: job.id ?? '',
+    signal,
+    get lastAttempt() {
+      return !signal.aborted && job.attemptsMade + 1 >= catalogue[name].attempts;
+    },
+  };
+  await call(handlers, name, job.data, run);
 }
 
 /** Its own function, so that TypeScript sees that data and handler belong to the same name. */

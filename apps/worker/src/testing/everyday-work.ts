@@ -205,7 +205,7 @@ function changes(around: Surroundings): Record<string, Work> {
 
 function jobs({ encryption }: Surroundings): Record<string, Work> {
   const log = createLogger('growth', 'silent');
-  const run = { lastAttempt: false, signal: new AbortController().signal };
+  const run = { id: newId(), lastAttempt: false, signal: new AbortController().signal };
   const queue = { forgetFailed: async () => 0, missing: async () => [], add: async () => undefined };
   const config = {
     KEY_ENCRYPTION_KEYS: encryption,
