@@ -1,5 +1,4 @@
 import { Blobs, ObjectStore } from '@latchkey/content';
-import { sendLogoutToken } from '@latchkey/credentials';
 import { Database } from '@latchkey/database';
 import { startWorker } from '@latchkey/jobs/worker';
 import { createLogger, loadConfig, measureProcess, releaseStartMemory, runMain, stopGracefully } from '@latchkey/runtime';
@@ -14,6 +13,7 @@ import { recoverJobs } from './recover-jobs.js';
 import { remindOfCredentials } from './reminders.js';
 import { sendMails } from './send-mail.js';
 import { sweepRecords } from './sweep-records.js';
+import { tellOfLogout } from './tell-of-logout.js';
 import { tendKeys } from './tend-keys.js';
 
 /** Started once per process; see `config.ts` for what it reads from the environment. */
@@ -29,12 +29,6 @@ async function main(): Promise<void> {
   const blobs = new Blobs(database, config.FILES_URL && (await ObjectStore.open(config.FILES_URL, 'FILES_URL')));
   const mailer = await makeMailer(config);
   if (!mailer) log.warn('no mail is sent: neither SMTP_URL nor MAIL_DIR is set');
-  const logout = {
-    database,
-    encryption: config.KEY_ENCRYPTION_KEYS,
-    authorityUrls: config.AUTHORITY_URL_TEMPLATE,
-    allowPrivateAddresses: config.CLIENT_ALLOW_PRIVATE_ADDRESSES,
-  };
   const worker = await startWorker({
     database,
     databaseUrl: config.DATABASE_URL,
@@ -53,7 +47,12 @@ async function main(): Promise<void> {
         peppers: config.SECRET_PEPPERS,
         authorityUrls: config.AUTHORITY_URL_TEMPLATE,
       }),
-      'logout.tell': (job, { signal }) => sendLogoutToken(logout, job, signal),
+      'logout.tell': tellOfLogout({
+        database,
+        encryption: config.KEY_ENCRYPTION_KEYS,
+        authorityUrls: config.AUTHORITY_URL_TEMPLATE,
+        allowPrivateAddresses: config.CLIENT_ALLOW_PRIVATE_ADDRESSES,
+      }),
       'webhook.recover': recoverJobs({ database, queue, log }),
       'credentials.remind': remindOfCredentials({ database, log }),
       'client-keys.fetch': fetchKeys({ database, allowPrivateAddresses: config.CLIENT_ALLOW_PRIVATE_ADDRESSES, log }),

@@ -13,8 +13,8 @@ export interface RecoveryOptions {
 
 /**
  * Puts back what the queue has lost: PostgreSQL remembers each event and each mail until it was delivered or given up, and
- * its outbox row for a day, which is longer than the retries take. A job that is merely waiting for its next attempt is left
- * alone.
+ * its outbox row for a day, which is longer than the retries take. Of a sign-out that an app is to be told of there is nothing
+ * but the row, which ends with the telling. A job that is merely waiting for its next attempt is left alone.
  */
 export function recoverJobs({ database, queue, log }: RecoveryOptions): Handlers['webhook.recover'] {
   return async (_, { signal }) => {
@@ -33,7 +33,7 @@ export function recoverJobs({ database, queue, log }: RecoveryOptions): Handlers
   };
 }
 
-/** What a job is for: an event at a webhook, or a mail. */
+/** What a job is for: an event at a webhook, a mail, or itself. */
 interface Place {
   what: string;
   where: string;
@@ -59,6 +59,9 @@ const sources = [
    JOIN outbox o ON o.name = 'mail.send' AND o.data->>'mailId' = m.id::text AND o.tenant_id = m.tenant_id AND o.relayed_at IS NOT NULL
    WHERE m.sent_at IS NULL AND m.failed_at IS NULL AND m.id > $1
    ORDER BY m.id LIMIT ${batchSize}`,
+  `SELECT id, id AS what, $2::uuid AS "where" FROM outbox
+   WHERE name = 'logout.tell' AND relayed_at IS NOT NULL AND id > $1
+   ORDER BY id LIMIT ${batchSize}`,
 ];
 
 async function openJobs(database: Database, source: string, { what, where }: Place): Promise<OpenJob[]> {

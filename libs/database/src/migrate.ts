@@ -47,6 +47,7 @@ import { FindLiveRepositories1763764000500 } from './migrations/1763764000500-fi
 import { FindNodesOfATime1763764000750 } from './migrations/1763764000750-find-nodes-of-a-time.js';
 import { KnowWhoInvited1763765000000 } from './migrations/1763765000000-know-who-invited.js';
 import { CountBegunUploads1763765000250 } from './migrations/1763765000250-count-begun-uploads.js';
+import { FindSignOutsToTellOf1763766000000 } from './migrations/1763766000000-find-sign-outs-to-tell-of.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -97,6 +98,7 @@ export const migrations = [
   FindNodesOfATime1763764000750,
   KnowWhoInvited1763765000000,
   CountBegunUploads1763765000250,
+  FindSignOutsToTellOf1763766000000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

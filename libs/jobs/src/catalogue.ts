@@ -29,7 +29,7 @@ export const catalogue = {
     firstRetrySeconds: 5,
     runsPerTenant: 16,
   },
-  /** Finds deliveries, of events and of mail, that the queue has lost, as a Redis that does not keep its data may, and puts them back. */
+  /** Finds deliveries, of events, of mail and of sign-outs, that the queue has lost, as a Redis that does not keep its data may, and puts them back. */
   'webhook.recover': {
     data: z.strictObject({}),
     attempts: 1,
