@@ -68,12 +68,13 @@ const ofStatus: Record<number, { type: ProblemType; detail: string }> = {
 
 function toProblem(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown;
-  if (isUnavailable(thrown))
-    return new Problem('unavailable', 'The database cannot be reached. Try again in a moment.', { cause: thrown, retryAfterSeconds: 1 });
   const { code, statusCode } = thrown as { code?: string; statusCode?: number };
   const status = thrown instanceof HttpException ? thrown.getStatus() : statusCode;
   const known = (code !== undefined && ofFastify[code]) || (status !== undefined && ofStatus[status]);
   if (known) return new Problem(known.type, known.detail);
+  // After what Fastify blames on the caller: a body that breaks off is a lost connection, too, and not ours to the database.
+  if (isUnavailable(thrown))
+    return new Problem('unavailable', 'The database cannot be reached. Try again in a moment.', { cause: thrown, retryAfterSeconds: 1 });
   return new Problem('internal', 'This is our fault, and it has been written down. Quote the requestId when you ask about it.', {
     cause: thrown,
   });
