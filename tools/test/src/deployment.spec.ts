@@ -43,6 +43,17 @@ function compose(environment: Record<string, string>): Compose {
   return parse(interpolated, { merge: true, strict: true }) as Compose;
 }
 
+/** What the composition decides: which database, who listens where, one process of each app, and nothing written to disk. */
+const decided = 'DATABASE_URL DATABASE_OWNER_URL HOST PORT NODE_PORT REUSE_PORT NODE_URL NODE_NAME PORTAL_DIR MAIL_DIR'.split(' ');
+/** Settings that are made of another. */
+const madeOf: Record<string, string> = {
+  AUTHORITY_URL_TEMPLATE: 'AUTHORITY_URL',
+  REPOSITORY_URL_TEMPLATE: 'REPOSITORY_URL',
+  PORTAL_URL: 'TENANT_API_URL',
+};
+/** What the set-up program shares with the tenant API without a use for it. */
+const servingOnly = ['DRAIN_SECONDS', 'DATABASE_POOL_SIZE'];
+
 const { services, volumes } = compose(secrets);
 const apps = Object.entries(services).filter(([, { image }]) => image === 'latchkey');
 
@@ -64,6 +75,17 @@ describe('docker-compose.yml', () => {
     // An empty value is how an engine says "not set", and is read so.
     const given = Object.fromEntries(Object.entries(environment!).flatMap(([key, value]) => (value === '' ? [] : [[key, String(value)]])));
     expect(schema.safeParse(given)).toMatchObject({ success: true });
+  });
+
+  it.each(apps)('passes on to %s what an operator says of each setting', async (name, { command }) => {
+    const schemas = (await import(join(root, command![1]!, '../config.js'))) as { configSchema: Schema; setupConfigSchema: Schema };
+    const { shape } = name === 'setup' ? schemas.setupConfigSchema : schemas.configSchema;
+    const settings = Object.keys(shape).filter((each) => !decided.includes(each) && !(name === 'setup' && servingOnly.includes(each)));
+    const given = (setting: string) => {
+      const said = compose({ ...secrets, [madeOf[setting] ?? setting]: 'said' }).services[name]!.environment![setting];
+      return [setting, String(said)];
+    };
+    expect(settings.map(given)).toEqual(settings.map((setting) => [setting, expect.stringMatching(/^said/)]));
   });
 
   it.each(apps)('runs %s, which reads no variable that the guide does not name', async (_name, { command }) => {
