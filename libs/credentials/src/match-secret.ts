@@ -14,7 +14,7 @@ export type SecretMatch =
 /**
  * Compares a presented secret with the versions that a check returned. This is the one place where a client secret is
  * compared. The time it takes does not tell whether the client exists or which version matched: every version is compared,
- * in constant time, and at least one comparison is made.
+ * in constant time, and at least one comparison is made. A version whose pepper was taken out of the configuration has ended with it.
  *
  * @param secrets of an unknown client: none.
  */
@@ -27,8 +27,9 @@ export function matchSecret(peppers: KeyRing, environment: Environment, secrets:
     macs.set(pepperId, mac);
     return mac;
   };
+  const comparable = secrets.filter(({ pepperId }) => peppers.ids.includes(pepperId));
   let found: CheckedSecret | undefined;
-  for (const candidate of secrets.length > 0 ? secrets : [nobodys(peppers)]) {
+  for (const candidate of comparable.length > 0 ? comparable : [nobodys(peppers)]) {
     if (timingSafeEqual(macUnder(candidate.pepperId), Buffer.from(candidate.hash, 'hex'))) found = candidate;
   }
   if (found?.alive) return { outcome: 'live', versionId: found.id };
