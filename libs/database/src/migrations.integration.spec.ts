@@ -54,3 +54,19 @@ it('the schema goes down to nothing, migration by migration, and up again to wha
   await migrate(test.ownerUrl);
   expect(await schema()).toEqual(before);
 });
+
+it('refuses a server that is older than PostgreSQL 16 before anything is made', async () => {
+  const other = await createTestDatabase();
+  // A server that says it is older: its own answer is found before that of the system.
+  await other.owner.query(`
+    DROP SCHEMA latchkey CASCADE;
+    CREATE SCHEMA older;
+    CREATE FUNCTION older.current_setting(name text) RETURNS text LANGUAGE sql
+      AS $$ SELECT CASE name WHEN 'server_version_num' THEN '150099' ELSE '15.99' END $$;`);
+  const url = new URL(other.ownerUrl);
+  url.searchParams.set('options', '-c search_path=older,pg_catalog');
+  await expect(migrate(url.href)).rejects.toThrow('PostgreSQL 16 or later is needed, and this server is 15.99');
+  const { rows } = await other.owner.query(`SELECT FROM pg_namespace WHERE nspname = 'latchkey'`);
+  expect(rows).toEqual([]);
+  await other.drop();
+});
