@@ -1,4 +1,5 @@
 import { wellKnown } from '@latchkey/content';
+import { costOf } from '@latchkey/database/testing';
 import { errorOf } from './testing/answers.js';
 import { RunningApp, type ProvisionedForTest } from './testing/running-app.js';
 
@@ -200,6 +201,17 @@ describe('client operations', () => {
     const made = await done<ShownClient>(await call('CreateClient', { name: 'x', type: 'ExternalClient' }, limited));
     const { rows } = await app.test.owner.query('SELECT permissions FROM clients WHERE id = $1', [made.clientId]);
     expect(rows).toEqual([{ permissions: ['content:read', 'clients:manage'] }]);
+  });
+
+  it('GetClients takes as many statements for many tools that act as one user as for one', async () => {
+    const cost = async () => {
+      // What the repository's plan allows is remembered for a moment, and read before.
+      await clients();
+      return costOf(() => clients());
+    };
+    const few = await cost();
+    for (let i = 0; i < 5; i++) await makeTool();
+    expect(await cost()).toEqual(few);
   });
 
   it('a fault of the database is not told as a client that is not there', async () => {

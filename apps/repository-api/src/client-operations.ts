@@ -44,8 +44,10 @@ async function showClients(call: OperationCall) {
       await requireAdministration(tx, call);
       const { repository } = call.request;
       const all = (await listClients(tx, repository.id)).filter((client) => client.kind === 'app' || client.kind === 'tool');
-      const clients: Client[] = [];
-      for (const client of all) if (await mayManageUserOf(tx, call, client)) clients.push(client);
+      const managed = new Set<number | null>();
+      for (const userId of new Set(all.map((client) => client.userId)))
+        if (await mayManageUserOf(tx, call, { userId })) managed.add(userId);
+      const clients = all.filter(({ userId }) => managed.has(userId));
       const secrets = await liveSecrets(
         tx,
         repository.id,

@@ -35,7 +35,8 @@ export async function liveSecrets(tx: EntityManager, repositoryId: string, clien
     [repositoryId, clientIds],
   );
   const now = new Date();
-  return new Map(clientIds.map((id) => [id, rows.filter((row) => row.clientId === id).map((row) => present(row, now))]));
+  const byClient = Map.groupBy(rows, ({ clientId }) => clientId);
+  return new Map([...byClient].map(([clientId, own]) => [clientId, own.map((row) => present(row, now))]));
 }
 
 function present(row: ListedVersion, now: Date): SecretView {
