@@ -3,11 +3,17 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { examples } from './examples.js';
+
+interface Content {
+  content?: Record<string, { schema?: { example?: unknown } }>;
+}
 
 interface Operation {
   summary?: string;
+  requestBody?: Content;
   parameters?: { name: string; description?: string }[];
-  responses: Record<string, unknown>;
+  responses: Record<string, Content>;
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-openapi-'));
@@ -32,5 +38,26 @@ describe('the OpenAPI document', () => {
       ),
     );
     expect(unsaid).toEqual([]);
+  });
+
+  it('shows an example of every body, and in every answer of an object what the thing in it looks like', () => {
+    const unshown = Object.entries(written()).flatMap(([path, methods]) =>
+      Object.entries(methods).flatMap(([method, { requestBody, responses }]) => {
+        const schemaOf = (content: Content | undefined) => content?.content?.['application/json']?.schema;
+        const body = schemaOf(requestBody);
+        const answer = schemaOf(responses['200'] ?? responses['201']);
+        return [
+          ...(body && body.example === undefined ? ['body'] : []),
+          // Of a list, what its items look like.
+          ...(answer && !JSON.stringify(answer).includes('"example"') ? ['answer'] : []),
+        ].map((what) => `${method} ${path}: ${what}`);
+      }),
+    );
+    expect(unshown).toEqual(['post /v1/repositories/{slug}/users/{id}/invite: answer']);
+  });
+
+  it.each([...examples])('shows in the examples what the schemas take and say, and nothing else: %#', (schema, example) => {
+    // What is left out of a body gets its default.
+    expect(schema.parse(example)).toMatchObject(example as object);
   });
 });

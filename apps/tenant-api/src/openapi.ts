@@ -1,6 +1,8 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
+import { z } from 'zod';
 import type { Config } from './config.js';
+import { examples } from './examples.js';
 
 const description = `The control plane of Latchkey: repositories, their clients, secrets and users.
 
@@ -41,6 +43,7 @@ export function describeApi(app: NestFastifyApplication, config: Pick<Config, 'T
     .addServer(config.TENANT_API_URL)
     .addBearerAuth()
     .build();
+  for (const [schema, example] of examples) z.globalRegistry.add(schema, { ...z.globalRegistry.get(schema), examples: [example] });
   const described = SwaggerModule.createDocument(app, document);
   for (const methods of Object.values(described.paths)) {
     for (const { parameters = [] } of Object.values(methods) as { parameters?: { in: string; name: string; description?: string }[] }[]) {
