@@ -100,6 +100,8 @@ export function jumped(page: Page): Promise<number> {
       return seen;
     };
     const seen = (globalThis.jumps ??= begin());
+    // A busy machine draws late what was asked for before, such as another width.
+    for (let frame = 0; frame < 3; frame++) await new Promise((resolve) => requestAnimationFrame(resolve));
     await new Promise((resolve) => setTimeout(resolve, 50));
     const { sum } = seen;
     seen.sum = 0;

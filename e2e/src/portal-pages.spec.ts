@@ -4,14 +4,15 @@ import { fileURLToPath } from 'node:url';
 import type { MemberView, RegeneratedSecretView, RepositoryView } from '@latchkey/contracts';
 import { TestDns } from '@latchkey/tenancy/testing';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { accessibilityFaults, jumped, keepPictures, layoutFaults, openBrowser, openContext, submitSignIn } from './browser.js';
+import { accessibilityFaults, jumped, keepPictures, layoutFaults, openContext, submitSignIn } from './browser.js';
 import { buildDotnet, findDotnet, folderOf, run, Site, startTool, type Folder } from './pasted.js';
-import { failAndRecover, formsOf, readInTrouble, signInAgain, waitInVain } from './portal-forms.js';
+import { join, goWithin, nameOf, openOlgasPortal, password } from './olgas-portal.js';
+import { signInAgain } from './portal-forms.js';
 import { handOver, lookAfterMember, setUpAuthenticator, setWhatIsRare, walkByKeyboard } from './portal-walks.js';
-import { startProduct, type Product } from './product.js';
-import { freshSlug, Tenant } from './tenant.js';
+import type { Product } from './product.js';
+import { freshSlug, type Tenant } from './tenant.js';
 
-/** Every page of the portal, as it looks, weighs and fails. */
+/** Every page of the portal, as it looks and weighs, and what it gives to take away. */
 let product: Product;
 let dns: TestDns;
 let browser: Browser;
@@ -25,20 +26,10 @@ let tool: RegeneratedSecretView & { clientId: string };
 const slug = freshSlug('shop');
 const examples = (path: string) => fileURLToPath(new URL(`../../examples/${path}`, import.meta.url));
 const example = (path: string) => readFile(examples(path), 'utf8');
-const password = 'a long pass phrase of the owner';
 
 beforeAll(async () => {
   dns = await TestDns.start();
-  product = await startProduct({ environment: { DNS_SERVERS: dns.address } });
-  tenant = new Tenant(product.credential);
-  const { toolClient } = await tenant.createRepository(slug, { name: `Customer relationship management for Europe, ${slug}` });
-  tool = { ...(await tenant.regenerate({ slug, toolClient })), clientId: toolClient.clientId };
-  await tenant.createUser(slug, { loginName: 'anna', password, email: 'anna.of-the-merchandise-planning@subsidiary.example.com' });
-  await tenant.call('POST', `/v1/repositories/${slug}/webhooks`, { url: `http://127.0.0.1:9/${'hook'.repeat(20)}` });
-  browser = await openBrowser();
-  context = await openContext(browser);
-  page = await context.newPage();
-  await join(page, product.ownerLink, 'olga');
+  ({ product, browser, context, page, tenant, tool } = await openOlgasPortal(slug, { DNS_SERVERS: dns.address }));
 });
 afterAll(async () => {
   await browser?.close();
@@ -47,37 +38,7 @@ afterAll(async () => {
   await product?.clean();
 });
 
-/** Longer than a phone is wide. */
-const nameOf = (login: string) => `Hannelore-Margarethe ${login} von und zu Hohenlohe-Langenburg`;
-
-/** Takes up an invitation and signs in at the portal. */
-async function join(at: Page, link: string, login: string): Promise<void> {
-  await at.goto(link);
-  await at.getByLabel('User name').fill(login);
-  await at.getByLabel('Your name').fill(nameOf(login));
-  await at.getByLabel('E-mail').fill(`${login}@example.com`);
-  await at.getByLabel('Password', { exact: true }).fill(password);
-  await at.getByLabel('Password again').fill(password);
-  await at.getByRole('button', { name: 'Create account' }).click();
-  await at.getByRole('link', { name: 'Go to the portal' }).click();
-  await at.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await at.getByLabel('User name or e-mail').fill(login);
-  await at.getByLabel('Password').fill(password);
-  await at.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await at.getByRole('heading', { level: 1, name: 'Repositories' }).waitFor();
-}
-
-/** Olga ends her sessions at another place, and signs in again in the window that opens. */
-const session = {
-  end: async () => {
-    const elsewhere = await context.newPage();
-    await elsewhere.goto(`${product.authorityUrl('console')}/account`);
-    await elsewhere.getByRole('button', { name: 'Sign out everywhere' }).click();
-    await elsewhere.getByText('You are signed out everywhere').waitFor();
-    await elsewhere.close();
-  },
-  signIn: (window: Page) => submitSignIn(window, 'olga', password),
-};
+const go = (path: string) => goWithin(page, path);
 
 /** Goes to a page and waits until it has read what it shows. */
 async function open(path: string): Promise<void> {
@@ -85,13 +46,6 @@ async function open(path: string): Promise<void> {
   await page.getByRole('main').getByRole('heading', { level: 1 }).waitFor();
   await page.getByRole('button', { name: nameOf('olga'), exact: true }).waitFor();
   await page.waitForLoadState('networkidle');
-}
-
-/** Goes to another page within the portal, and waits until it has read what it shows. */
-async function go(path: string): Promise<void> {
-  await page.evaluate(`history.pushState(null, '', ${JSON.stringify(path)})`);
-  await page.getByRole('main').getByRole('heading', { level: 1 }).waitFor();
-  await page.locator('.mantine-Loader-root, .mantine-Skeleton-root').first().waitFor({ state: 'detached' });
 }
 
 /** What the page of the repository, which is open, shows under a tab for a file. */
@@ -175,6 +129,21 @@ describe('the pages of the portal', () => {
     await keepPictures(page, `portal${path.replace(slug, '').replaceAll(/[^a-z]+/g, '-')}`, [390, 768, 1440]);
   });
 
+  it('do not jump on a wide screen either, though answers come late', async () => {
+    await page.setViewportSize({ width: 1440, height: 900 });
+    const late = new RegExp(`${product.tenantApiUrl}/v1/`);
+    await page.route(late, async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await route.continue();
+    });
+    for (const path of [`/repositories/${slug}`, `/api-keys/${slug}/app`, '/members', '/profile']) {
+      await jumped(page);
+      await go(path);
+      expect([path, (await jumped(page)) < 0.1]).toEqual([path, true]);
+    }
+    await page.unroute(late);
+  });
+
   it('are gone through by keyboard alone: creating a repository, regenerating, a planned rotation and its end', async () => {
     await open('/');
     await walkByKeyboard(page, go);
@@ -183,25 +152,6 @@ describe('the pages of the portal', () => {
   it('set what is rarely set: a domain, a public key, the address of the tenant', async () => {
     await setWhatIsRare(page, go, slug, dns);
     expect(await settledFaults()).toEqual([]);
-  });
-
-  it('say that they are reading while the API is slow, and what went wrong when it fails, with a way to try again', async () => {
-    await readInTrouble(page, '**/v1/members?**', 'Members', () => page.goto(`${product.tenantApiUrl}/members`));
-    await page.getByText(`${nameOf('olga')} (you)`).waitFor();
-  });
-
-  describe.each(formsOf(slug))('in a form, $name,', (form) => {
-    it('say what went wrong, keep what was typed, and do it once, whatever is in the way', async () => {
-      if (page.url().endsWith(form.path)) await go('/');
-      await go(form.path);
-      await form.fill(page);
-      await failAndRecover(page, form, form.path === '/new-repository' ? session : undefined);
-    });
-  });
-
-  it('wait half a minute for an answer, and then say that there is none', async () => {
-    await go('/members');
-    await waitInVain(page);
   });
 
   it('give a configuration that runs as it is pasted: Node and curl', async () => {

@@ -50,7 +50,8 @@ export function ExactValue({ value, what }: { value: string; what: string }) {
 
 /** Facts by name: beside each other where there is room, else below. */
 export function Facts({ children }: { children: ReactNode }) {
-  const wide = useMediaQuery('(min-width: 62em)');
+  // Known at once: laid out for a phone first, the whole page would jump on a wide screen.
+  const wide = useMediaQuery('(min-width: 62em)', false, { getInitialValueInEffect: false });
   return (
     <DataList orientation={wide ? 'horizontal' : 'vertical'} labelWidth={190} gap={wide ? 6 : 'sm'}>
       {children}
