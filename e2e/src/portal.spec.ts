@@ -126,6 +126,7 @@ describe('the portal', () => {
     await page.getByRole('button', { name: 'Add a user' }).first().click();
     await page.getByLabel('User name').fill('anna');
     await page.getByLabel('I set it').check();
+    await page.getByText('At least 15 characters.').waitFor();
     await page.getByLabel('Their password').fill(password);
     await page.getByLabel('Administrator').check();
     await page.getByRole('button', { name: 'Add the user' }).click();

@@ -1,7 +1,7 @@
 import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { tellOfEnd, type KnownRepository } from '@latchkey/credentials';
 import { isNoText, isUnavailable } from '@latchkey/database';
-import { shortestPassword } from '@latchkey/tenancy';
+import { shortestPassword } from '@latchkey/contracts';
 import type { Authority } from './authority.js';
 import { compareSecret } from './clients.js';
 import { configuration } from './configuration.js';
@@ -33,7 +33,7 @@ export function createIssuer(
     identityProviders,
     url,
     secondFactor: row.settings.secondFactor ?? 'optional',
-    shortestPassword: shortestPassword(row),
+    shortestPassword: shortestPassword(row.settings),
     newDeviceMails: row.settings.newDeviceMails ?? true,
     provider: undefined as never,
   };

@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { Problem } from '@latchkey/contracts';
-import { passwordLengths } from '@latchkey/credentials';
+import { passwordLengths, Problem } from '@latchkey/contracts';
 import { isNoText, isUnavailable } from '@latchkey/database';
 import { domainOfHost, readiness } from '@latchkey/runtime';
 import type { Authority } from './authority.js';

@@ -1,13 +1,21 @@
 import { z } from 'zod';
-import { displayName, pageQuery, searchedFor, time } from './tenant-api.js';
+import { displayName, pageQuery, searchedFor, time, type SecondFactorMode } from './tenant-api.js';
 
 /* The people of a repository. */
 
+/** When the password stands alone, and when a second factor is always asked for as well (NIST SP 800-63B-4 §3.1.1.2). */
+export const passwordLengths = { alone: 15, withSecondFactor: 8, longest: 256 } as const;
+
+/** Characters that passwords of a repository with these settings must have at least. */
+export function shortestPassword({ secondFactor }: { secondFactor?: SecondFactorMode | undefined }): number {
+  return secondFactor === 'forced' ? passwordLengths.withSecondFactor : passwordLengths.alone;
+}
+
 /**
- * What any password is. How long it must be (15 characters, or 8 beside a second factor that is forced) and what it must not
- * be depends on the repository and the person, and is decided where it is set (NIST SP 800-63B-4 §3.1.1.2).
+ * What any password is. How short it may be and what it must not be depends on the repository and the person, and is decided
+ * where it is set.
  */
-const passwordSchema = z.string().min(8, 'must be at least 8 characters').max(512, 'must be at most 256 characters');
+const passwordSchema = z.string().max(2 * passwordLengths.longest, `must be at most ${passwordLengths.longest} characters`);
 
 const loginName = z
   .string()

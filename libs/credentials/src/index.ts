@@ -34,7 +34,7 @@ export { dpopAlgorithms, type PresentedProof } from './dpop.js';
 export { findLink, linkToken, orderLink, useLink } from './mailed-link.js';
 export { matchSecret, type SecretMatch } from './match-secret.js';
 export { hashPassword } from './password.js';
-export { passwordFault, passwordLengths, type PasswordFault } from './password-rules.js';
+export { passwordFault, type PasswordFault } from './password-rules.js';
 export { PlainSecret, randomText } from './plain-secret.js';
 export { NodeReporter } from './proof.js';
 export { issuersAtDomains, RepositoryDirectory, type KnownRepository } from './repository-directory.js';

@@ -1,7 +1,5 @@
+import { passwordLengths } from '@latchkey/contracts';
 import { dictionary } from '@zxcvbn-ts/language-common';
-
-/** When the password stands alone, and when a second factor is always asked for as well (NIST SP 800-63B-4 §3.1.1.2). */
-export const passwordLengths = { alone: 15, withSecondFactor: 8, longest: 256 } as const;
 
 /** Why a password may not be chosen. */
 export type PasswordFault = 'tooShort' | 'tooLong' | 'common' | 'repetitive' | 'personal';

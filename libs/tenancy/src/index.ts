@@ -28,7 +28,7 @@ export { MemberAccounts } from './member-accounts.js';
 export { endLink, listLinks } from './own-links.js';
 export { OwnAccounts } from './own-account.js';
 export { type OwnAct } from './own-act.js';
-export { PasswordRefused, shortestPassword } from './password-policy.js';
+export { PasswordRefused } from './password-policy.js';
 export { purgeDeleted } from './purge.js';
 export { provision, Repositories } from './repositories.js';
 export { hasFactor, SecondFactors, type AddedFactor, type FactorsOfUser } from './second-factors.js';

@@ -1,5 +1,5 @@
-import { Problem } from '@latchkey/contracts';
-import { passwordFault, passwordLengths, type PasswordFault } from '@latchkey/credentials';
+import { passwordLengths, Problem, shortestPassword } from '@latchkey/contracts';
+import { passwordFault, type PasswordFault } from '@latchkey/credentials';
 import { Repository, type EntityManager } from '@latchkey/database';
 
 const words: Record<PasswordFault, (shortest: number) => string> = {
@@ -28,14 +28,9 @@ export interface PasswordOwner {
   email?: string | null | undefined;
 }
 
-/** Characters that passwords of a repository must have at least. */
-export function shortestPassword({ settings }: Pick<Repository, 'settings'>): number {
-  return settings.secondFactor === 'forced' ? passwordLengths.withSecondFactor : passwordLengths.alone;
-}
-
 /** Holds a new password against the rules of its repository. @throws PasswordRefused. */
 export function refusePassword(repository: Pick<Repository, 'name' | 'slug' | 'settings'>, password: string, owner: PasswordOwner): void {
-  const shortest = shortestPassword(repository);
+  const shortest = shortestPassword(repository.settings);
   const fault = passwordFault(password, { shortest, words: [repository.name, repository.slug, owner.loginName, owner.name, owner.email] });
   if (fault) throw new PasswordRefused(fault, shortest);
 }

@@ -1,9 +1,10 @@
 import { useState } from 'react';
 import { Alert, Button, Checkbox, Group, Modal, PasswordInput, Radio, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
+import { shortestPassword } from '@latchkey/contracts';
 import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi } from '../api/api.ts';
-import { kept, type User } from '../api/queries.ts';
+import { kept, useRepository, type User } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { ExactValue } from '../controls/exact-value.tsx';
 import { FormDialog } from '../controls/form-dialog.tsx';
@@ -30,6 +31,7 @@ export function AddUser({
 }) {
   const api = useApi();
   const queries = useQueryClient();
+  const repository = useRepository(slug);
   const form = useForm<Wish>({ initialValues: { loginName: '', name: '', email: '', by: 'link', password: '', administrator: false } });
   const change = useChange(async (headers, { loginName, name, email, by, password, administrator }: Wish) => {
     const body = {
@@ -73,7 +75,7 @@ export function AddUser({
       {form.values.by === 'password' && (
         <PasswordInput
           label="Their password"
-          description="At least 15 characters."
+          description={repository.data && `At least ${shortestPassword(repository.data)} characters.`}
           required
           autoComplete="new-password"
           {...form.getInputProps('password')}
