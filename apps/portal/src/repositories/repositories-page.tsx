@@ -37,13 +37,13 @@ export function RepositoriesPage() {
           <Row key={repository.id} repository={repository} />
         ))}
       </Stack>
-      {/* What comes later comes below, so that nothing is pushed from under a finger. */}
-      {repositories && <DeletedRepositories />}
       {hasNextPage && (
         <Button variant="default" loading={isFetchingNextPage} onClick={() => void fetchNextPage()} style={{ alignSelf: 'center' }}>
           Show more
         </Button>
       )}
+      {/* What comes later comes below, so that nothing is pushed from under a finger. */}
+      {repositories && <DeletedRepositories />}
     </Page>
   );
 }
