@@ -63,7 +63,11 @@ export class ClientsController {
     @Param('clientId') clientId: string,
     @Body({ schema: updateClientBody }) body: UpdateClientBody,
   ) {
-    return this.clients.update(actor, slug, clientId, body);
+    const { userId, ...change } = body;
+    return this.clients.update(actor, slug, clientId, {
+      ...change,
+      ...(userId === undefined ? {} : { userId: userId ?? wellKnown.publicAdmin }),
+    });
   }
 
   @Delete(':clientId')

@@ -32,6 +32,20 @@ const states = (text: string) =>
     .filter(Boolean)
     .map((event) => JSON.parse(event.replace(/^data: /, '')) as CutoffProofView);
 
+describe('whom a tool acts as', () => {
+  it('is the default administrator again when one says nobody, and what the tool got as another ends', async () => {
+    const path = `/v1/repositories/acme/clients/${acme.toolClient.clientId}`;
+    const { userId: first } = (await (await api.tenant.call('GET', path)).json()) as { userId: number };
+    const added = await api.tenant.call('POST', '/v1/repositories/acme/users', { loginName: 'anna' });
+    const anna = (await added.json()) as { id: number };
+    const actAs = async (userId: number | null) =>
+      (await (await api.tenant.call('PATCH', path, { userId })).json()) as { userId: number; cutoff?: object };
+    expect(await actAs(anna.id)).toMatchObject({ userId: anna.id });
+    expect(await actAs(null)).toMatchObject({ userId: first, cutoff: expect.anything() as object });
+    expect(await actAs(null)).not.toHaveProperty('cutoff');
+  });
+});
+
 describe('the live proof', () => {
   it('comes as server-sent events and ends at once when there is nothing to wait for', async () => {
     const response = await api.tenant.call('GET', `/v1/repositories/acme/cutoffs/${cutoffId}/events`);

@@ -205,7 +205,7 @@ export const updateClientBody = z.strictObject({
   redirectUris: redirectUris.optional(),
   postLogoutRedirectUris: redirectUris.optional(),
   permissions: permissions.optional(),
-  userId: z.int32().positive().optional(),
+  userId: z.int32().positive().nullable().optional().describe('The repository user that a tool acts as; null: the default administrator'),
 });
 export type UpdateClientBody = z.infer<typeof updateClientBody>;
 

@@ -124,6 +124,9 @@ export async function deleteClient(tx: EntityManager, actor: Actor, { id: reposi
   return cutoff;
 }
 
+/** What is changed of a client, with the user that a tool acts as by their id. */
+export type ClientChange = Omit<UpdateClientBody, 'userId'> & { userId?: number };
+
 /** The clients of a tenant's repositories. */
 export class Clients {
   readonly #database: Database;
@@ -174,7 +177,7 @@ export class Clients {
    * Changes what may change of a client. Its ID and its kind never do. When it resolves with another user for a tool to act as,
    * no node accepts a token that the tool had got.
    */
-  async update(actor: Actor, slug: string, clientId: string, body: UpdateClientBody): Promise<UpdatedClientView> {
+  async update(actor: Actor, slug: string, clientId: string, body: ClientChange): Promise<UpdatedClientView> {
     authorize(actor, 'clients:write');
     const { view, repositoryId, cutoffs } = await carryOut(this.#database, actor, async (tx) => {
       const repository = await enter(tx, slug);
@@ -242,7 +245,7 @@ async function refuseStranger(tx: EntityManager, repository: { id: string }, use
 }
 
 /** What only the other kind of client has is a fault, not something to be dropped in silence. */
-function refuseForeignMembers(client: Client, body: UpdateClientBody): void {
+function refuseForeignMembers(client: Client, body: ClientChange): void {
   const foreign =
     client.kind === 'app'
       ? (['permissions', 'userId', 'jwksUri'] as const)

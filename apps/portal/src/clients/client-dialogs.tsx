@@ -49,13 +49,15 @@ export function ClientDialog({ repository, kind, client, onClose }: ClientDialog
   });
   const change = useChange(async (headers, { name, permissions, userId, ...uris }: Wish) => {
     const ofApp = { redirectUris: trimmed(uris.redirectUris), postLogoutRedirectUris: trimmed(uris.postLogoutRedirectUris) };
-    const ofTool = { permissions, ...(userId === null ? {} : { userId }) };
     if (client) {
       const path = { slug, clientId: client.clientId };
-      const body = kind === 'app' ? { name, ...ofApp } : { name, ...ofTool };
+      const body = kind === 'app' ? { name, ...ofApp } : { name, permissions, userId };
       await answerOf(api.PATCH('/v1/repositories/{slug}/clients/{clientId}', { params: { path }, body, headers }));
     } else {
-      const body = kind === 'app' ? { kind: 'app' as const, name, ...ofApp } : { kind: 'tool' as const, name, ...ofTool };
+      const body =
+        kind === 'app'
+          ? { kind: 'app' as const, name, ...ofApp }
+          : { kind: 'tool' as const, name, permissions, ...(userId === null ? {} : { userId }) };
       const added = await answerOf(api.POST('/v1/repositories/{slug}/clients', { params: { path: { slug } }, body, headers }));
       if (added.secret) setMade({ clientId: added.clientId, secret: added.secret.value });
     }
