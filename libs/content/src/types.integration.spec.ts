@@ -1,3 +1,4 @@
+import type { EntityManager } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import type { Caller } from './caller.js';
 import { contentTypesOf } from './custom-types.js';
@@ -8,7 +9,7 @@ import { readTargets } from './references.js';
 import { TestTree } from './testing/tree.js';
 import { deleteContent, restoreContent } from './trash.js';
 import { wellKnown } from './well-known.js';
-import { updateContent } from './write.js';
+import { createContent, updateContent } from './write.js';
 
 let test: TestDatabase;
 let tree: TestTree;
@@ -154,38 +155,51 @@ describe('a content type of the repository’s own', () => {
 
   it('that is in use, in the trash too, changes only so that its content still fits, and is not deleted', async () => {
     await tree.type('Car', car);
-    const fields = (change: (field: Record<string, unknown>) => object | undefined) => ({
-      ...car,
-      fields: car.fields.flatMap((field) => change(field) ?? []),
-    });
     await tree.create('/Root/Content/x', 'Car', { Plate: 'AB-1' });
     await remove('/Root/Content/x');
-    await redefine(
-      'Car',
-      fields((field) => ({ ...field, required: false, ...(field['name'] === 'Seats' ? { maximum: 20 } : {}) })),
-    );
-    await redefine('Car', {
+    const wider = {
       ...car,
       fields: [
         ...car.fields.map((field) => ({ ...field, required: false, ...(field.name === 'Seats' ? { maximum: 20 } : {}) })),
         { name: 'Doors', kind: 'Integer' },
       ],
+    };
+    await redefine('Car', wider);
+    // Each differs from what there is in this alone.
+    const withField = (name: string, change: object) => ({
+      ...wider,
+      fields: wider.fields.map((field) => (field.name === name ? { ...field, ...change } : field)),
     });
-    for (const definition of [
-      { ...car, parent: 'Workspace' },
-      { ...car, fields: car.fields.slice(1) },
-      { ...car, fields: [...car.fields, { name: 'Owner', kind: 'ShortText', required: true }] },
-      fields((field) => (field['name'] === 'Seats' ? { ...field, maximum: 3 } : field)),
-      fields((field) => (field['name'] === 'Seats' ? { name: 'Seats', kind: 'ShortText' } : field)),
-    ]) {
-      await expect(redefine('Car', definition)).rejects.toMatchObject({ type: 'conflict' });
-    }
-    await expect(remove(typePath('Car'))).rejects.toMatchObject({ type: 'conflict' });
+    const refusals: [definition: object, because: string][] = [
+      [{ ...wider, parent: 'Workspace' }, 'its parent cannot change'],
+      [{ ...wider, fields: wider.fields.slice(1) }, 'its field Plate cannot be taken away'],
+      [
+        { ...wider, fields: [...wider.fields, { name: 'Owned', kind: 'ShortText', required: true }] },
+        'its new field Owned cannot be required',
+      ],
+      [withField('Seats', { maximum: 3 }), 'its field Seats cannot take fewer values than before'],
+      [withField('Seats', { minimum: 2 }), 'its field Seats cannot take fewer values than before'],
+      [withField('Plate', { required: true }), 'its field Plate cannot take fewer values than before'],
+      [withField('Plate', { maxLength: 7 }), 'its field Plate cannot take fewer values than before'],
+      [withField('Colour', { options: ['red'] }), 'its field Colour cannot take fewer values than before'],
+      [withField('Driver', { allowedTypes: ['Group'] }), 'its field Driver cannot take fewer values than before'],
+      [withField('Parts', { multiple: false }), 'its field Parts cannot take fewer values than before'],
+      [withField('Doors', { kind: 'Number' }), 'its field Doors cannot become another kind'],
+    ];
+    for (const [definition, because] of refusals)
+      await expect(redefine('Car', definition)).rejects.toMatchObject({
+        type: 'conflict',
+        message: `There is content of the type Car, so ${because}.`,
+      });
+    await expect(remove(typePath('Car'))).rejects.toMatchObject({
+      type: 'conflict',
+      message: 'There is content of the type Car, perhaps in the trash.',
+    });
     await tree.tx((tx) => restoreContent(tx, admin, { id: 1001 }));
     await remove('/Root/Content/x', true);
     await redefine('Car', { parent: 'Workspace' });
     await tree.type('Taxi', { parent: 'Car' });
-    await expect(remove(typePath('Car'))).rejects.toMatchObject({ type: 'conflict' });
+    await expect(remove(typePath('Car'))).rejects.toMatchObject({ type: 'conflict', message: 'The type Taxi needs the type Car.' });
     await expect(redefine('Car', { parent: 'Taxi' })).rejects.toMatchObject({ type: 'invalid-request' });
     await remove(typePath('Taxi'));
     expect(await remove(typePath('Car'))).toMatchObject({ permanent: true });
@@ -203,20 +217,60 @@ describe('a content type of the repository’s own', () => {
     expect((await tree.tx((tx) => contentTypesOf(tx, tree.repository.repositoryId))).field('Plate')).toBeDefined();
   });
 
-  it('keeps its fields right while many write and one changes it', async () => {
-    await tree.type('Car', car);
-    await tree.create('/Root/Content/x', 'Car', { Plate: 'AB-1' });
+  describe('that one writes content of while another changes it', () => {
     const narrower = { ...car, fields: car.fields.filter(({ name }) => name !== 'Colour') };
-    await Promise.allSettled([
-      ...Array.from({ length: 6 }, (_, i) => tree.create(`/Root/Content/c${i}`, 'Car', { Plate: 'p', Colour: 'red' })),
-      remove('/Root/Content/x', true).then(() => redefine('Car', narrower)),
-      ...Array.from({ length: 6 }, () => update('/Root/Content/x', { Colour: 'blue' })),
-    ]);
-    const types = await tree.tx((tx) => contentTypesOf(tx, tree.repository.repositoryId));
-    const coloured = await test.owner.query(`SELECT FROM content_nodes WHERE repository_id = $1 AND fields ? 'Colour'`, [
-      tree.repository.repositoryId,
-    ]);
-    if (coloured.rows.length > 0) expect(types.field('Colour')).toBeDefined();
+    const write = { plate: { Plate: 'AB-1' }, colour: { Plate: 'AB-1', Colour: 'red' } };
+
+    /** Begins the second while the first has not ended, and ends the first when the second waits for it. */
+    async function meanwhile(first: (tx: EntityManager) => Promise<unknown>, second: () => Promise<unknown>): Promise<unknown> {
+      const [done, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const one = tree.tx(async (tx) => {
+        await first(tx);
+        done.resolve();
+        await goOn.promise;
+      });
+      await Promise.race([done.promise, one]);
+      let ended = false;
+      const other = second()
+        .catch((error: unknown) => error)
+        .finally(() => (ended = true));
+      const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
+      while (!ended && (await test.owner.query(waits)).rowCount === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      goOn.resolve();
+      await one;
+      return other;
+    }
+    const change = (tx: EntityManager, path: string, fields: Record<string, unknown>) => updateContent(tx, admin, { path }, { fields });
+
+    it('is not narrowed under content that is being made', async () => {
+      await tree.type('Car', car);
+      const make = { type: 'Car', name: 'x', fields: write.colour };
+      const narrowed = await meanwhile(
+        (tx) => createContent(tx, admin, { path: '/Root/Content' }, make),
+        () => redefine('Car', narrower),
+      );
+      expect(narrowed).toMatchObject({ type: 'conflict', message: expect.stringContaining('Colour cannot be taken away') as string });
+    });
+
+    it('is what content is checked by that is made while it is narrowed', async () => {
+      await tree.type('Car', car);
+      const made = await meanwhile(
+        (tx) => change(tx, typePath('Car'), { Definition: narrower }),
+        () => tree.create('/Root/Content/x', 'Car', write.colour),
+      );
+      expect(made).toMatchObject({ errors: [{ pointer: '/Colour' }] });
+    });
+
+    it('is what content is checked by that is changed while it is widened', async () => {
+      await tree.type('Car', narrower);
+      await tree.create('/Root/Content/x', 'Car', write.plate);
+      const changed = await meanwhile(
+        (tx) => change(tx, typePath('Car'), { Definition: car }),
+        () => update('/Root/Content/x', { Colour: 'green' }),
+      );
+      expect(changed).toMatchObject({ errors: [{ pointer: '/Colour' }] });
+      expect(await update('/Root/Content/x', { Colour: 'red' })).toMatchObject({ fields: { Colour: 'red' } });
+    });
   });
 });
 
