@@ -307,26 +307,5 @@ async function changeTypesVersion(tx: EntityManager, repositoryId: string): Prom
   await tx.query('UPDATE content_counters SET types_version = gen_random_uuid() WHERE repository_id = $1', [repositoryId]);
 }
 
-/**
- * Keeps a type of the repository's own, and those it derives from, as they are until the transaction ends. No statement for a
- * built-in type.
- *
- * @returns the types as they are under the lock.
- */
-export async function lockType(tx: EntityManager, repositoryId: string, typeName: string): Promise<ContentTypes> {
-  const types = await contentTypesOf(tx, repositoryId);
-  if (builtInTypes.find(typeName)) return types;
-  const chain = types
-    .all()
-    .filter((type) => !builtInTypes.find(type.name) && types.derivedFrom(type.name).includes(typeName))
-    .map((type) => type.name);
-  await tx.query('SELECT FROM content_nodes WHERE repository_id = $1 AND parent_id = $2 AND name = ANY ($3::text[]) FOR SHARE', [
-    repositoryId,
-    wellKnown.contentTypes,
-    chain,
-  ]);
-  return contentTypesOf(tx, repositoryId);
-}
-
 const invalid = (detail: string) =>
   new Problem('invalid-request', `Definition ${detail}.`, { errors: [{ pointer: '/Definition', detail }] });

@@ -260,17 +260,6 @@ describe('a content type of the repository’s own', () => {
       );
       expect(made).toMatchObject({ errors: [{ pointer: '/Colour' }] });
     });
-
-    it('is what content is checked by that is changed while it is widened', async () => {
-      await tree.type('Car', narrower);
-      await tree.create('/Root/Content/x', 'Car', write.plate);
-      const changed = await meanwhile(
-        (tx) => change(tx, typePath('Car'), { Definition: car }),
-        () => update('/Root/Content/x', { Colour: 'green' }),
-      );
-      expect(changed).toMatchObject({ errors: [{ pointer: '/Colour' }] });
-      expect(await update('/Root/Content/x', { Colour: 'red' })).toMatchObject({ fields: { Colour: 'red' } });
-    });
   });
 });
 
