@@ -230,12 +230,13 @@ describe('a content type of the repository’s own', () => {
         await goOn.promise;
       });
       await Promise.race([done.promise, one]);
-      let ended = false;
+      const ended = new AbortController();
       const other = second()
         .catch((error: unknown) => error)
-        .finally(() => (ended = true));
+        .finally(() => ended.abort());
       const waits = `SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`;
-      while (!ended && (await test.owner.query(waits)).rowCount === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      while (!ended.signal.aborted && (await test.owner.query(waits)).rowCount === 0)
+        await new Promise((resolve) => setTimeout(resolve, 20));
       goOn.resolve();
       await one;
       return other;
