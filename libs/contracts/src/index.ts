@@ -10,6 +10,7 @@ export * from './identity-providers.js';
 export * from './factors.js';
 export * from './member-policy.js';
 export * from './members.js';
+export * from './password-lengths.js';
 export * from './permissions.js';
 export * from './problems.js';
 export * from './repository-search.js';

@@ -1,15 +1,8 @@
 import { z } from 'zod';
-import { displayName, pageQuery, searchedFor, time, type SecondFactorMode } from './tenant-api.js';
+import { passwordLengths } from './password-lengths.js';
+import { displayName, pageQuery, searchedFor, time } from './tenant-api.js';
 
 /* The people of a repository. */
-
-/** When the password stands alone, and when a second factor is always asked for as well (NIST SP 800-63B-4 §3.1.1.2). */
-export const passwordLengths = { alone: 15, withSecondFactor: 8, longest: 256 } as const;
-
-/** Characters that passwords of a repository with these settings must have at least. */
-export function shortestPassword({ secondFactor }: { secondFactor?: SecondFactorMode | undefined }): number {
-  return secondFactor === 'forced' ? passwordLengths.withSecondFactor : passwordLengths.alone;
-}
 
 /**
  * What any password is. How short it may be and what it must not be depends on the repository and the person, and is decided

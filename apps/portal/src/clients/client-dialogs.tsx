@@ -61,8 +61,11 @@ export function ClientDialog({ repository, kind, client, onClose }: ClientDialog
       const added = await answerOf(api.POST('/v1/repositories/{slug}/clients', { params: { path: { slug } }, body, headers }));
       if (added.secret) setMade({ clientId: added.clientId, secret: added.secret.value });
     }
-    void queries.invalidateQueries({ queryKey: kept.clients(slug) });
-    void queries.invalidateQueries({ queryKey: kept.repository(slug), exact: true });
+    // Whoever opens it again at once sees what was saved.
+    await Promise.all([
+      queries.invalidateQueries({ queryKey: kept.clients(slug) }),
+      queries.invalidateQueries({ queryKey: kept.repository(slug), exact: true }),
+    ]);
     if (client ?? kind === 'app') onClose();
   });
   useFaultsAtFields(form, change.problem);
