@@ -1,42 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { runChaos } from './chaos.js';
 
 /**
  * The short form of `npm run chaos`: three authorities and two repository APIs under fire for a minute. The long form is for
- * a person; see docs/guides/fire-test.md.
+ * a person.
  */
-const program = fileURLToPath(new URL('../../tools/chaos/dist/main.js', import.meta.url));
-
-interface Report {
-  seed: number;
-  verdict: { violations: unknown[]; acceptedLive: number; refusedDead: number; closestMillis: number };
-  counts: Record<string, number>;
-  /** With --prove-checker: acceptances after a cut-off, by faulty check. */
-  found: Record<string, number>;
-}
-
-let folder: string;
-beforeAll(async () => void (folder = await mkdtemp(join(tmpdir(), 'latchkey-e2e-fire-'))));
-afterAll(() => rm(folder, { recursive: true, force: true }));
-
-async function runChaos(...args: string[]): Promise<{ code: number | null; report: Report; output: string }> {
-  const file = join(folder, 'report.json');
-  await rm(file, { force: true });
-  // By the channel it ends when we do.
-  const child = spawn(process.execPath, [program, '--folder', folder, '--report', file, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => void (output += chunk.toString()));
-  const [code] = (await once(child, 'exit')) as [number | null];
-  const report = JSON.parse(await readFile(file, 'utf8').catch(() => '{}')) as Report;
-  return { code, report, output };
-}
-
 describe('cut-off under fire', () => {
   let result: Awaited<ReturnType<typeof runChaos>>;
   beforeAll(async () => void (result = await runChaos('--seconds', '60')));
@@ -68,14 +35,5 @@ describe('cut-off under fire', () => {
     for (const kind of ['kill', 'pause', 'cut', 'stall', 'hold answers', 'delay', 'restart of PostgreSQL']) {
       expect([kind, sum(`fault ${kind}`) > 0]).toEqual([kind, true]);
     }
-  });
-});
-
-describe('the fire test', () => {
-  it('finds a check that joins a statement under way, and one that remembers an answer for 50 ms', async () => {
-    const { code, report, output } = await runChaos('--prove-checker');
-    expect([code, code === 0 ? '' : output]).toEqual([0, '']);
-    expect(report.found['join-under-way']).toBeGreaterThan(0);
-    expect(report.found['remember-answers']).toBeGreaterThan(0);
   });
 });

@@ -13,13 +13,13 @@ export const unit: Stage = { name: 'unit', run: (commands) => runJest(commands, 
 /** With a real PostgreSQL, and a real Redis where there is one. */
 export const integration: Stage = {
   name: 'integration',
-  run: (commands) => withRedis((redis) => runJest(commands, 'integration', 1_500, ['--maxWorkers=3'], redis)),
+  run: (commands) => withRedis((redis) => runJest(commands, 'integration', 1_500, ['--maxWorkers=2'], redis)),
 };
 
-/** Files that put the machine under load on purpose, or watch how fast something recovers. */
-const alone = /(?:cutoff-under-fire|resilience)\.spec\.js$/.source;
+/** Puts the machine under load on purpose. */
+const alone = /cutoff-under-fire\.spec\.js$/.source;
 
-/** With everything up as processes, in a browser where there is one: three files at a time, for they wait more than they work, and some by themselves. */
+/** With everything up as processes, in a browser where there is one: three files at a time, for they wait more than they work, and one by itself. */
 export const e2e: Stage = {
   name: 'e2e',
   run: (commands) => {
@@ -30,7 +30,7 @@ export const e2e: Stage = {
       const ignored = [...without, alone].map((pattern) => `--testPathIgnorePatterns=${pattern}`);
       const [most, others] = [
         await runJest(commands, 'e2e', 1_500, ['--maxWorkers=3', ...ignored], environment),
-        await runJest(commands, 'e2e', 600, ['--maxWorkers=2', `--testPathPatterns=${alone}`], environment),
+        await runJest(commands, 'e2e', 600, ['--runInBand', `--testPathPatterns=${alone}`], environment),
       ];
       return {
         passed: most.passed + others.passed,
