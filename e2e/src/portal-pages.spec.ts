@@ -131,8 +131,7 @@ describe('the pages of the portal', () => {
 
   it('do not jump on a wide screen either, though answers come late', async () => {
     await page.setViewportSize({ width: 1440, height: 900 });
-    const late = new RegExp(`${product.tenantApiUrl}/v1/`);
-    await page.route(late, async (route) => {
+    await page.route(`${product.tenantApiUrl}/v1/**`, async (route) => {
       await new Promise((resolve) => setTimeout(resolve, 300));
       await route.continue();
     });
@@ -141,7 +140,7 @@ describe('the pages of the portal', () => {
       await go(path);
       expect([path, (await jumped(page)) < 0.1]).toEqual([path, true]);
     }
-    await page.unroute(late);
+    await page.unrouteAll({ behavior: 'wait' });
   });
 
   it('are gone through by keyboard alone: creating a repository, regenerating, a planned rotation and its end', async () => {
