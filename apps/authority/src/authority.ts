@@ -7,6 +7,7 @@ import {
   SigningKeys,
   TokenVerifier,
   UseRecorder,
+  warnOfLackingPeppers,
   type KeyRing,
 } from '@latchkey/credentials';
 import { connectForChecks, Database, warnOfConnections } from '@latchkey/database';
@@ -59,6 +60,7 @@ export async function openAuthority(config: Config, log: Logger): Promise<Author
   const applicationName = config.NODE_NAME ?? 'authority';
   const database = await Database.connect({ url, applicationName, poolSize: config.DATABASE_POOL_SIZE });
   await warnOfConnections(database, config.DATABASE_POOL_SIZE, log);
+  await warnOfLackingPeppers(database, peppers, log);
   const checks = connectForChecks({ url, applicationName });
   const check = new CredentialCheck(checks);
   const directory = new RepositoryDirectory(checks);

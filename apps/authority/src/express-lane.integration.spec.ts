@@ -1,10 +1,12 @@
+import { randomBytes } from 'node:crypto';
 import { Agent, createServer, request as send, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { wellKnown } from '@latchkey/content';
-import type { Question } from '@latchkey/credentials';
-import type { Authority } from './authority.js';
+import { KeyRing, type Question } from '@latchkey/credentials';
+import { createLogger } from '@latchkey/runtime';
+import { openAuthority, type Authority } from './authority.js';
 import { createListener } from './server.js';
 import { Customer } from './testing/customer.js';
 import { startAuthority, type RunningAuthority } from './testing/running-authority.js';
@@ -238,5 +240,15 @@ describe('the express lane', () => {
     // The right secret waits with the wrong ones, from this address alone.
     expect((await exchange(lane, plain(6), 'guesser')).status).toBe(429);
     expect((await exchange(lane, plain(6), 'somebody else')).status).toBe(200);
+  });
+});
+
+describe('an authority whose configuration lacks a pepper that live secrets need', () => {
+  it('warns at its start, naming the pepper and no secret', async () => {
+    const warnings: unknown[] = [];
+    const log = Object.assign(createLogger('test', 'silent'), { warn: (about: unknown) => void warnings.push(about) });
+    const peppers = KeyRing.parse(`another:${randomBytes(32).toString('base64')}`);
+    await (await openAuthority({ ...running.config, SECRET_PEPPERS: peppers }, log)).close();
+    expect(warnings).toEqual([{ lacking: { k1: { 'client secrets': expect.any(Number) as number } } }]);
   });
 });

@@ -5,7 +5,15 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Blobs, ObjectStore } from '@latchkey/content';
-import { CredentialCheck, issuersAtDomains, RepositoryDirectory, SigningKeys, TokenVerifier, UseRecorder } from '@latchkey/credentials';
+import {
+  CredentialCheck,
+  issuersAtDomains,
+  RepositoryDirectory,
+  SigningKeys,
+  TokenVerifier,
+  UseRecorder,
+  warnOfLackingPeppers,
+} from '@latchkey/credentials';
 import { connectForChecks, Database, warnOfConnections, type Pool } from '@latchkey/database';
 import { nestLogger, type Logger } from '@latchkey/runtime';
 import { answerTo } from './answer.js';
@@ -42,9 +50,10 @@ class RepositoryApiModule {}
 /** The provider of the pool on which credentials are checked. */
 const checksPool = Symbol('pool for checks');
 
-async function connect(connection: { url: string; applicationName: string }, poolSize: number, log: Logger): Promise<Database> {
-  const database = await Database.connect({ ...connection, poolSize });
-  await warnOfConnections(database, poolSize, log);
+async function connect(config: Config, connection: { url: string; applicationName: string }, log: Logger): Promise<Database> {
+  const database = await Database.connect({ ...connection, poolSize: config.DATABASE_POOL_SIZE });
+  await warnOfConnections(database, config.DATABASE_POOL_SIZE, log);
+  await warnOfLackingPeppers(database, config.SECRET_PEPPERS, log);
   return database;
 }
 
@@ -55,7 +64,7 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
     module: RepositoryApiModule,
     controllers: [HealthController, ODataController],
     providers: [
-      { provide: Database, useFactory: () => connect(connection, config.DATABASE_POOL_SIZE, log) },
+      { provide: Database, useFactory: () => connect(config, connection, log) },
       {
         provide: Blobs,
         inject: [Database],

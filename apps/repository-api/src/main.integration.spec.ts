@@ -66,6 +66,8 @@ describe('the process', () => {
       child.kill('SIGTERM');
       expect(await exit).toEqual([0, null]);
       expect(printed()).toContain(`"path":"/acme/odata.svc/('Root')"`);
+      // They were started without the pepper of the repository's secrets.
+      expect(printed()).toContain('"lacking":{"test":{"client secrets":1}}');
       for (const secret of [token, key, 'apikey=']) expect(printed()).not.toContain(secret);
     }
   });

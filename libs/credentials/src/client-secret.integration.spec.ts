@@ -1,7 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { Problem } from '@latchkey/contracts';
 import { audit } from '@latchkey/access';
 import { ClientSecrets } from './client-secret.js';
 import { Clients } from './client.js';
+import { KeyRing } from './key-ring.js';
+import { warnOfLackingPeppers } from './lacking-peppers.js';
 import { matchSecret } from './match-secret.js';
 import { actorOf, openFixture, toolUserId, type CredentialsFixture, type RepositoryFixture } from './testing/fixture.js';
 
@@ -243,6 +246,43 @@ describe('a stranger', () => {
     const acme = await freshRepository();
     const viewer = { ...acme.actor, permissions: new Set(['repositories:read'] as const) };
     await expect(secrets.regenerate(viewer, acme.slug, acme.toolId, { overlapSeconds: 0 })).rejects.toEqual(problem('forbidden'));
+  });
+});
+
+describe('a pepper that live secrets need and the configuration lacks', () => {
+  const warned = async (...ids: string[]) => {
+    const warnings: object[] = [];
+    const ring = KeyRing.parse(ids.map((id) => `${id}:${randomBytes(32).toString('base64')}`).join());
+    await warnOfLackingPeppers(fixture.database, ring, { warn: (about) => void warnings.push(about) });
+    return warnings;
+  };
+
+  it('is said with how many need it of which kind, in one warning; what has ended needs none', async () => {
+    expect([await warned('k1'), await warned('new', 'k1')]).toEqual([[], []]);
+    const acme = await freshRepository();
+    const owner = [acme.id, acme.tenantId];
+    // Under two peppers: those that live, and those that have ended, will have by now, or were used.
+    await fixture.owner.query(
+      `INSERT INTO secret_versions (repository_id, tenant_id, client_id, id, hash, pepper_id, hint, ended_at, expires_at)
+       SELECT $1, $2, $3, gen_random_uuid(), sha256('x'), pepper, 'x', ended, expires
+       FROM unnest('{old,old,lost}'::text[]) pepper, (VALUES (NULL, NULL), (now(), NULL), (NULL, now())) AS ends (ended, expires)`,
+      [...owner, acme.toolId],
+    );
+    await fixture.owner.query(
+      `INSERT INTO api_keys (repository_id, tenant_id, user_id, id, name, hash, pepper_id, hint, permissions, expires_at)
+       SELECT $1, $2, $3, gen_random_uuid(), 'k', uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), 'old', 'x', '{}', ends
+       FROM unnest(ARRAY[now(), now() + interval '1 day']) ends`,
+      [...owner, toolUserId],
+    );
+    await fixture.owner.query(
+      `INSERT INTO recovery_codes (repository_id, tenant_id, user_id, hash, pepper_id, used_at)
+       SELECT $1, $2, $3, uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), 'lost', used FROM unnest(ARRAY[now(), NULL, NULL]) used`,
+      [...owner, toolUserId],
+    );
+    expect(await warned('k1', 'gone')).toEqual([
+      { lacking: { lost: { 'client secrets': 1, 'recovery codes': 2 }, old: { 'client secrets': 2, 'API keys': 1 } } },
+    ]);
+    expect(await warned('k1', 'lost', 'old')).toEqual([]);
   });
 });
 

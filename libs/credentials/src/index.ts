@@ -30,6 +30,7 @@ export { hashRecoveryCode, isRecoveryCode, newRecoveryCodes } from './factors/re
 export { newTotpSecret, spellTotpSecret, totpStep, totpUri } from './factors/totp.js';
 export { findClient } from './find-client.js';
 export { KeyRing, keyRingConfig } from './key-ring.js';
+export { warnOfLackingPeppers } from './lacking-peppers.js';
 export { dpopAlgorithms, type PresentedProof } from './dpop.js';
 export { findLink, linkToken, orderLink, useLink } from './mailed-link.js';
 export { matchSecret, type SecretMatch } from './match-secret.js';

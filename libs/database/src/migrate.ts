@@ -48,6 +48,7 @@ import { FindNodesOfATime1763764000750 } from './migrations/1763764000750-find-n
 import { KnowWhoInvited1763765000000 } from './migrations/1763765000000-know-who-invited.js';
 import { CountBegunUploads1763765000250 } from './migrations/1763765000250-count-begun-uploads.js';
 import { FindSignOutsToTellOf1763766000000 } from './migrations/1763766000000-find-sign-outs-to-tell-of.js';
+import { FindLackingPeppers1763768000000 } from './migrations/1763768000000-find-lacking-peppers.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -99,6 +100,7 @@ export const migrations = [
   KnowWhoInvited1763765000000,
   CountBegunUploads1763765000250,
   FindSignOutsToTellOf1763766000000,
+  FindLackingPeppers1763768000000,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

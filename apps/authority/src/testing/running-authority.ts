@@ -10,7 +10,7 @@ import { createTestDatabase, type TestDatabase } from '@latchkey/database/testin
 import { createLogger, type AddressTemplate } from '@latchkey/runtime';
 import { addTenant, consoleSlug, install, resolveActor, type InstallationOptions, type NewTenant } from '@latchkey/tenancy';
 import { openAuthority, type Authority } from '../authority.js';
-import { configSchema } from '../config.js';
+import { configSchema, type Config } from '../config.js';
 import { createListener } from '../server.js';
 
 /** What the token endpoint answered. */
@@ -22,6 +22,7 @@ export interface TokenAnswer {
 
 /** The authority on a database of its own, with an installation in it. */
 export interface RunningAuthority {
+  config: Config;
   authority: Authority;
   test: TestDatabase;
   database: Database;
@@ -100,6 +101,7 @@ export async function startAuthority(): Promise<RunningAuthority> {
     return resolveActor(test.database, consoleRepository, verified, { requestId: newId(), address: '192.0.2.1' });
   };
   return {
+    config,
     authority,
     test,
     database: test.database,

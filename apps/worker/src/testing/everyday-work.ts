@@ -12,6 +12,7 @@ import {
   RepositoryKeys,
   SigningKeys,
   UseRecorder,
+  warnOfLackingPeppers,
   type KeyRing,
   type KnownRepository,
 } from '@latchkey/credentials';
@@ -75,7 +76,7 @@ export function everydayWork(around: Surroundings): Record<string, Work> {
   return { ...hotPaths(around), ...lists(around), ...changes(around), ...jobs(around) };
 }
 
-function hotPaths({ slug, toolClientId, encryption }: Surroundings): Record<string, Work> {
+function hotPaths({ slug, toolClientId, peppers, encryption }: Surroundings): Record<string, Work> {
   const ask = ({ checks, repository }: Tools, more: object) => new CredentialCheck(checks).ask({ repositoryId: repository.id, ...more });
   const call = ({ checks }: Tools, text: string, values: unknown[]) => checks.query(text, values);
   return {
@@ -85,6 +86,7 @@ function hotPaths({ slug, toolClientId, encryption }: Surroundings): Record<stri
     'check a token': (tools) => ask(tools, { clientId: toolClientId, versionId: newId(), tokenId: 't' }),
     'check a token of a person': (tools) => ask(tools, { userId: 1000, grantId: 'g', tokenId: 't' }),
     'check an API key': (tools) => ask(tools, { keyHash: Buffer.alloc(32) }),
+    'look for lacking peppers': ({ database }) => warnOfLackingPeppers(database, peppers, { warn: () => undefined }),
     'load the signing keys': ({ database, repository }) => new SigningKeys(database).privateKeys(repository, encryption),
     'load a public key': ({ database, repository }) => new SigningKeys(database).publicKey(repository, 'x'),
     'read a record': ({ database, repository }) =>
