@@ -164,7 +164,7 @@ async function connect(config: Config, log: Logger): Promise<Services> {
       { provide: Tenants, useValue: new Tenants(database, webhooks) },
       { provide: OwnTenants, useValue: new OwnTenants({ database, directory, open: config.NEW_TENANTS !== 'operator' }) },
       { provide: TenantDeletion, useValue: new TenantDeletion(database, directory, cutoffs) },
-      { provide: TenantExport, useValue: new TenantExport(database) },
+      { provide: TenantExport, useValue: new TenantExport(database, directory) },
       { provide: Slugs, useValue: new Slugs(database) },
       { provide: Usage, useValue: new Usage(database, directory) },
       { provide: Webhooks, useValue: webhooks },

@@ -1,6 +1,9 @@
-import type { CreatedTenantCredentialView, ProvisionedRepositoryView } from '@latchkey/contracts';
+import { wellKnown } from '@latchkey/content';
+import type { CreatedApiKeyView, CreatedTenantCredentialView, ProvisionedRepositoryView } from '@latchkey/contracts';
 import { startApi, type RunningApi, type TestTenant } from './testing/running-api.js';
 
+const providerSecret = 'what-google-gave-us';
+let apiKey: string;
 let api: RunningApi;
 let shop: ProvisionedRepositoryView;
 
@@ -14,6 +17,12 @@ beforeAll(async () => {
   await make(api.stranger, 'foreign');
   await api.tenant.call('POST', '/v1/repositories/shop/users', { loginName: 'anna', password: 'a long pass phrase of the owner' });
   await api.tenant.call('POST', '/v1/repositories/shop/webhooks', { url: 'https://example.com/hook' });
+  const change = async (method: string, path: string, body: object) =>
+    expect([path, (await api.tenant.call(method, `/v1/repositories/shop/${path}`, body)).ok]).toEqual([path, true]);
+  const key = await api.tenant.call('POST', `/v1/repositories/shop/users/${wellKnown.publicAdmin}/api-keys`, { name: 'blog' });
+  apiKey = ((await key.json()) as CreatedApiKeyView).value.slice(11, 40);
+  await change('POST', 'identity-providers', { id: 'google', kind: 'google', clientId: 'abc', clientSecret: providerSecret });
+  await change('PUT', 'domain', { domain: 'login.example.com' });
   await api.tenant.call('PATCH', '/v1/tenant', { webhook: { url: 'https://example.com/all' } });
 });
 afterAll(() => api.close());
@@ -43,9 +52,35 @@ describe('the export of a tenant', () => {
       { repositoryId: null, url: 'https://example.com/all' },
       { repositoryId: shop.id, url: 'https://example.com/hook' },
     ]);
+    const [own] = ofKind('credential');
+    expect(own).toMatchObject({ clientKind: 'tenant' });
+    const repositoryId = shop.id;
+    expect(ofKind('apiKey')).toMatchObject([
+      { repositoryId, name: 'blog', userId: wellKnown.publicAdmin, hint: expect.any(String) as string },
+    ]);
+    expect(ofKind('identityProvider')).toMatchObject([{ repositoryId, id: 'google', clientId: 'abc' }]);
+    expect(ofKind('domain')).toMatchObject([{ repositoryId, domain: 'login.example.com', verifiedAt: null }]);
+    expect(ofKind('group').find(({ id }) => id === wellKnown.administrators)).toMatchObject({
+      repositoryId,
+      memberIds: expect.arrayContaining([wellKnown.admin, wellKnown.publicAdmin]) as number[],
+    });
+    const all = ['See', 'Open', 'Save', 'AddNew', 'Delete'];
+    expect(ofKind('permission').find(({ id }) => id === wellKnown.root)).toMatchObject({
+      repositoryId,
+      grants: expect.arrayContaining([{ identityId: wellKnown.administrators, hereOnly: false, permissions: all }]) as object[],
+    });
     const content = ofKind('content').map(({ id }) => id);
     expect([new Set(content).size, content.length >= 1200]).toEqual([content.length, true]);
-    for (const hidden of [shop.toolClient.secret.value.slice(11, 40), 'argon2', 'hash', 'signing_secret', 'foreign', api.stranger.tenantId])
+    for (const hidden of [
+      shop.toolClient.secret.value.slice(11, 40),
+      'argon2',
+      'hash',
+      'signing_secret',
+      'foreign',
+      api.stranger.tenantId,
+      providerSecret,
+      apiKey,
+    ])
       expect([hidden, text.includes(hidden)]).toEqual([hidden, false]);
   });
 

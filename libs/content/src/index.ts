@@ -20,7 +20,7 @@ export { addMembers, isAdministrator, membersOf, removeMembers, requireAdministr
 export { copyContent, moveContent } from './move.js';
 export { type Address, type ContentEntity, type PermittedEntity } from './node.js';
 export { bucketAddress, ObjectStore, StoreUnavailable, type BucketAddress } from './object-store.js';
-export { changePermissions, readPermissions, type Grant, type PermissionChange } from './node-permissions.js';
+export { changePermissions, grantsOf, readPermissions, type Grant, type PermissionChange } from './node-permissions.js';
 export { permissionNames, type ContentPermissionName } from './permissions.js';
 export { countCollection, maxPageSize, permissionsOf, readCollection, readNode, readNodes, type Query } from './read.js';
 export { readTargets } from './references.js';

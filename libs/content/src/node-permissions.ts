@@ -71,7 +71,8 @@ export async function readPermissions(tx: EntityManager, caller: Caller, address
   };
 }
 
-function grantsOf({ identity_id: identityId, bits }: { identity_id: number; bits: number }): Grant[] {
+/** What one row of the table gives. */
+export function grantsOf({ identity_id: identityId, bits }: { identity_id: number; bits: number }): Grant[] {
   const inherited = { identityId, permissions: namesOf(bits & allPermissions), hereOnly: false };
   const here = { identityId, permissions: namesOf(bits >> hereOnlyShift), hereOnly: true };
   return [inherited, here].filter(({ permissions }) => permissions.size > 0);

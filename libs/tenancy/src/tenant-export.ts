@@ -1,9 +1,15 @@
 import { audit, authorize, type Actor } from '@latchkey/access';
+import { grantsOf } from '@latchkey/content';
+import type { RepositoryDirectory } from '@latchkey/credentials';
 import type { Database } from '@latchkey/database';
+import { findConsole } from './installation.js';
 
 /** One thing of a tenant, as a line of the export. */
 export interface ExportedThing {
-  /** What it is: tenant, member, repository, client, secret, user, webhook or content. */
+  /**
+   * What it is: tenant, credential, member, webhook, repository, client, secret, domain, identityProvider, user, apiKey, content,
+   * group (who belongs to it) or permission (who may do what on a content).
+   */
   kind: string;
   [field: string]: unknown;
 }
@@ -14,9 +20,11 @@ const batchSize = 500;
 /** Everything that a tenant has, for whoever leaves or wants a copy. The audit trail has an export of its own. */
 export class TenantExport {
   readonly #database: Database;
+  readonly #directory: RepositoryDirectory;
 
-  constructor(database: Database) {
+  constructor(database: Database, directory: RepositoryDirectory) {
     this.#database = database;
+    this.#directory = directory;
   }
 
   /**
@@ -40,17 +48,19 @@ export class TenantExport {
         (await tx.query<object[]>(statement, values)).map((row): ExportedThing => ({ kind, ...row })),
       );
     yield await read('tenant', 'SELECT id, name, settings, created_at AS "createdAt" FROM tenants WHERE id = $1', [tenantId]);
+    const { id: consoleId } = await findConsole(this.#directory);
+    yield await read('credential', `${clients} AND tenant_id = $2 AND kind = 'tenant' ORDER BY id`, [consoleId, tenantId]);
     yield await read('member', members, []);
     yield await read('webhook', `${webhooks} WHERE tenant_id = $1 AND repository_id IS NULL AND deleted_at IS NULL`, [tenantId]);
     const repositories = await read('repository', ofTenant, [tenantId]);
     yield repositories;
     for (const { id } of repositories) {
       for (const [kind, statement] of Object.entries(ofRepository)) yield await read(kind, statement, [id]);
-      for (const [kind, statement] of Object.entries(inBatches)) {
-        let after: unknown = -1;
+      for (const [kind, { statement, first, show = (row: Row) => row }] of Object.entries(inBatches)) {
+        let after: unknown = first;
         for (;;) {
           const batch = await read(kind, statement, [id, after]);
-          yield batch;
+          yield batch.map((thing) => ({ kind, ...show(thing) }));
           if (batch.length < batchSize) break;
           after = batch.at(-1)?.['id'];
         }
@@ -67,19 +77,59 @@ const ofTenant = `SELECT id, slug, name, environment, settings, created_at AS "c
 
 const webhooks = 'SELECT repository_id AS "repositoryId", id, url, description, events, created_at AS "createdAt" FROM webhooks';
 
+const clients = `SELECT repository_id AS "repositoryId", id AS "clientId", kind AS "clientKind", name, redirect_uris AS "redirectUris",
+    post_logout_redirect_uris AS "postLogoutRedirectUris", backchannel_logout_uri AS "backchannelLogoutUri", jwks_uri AS "jwksUri",
+    permissions, user_id AS "userId", created_at AS "createdAt"
+  FROM clients WHERE repository_id = $1 AND deleted_at IS NULL`;
+
 const ofRepository = {
-  client: `SELECT repository_id AS "repositoryId", id AS "clientId", kind AS "clientKind", name, redirect_uris AS "redirectUris",
-      post_logout_redirect_uris AS "postLogoutRedirectUris", permissions, user_id AS "userId", created_at AS "createdAt"
-    FROM clients WHERE repository_id = $1 AND deleted_at IS NULL ORDER BY id`,
+  client: `${clients} ORDER BY id`,
   secret: `SELECT repository_id AS "repositoryId", client_id AS "clientId", id, hint, created_at AS "createdAt", expires_at AS "expiresAt", ended_at AS "endedAt"
     FROM secret_versions WHERE repository_id = $1 ORDER BY id`,
   webhook: `${webhooks} WHERE repository_id = $1 AND deleted_at IS NULL ORDER BY id`,
+  domain: `SELECT repository_id AS "repositoryId", domain, created_at AS "createdAt", verified_at AS "verifiedAt" FROM custom_domains WHERE repository_id = $1`,
+  identityProvider: `SELECT repository_id AS "repositoryId", id, kind AS "providerKind", name, issuer, client_id AS "clientId", allow_sign_up AS "allowSignUp",
+      email_domains AS "emailDomains", trusts_second_factor AS "trustsSecondFactor", enabled, created_at AS "createdAt"
+    FROM identity_providers WHERE repository_id = $1 ORDER BY id`,
 };
 
-const inBatches = {
-  user: `SELECT repository_id AS "repositoryId", id, login_name AS "loginName", name, email, enabled, technical, created_at AS "createdAt"
-    FROM repository_users WHERE repository_id = $1 AND id > $2 AND deleted_at IS NULL ORDER BY id LIMIT ${batchSize}`,
-  content: `SELECT repository_id AS "repositoryId", id, parent_id AS "parentId", path, type, fields, version, created_at AS "createdAt",
-      created_by AS "createdBy", modified_at AS "modifiedAt", modified_by AS "modifiedBy"
-    FROM content_nodes WHERE repository_id = $1 AND id > $2 ORDER BY id LIMIT ${batchSize}`,
+type Row = Record<string, unknown>;
+
+/** What there may be much of. `$2` is the id after which a batch begins, and `first` what comes before all. */
+const inBatches: Record<string, { first: unknown; statement: string; show?: (row: Row) => Row }> = {
+  user: {
+    first: -1,
+    statement: `SELECT repository_id AS "repositoryId", id, login_name AS "loginName", name, email, enabled, technical, created_at AS "createdAt"
+      FROM repository_users WHERE repository_id = $1 AND id > $2 AND deleted_at IS NULL ORDER BY id LIMIT ${batchSize}`,
+  },
+  apiKey: {
+    first: '00000000-0000-0000-0000-000000000000',
+    statement: `SELECT repository_id AS "repositoryId", id, user_id AS "userId", name, hint, permissions, created_at AS "createdAt",
+        expires_at AS "expiresAt", ended_at AS "endedAt"
+      FROM api_keys WHERE repository_id = $1 AND id > $2 ORDER BY id LIMIT ${batchSize}`,
+  },
+  content: {
+    first: -1,
+    statement: `SELECT repository_id AS "repositoryId", id, parent_id AS "parentId", path, type, fields, version,
+        cardinality(permission_path) > 1 AS "inheritsPermissions", created_at AS "createdAt", created_by AS "createdBy",
+        modified_at AS "modifiedAt", modified_by AS "modifiedBy"
+      FROM content_nodes WHERE repository_id = $1 AND id > $2 ORDER BY id LIMIT ${batchSize}`,
+  },
+  group: {
+    first: -1,
+    statement: `SELECT repository_id AS "repositoryId", group_id AS id, array_agg(member_id ORDER BY member_id) AS "memberIds"
+      FROM content_group_members WHERE repository_id = $1 AND group_id > $2 GROUP BY repository_id, group_id ORDER BY group_id LIMIT ${batchSize}`,
+  },
+  permission: {
+    first: -1,
+    statement: `SELECT repository_id AS "repositoryId", node_id AS id,
+        json_agg(json_build_object('identity_id', identity_id, 'bits', bits) ORDER BY identity_id) AS rows
+      FROM content_permissions WHERE repository_id = $1 AND node_id > $2 GROUP BY repository_id, node_id ORDER BY node_id LIMIT ${batchSize}`,
+    show: ({ rows, ...node }) => ({
+      ...node,
+      grants: (rows as { identity_id: number; bits: number }[])
+        .flatMap(grantsOf)
+        .map(({ permissions, ...grant }) => ({ ...grant, permissions: [...permissions] })),
+    }),
+  },
 };
