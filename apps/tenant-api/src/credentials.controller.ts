@@ -43,7 +43,7 @@ export class CredentialsController {
 
   @Post(':clientId/regenerate')
   @Route({
-    does: 'Makes a new secret; the earlier ones and their tokens are lost when this answers, or after the overlap',
+    does: 'Makes a new secret; the earlier ones and their tokens are lost when this answers, or after the overlap. Without one, open invitations that were made with the credential are withdrawn',
     answers: regeneratedSecretView,
     changes: true,
   })
@@ -57,7 +57,7 @@ export class CredentialsController {
 
   @Post(':clientId/rotations/:cutoffId/cancel')
   @Route({
-    does: 'Cancels a planned rotation: the newer secret and its tokens are dead when this answers, the earlier one lives on',
+    does: 'Cancels a planned rotation: the newer secret and its tokens are dead when this answers, the earlier one lives on. Open invitations that were made with the credential are withdrawn',
     answers: revokedSecretView,
     changes: true,
   })
@@ -67,7 +67,7 @@ export class CredentialsController {
 
   @Post(':clientId/rotations/:cutoffId/finish')
   @Route({
-    does: 'Finishes a planned rotation before its time: the earlier secret and its tokens are dead when this answers',
+    does: 'Finishes a planned rotation before its time: the earlier secret and its tokens are dead when this answers. Open invitations that were made with the credential are withdrawn',
     answers: revokedSecretView,
     changes: true,
   })
@@ -76,7 +76,11 @@ export class CredentialsController {
   }
 
   @Delete(':clientId')
-  @Route({ does: 'Removes a credential with its secrets and tokens', answers: revokedSecretView, changes: true })
+  @Route({
+    does: 'Removes a credential with its secrets and tokens, and withdraws the open invitations that were made with it',
+    answers: revokedSecretView,
+    changes: true,
+  })
   delete(@CurrentActor() actor: Actor, @Param('clientId') clientId: string) {
     return this.credentials.delete(actor, clientId);
   }

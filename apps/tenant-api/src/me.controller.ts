@@ -35,7 +35,11 @@ export class MeController {
   }
 
   @Delete('credential')
-  @Route({ does: "Revokes the member's own credential with its tokens", answers: revokedSecretView, changes: true })
+  @Route({
+    does: "Revokes the member's own credential with its tokens, and withdraws the open invitations that were made with it",
+    answers: revokedSecretView,
+    changes: true,
+  })
   revoke(@CurrentActor() actor: Actor) {
     return this.credentials.revoke(actor);
   }

@@ -1,9 +1,16 @@
-import type { MeView, OwnTenantView, RepositoryView } from '@latchkey/contracts';
+import {
+  permissionsOfRole,
+  type CreatedInvitationView,
+  type CreatedTenantCredentialView,
+  type MeView,
+  type OwnTenantView,
+  type RepositoryView,
+} from '@latchkey/contracts';
 import { memberActor } from '@latchkey/access';
 import { connectForChecks, newId } from '@latchkey/database';
 import { RepositoryDirectory } from '@latchkey/credentials';
 import { OwnTenants } from '@latchkey/tenancy';
-import { startApi, type RunningApi, type TestMember } from './testing/running-api.js';
+import { startApi, type RunningApi, type TestMember, type TestTenant } from './testing/running-api.js';
 
 let api: RunningApi;
 let member: TestMember;
@@ -112,5 +119,23 @@ describe('what people call something', () => {
       const { name: kept } = (await (await api.tenant.call('PATCH', '/v1/tenant', { name })).json()) as { name: string };
       expect(kept).toBe(name);
     }
+  });
+});
+
+describe('an open invitation', () => {
+  it('is withdrawn with the secret that it was made with', async () => {
+    const invite = async ({ call }: Pick<TestTenant, 'call'>) =>
+      ((await (await call('POST', '/v1/invitations', { role: 'viewer' })).json()) as CreatedInvitationView).id;
+    const open = async () => ((await (await api.tenant.call('GET', '/v1/invitations')).json()) as { items: { id: string }[] }).items;
+    const body = { name: 'inviter', permissions: [...permissionsOfRole.viewer, 'members:write'] };
+    const made = (await (await api.tenant.call('POST', '/v1/credentials', body)).json()) as CreatedTenantCredentialView;
+    const member = await api.addMember('super-admin');
+    const others = await invite(member);
+    const ids = [await invite(await api.withCredential({ clientId: made.clientId, secretId: made.secret.id })), others];
+    expect((await open()).map(({ id }) => id)).toEqual(expect.arrayContaining(ids));
+    expect((await api.tenant.call('POST', `/v1/credentials/${made.clientId}/regenerate`, {})).status).toBe(200);
+    expect((await open()).filter(({ id }) => ids.includes(id)).map(({ id }) => id)).toEqual([others]);
+    expect((await member.inPerson('DELETE', '/v1/me/credential')).status).toBe(200);
+    expect((await open()).filter(({ id }) => ids.includes(id))).toEqual([]);
   });
 });

@@ -31,7 +31,16 @@ export interface Actor {
   person?: Person;
   /** The client ID of the member's own credential, when it and not the person is calling. */
   credentialId?: string;
+  /** The secret of the tenant's or member's credential that the call was made with; a person who has signed in has none. */
+  secret?: UsedSecret;
   call: Call;
+}
+
+/** A secret of a credential, which is a client of the console. */
+export interface UsedSecret {
+  repositoryId: string;
+  clientId: string;
+  id: string;
 }
 
 /**

@@ -1,4 +1,14 @@
-export { authorize, machineActor, memberActor, userActor, systemActor, type Actor, type Call, type Person } from './actor.js';
+export {
+  authorize,
+  machineActor,
+  memberActor,
+  userActor,
+  systemActor,
+  type Actor,
+  type Call,
+  type Person,
+  type UsedSecret,
+} from './actor.js';
 export { audit, type Deed, type Doer } from './audit.js';
 export { carryOut } from './carry-out.js';
 export { enter } from './enter.js';

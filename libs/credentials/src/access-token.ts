@@ -47,6 +47,8 @@ export interface VerifiedToken {
   /** What the token may do: the permissions of its client as of now, as far as its scopes name them. */
   permissions: string[];
   grantId: string | undefined;
+  /** The secret version or key that minted it. */
+  versionId: string | undefined;
   /** Thumbprint of the key that it is bound to (RFC 9449 §6.1); whoever presents it must prove to hold the key. */
   keyThumbprint: string | undefined;
   /** What the app asked userinfo to tell (OpenID Connect Core 1.0 §5.5). */
@@ -144,6 +146,7 @@ export class TokenVerifier {
         ? client.permissions
         : client.permissions.filter((permission) => scopes.includes(permission)),
       grantId: binding.g,
+      versionId: binding.v,
       keyThumbprint: readConfirmation(claims),
       userinfoClaims: claims.userinfo_claims ?? {},
       issuedAt: claims.iat,

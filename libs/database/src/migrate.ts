@@ -49,6 +49,7 @@ import { KnowWhoInvited1763765000000 } from './migrations/1763765000000-know-who
 import { CountBegunUploads1763765000250 } from './migrations/1763765000250-count-begun-uploads.js';
 import { FindSignOutsToTellOf1763766000000 } from './migrations/1763766000000-find-sign-outs-to-tell-of.js';
 import { FindLackingPeppers1763768000000 } from './migrations/1763768000000-find-lacking-peppers.js';
+import { KnowWithWhatWasInvited1763768000250 } from './migrations/1763768000250-know-with-what-was-invited.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -101,6 +102,7 @@ export const migrations = [
   CountBegunUploads1763765000250,
   FindSignOutsToTellOf1763766000000,
   FindLackingPeppers1763768000000,
+  KnowWithWhatWasInvited1763768000250,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

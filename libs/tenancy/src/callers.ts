@@ -20,7 +20,9 @@ export async function resolveActor(
   const isPerson = token.clientKind === 'app';
   if (!isPerson && tenantId !== undefined && tenantId !== token.tenantId)
     throw new Problem('forbidden', 'The credential belongs to another tenant.');
-  if (!isPerson && token.clientKind !== 'member') return machineActor(token.tenantId, token.clientId, token.permissions, call);
+  const { clientId, versionId } = token;
+  const proof = versionId === undefined ? {} : { secret: { repositoryId: consoleRepository.id, clientId, id: versionId } };
+  if (!isPerson && token.clientKind !== 'member') return { ...machineActor(token.tenantId, clientId, token.permissions, call), ...proof };
   const meant = isPerson ? tenantId : token.tenantId;
   // A person's memberships span tenants, so no tenant's scope can hold them all.
   const memberships: Membership[] = await database.read('system', (tx) =>
@@ -36,7 +38,7 @@ export async function resolveActor(
     throw new Problem('forbidden', 'You are not a member of such a tenant. Ask its owner to invite you.');
   const { loginName, email, name } = membership;
   const member = { ...membership, person: { loginName, email, name } };
-  return memberActor(member, token.permissions, call, isPerson ? undefined : token.clientId);
+  return { ...memberActor(member, token.permissions, call, isPerson ? undefined : clientId), ...proof };
 }
 
 interface Membership {

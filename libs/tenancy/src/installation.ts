@@ -142,7 +142,7 @@ async function giveWaysIn(
   await audit(tx, operator, { action, targetKind: 'tenant', targetId: tenantId });
   const made = { action: 'client.created', repositoryId: owner.repositoryId, targetKind: 'client', targetId: client.id };
   await audit(tx, operator, { ...made, details: { kind: client.kind } });
-  const token = await createInvitation(tx, options.peppers, { ...owner, userId: null, role: 'owner', invitedBy: null });
+  const token = await createInvitation(tx, options.peppers, { ...owner, userId: null, role: 'owner', invitedBy: null, invitedWith: null });
   const ownerLink = `${options.authorityUrls.of(consoleSlug)}/invitation/${token}`;
   return { id: tenantId, ownerLink, credential: { clientId: client.id, secret } };
 }

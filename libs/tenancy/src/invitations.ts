@@ -16,6 +16,7 @@ import {
   type MailedLink,
 } from '@latchkey/database';
 import { sendMail } from '@latchkey/jobs';
+import type { Inviter } from './inviters.js';
 import { refusePasswordAt } from './password-policy.js';
 
 /** 43 characters of 62 hold 256 bits. */
@@ -41,13 +42,12 @@ export interface Acceptance {
   password: string;
 }
 
-export interface NewInvitation {
+/** With the right of whoever makes it the invitation ends. */
+export interface NewInvitation extends Inviter {
   repositoryId: string;
   tenantId: string;
   userId: number | null;
   role: Role | null;
-  /** The member who invites, with whose right it ends; null for a machine. */
-  invitedBy: string | null;
   id?: string;
   /** Where a link of its own is mailed. */
   email?: string | null;

@@ -6,7 +6,18 @@ import { KeyRing, RepositoryDirectory, type KnownRepository } from '@latchkey/cr
 import { connectForChecks, Member, newId, type Pool } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { AddressTemplate } from '@latchkey/runtime';
-import { addTenant, consoleSlug, install, Invitations, MemberInvitations, Members, Repositories, Users } from './index.js';
+import {
+  addTenant,
+  consoleSlug,
+  install,
+  Invitations,
+  MemberCredentials,
+  MemberInvitations,
+  Members,
+  Repositories,
+  TenantCredentials,
+  Users,
+} from './index.js';
 
 /** Open invitations end with the right of whoever made them. */
 let test: TestDatabase;
@@ -15,6 +26,8 @@ let home: KnownRepository;
 let members: Members;
 let invitations: MemberInvitations;
 let users: Users;
+let credentials: TenantCredentials;
+let memberCredentials: MemberCredentials;
 let doors: Invitations;
 let people = 0;
 
@@ -34,6 +47,8 @@ beforeAll(async () => {
   members = new Members(test.database, directory);
   invitations = new MemberInvitations(test.database, peppers, directory, urls.authorityUrls);
   users = new Users(test.database, peppers, urls.authorityUrls);
+  credentials = new TenantCredentials(test.database, peppers, directory);
+  memberCredentials = new MemberCredentials(test.database, peppers, directory);
   doors = new Invitations(test.database, peppers);
 });
 afterAll(async () => {
@@ -164,5 +179,74 @@ describe('the open invitations of a member', () => {
     );
     await members.remove(owner, leaver.id);
     expect(await trail(owner)).toHaveLength(1200);
+  });
+});
+
+describe('the open invitations that were made with a credential', () => {
+  /** A credential of the tenant, and who calls with its secret. */
+  async function credential({ machine }: OneTenant) {
+    const made = await credentials.create(machine, { name: 'Pipeline', permissions: [...tenantPermissions] });
+    const secret = { repositoryId: home.id, clientId: made.clientId, id: made.secret.id };
+    const caller: Actor = { ...machineActor(machine.tenantId, made.clientId, tenantPermissions, call()), secret };
+    return { clientId: made.clientId, caller };
+  }
+  const regenerate = (by: Actor, clientId: string, overlapSeconds = 0) => credentials.regenerate(by, clientId, { overlapSeconds });
+
+  it.each<[string, (by: Actor, clientId: string) => Promise<unknown>]>([
+    ['is regenerated', regenerate],
+    ['ends with the credential', (by, clientId) => credentials.delete(by, clientId)],
+    [
+      'ends with a rotation that is finished before its time',
+      async (by, clientId) => credentials.endRotation(by, clientId, (await regenerate(by, clientId, 3_600)).cutoff.id, 'finished'),
+    ],
+  ])('open nothing once its secret %s: who had it cannot come back by one', async (_, end) => {
+    const tenant = await open('super-admin');
+    const { machine, slug, repository, userId } = tenant;
+    const { clientId, caller } = await credential(tenant);
+    const made = [await invitations.create(caller, { role: 'super-admin', email: 'thief@example.com' })];
+    const toAccount = await users.invite(caller, slug, userId);
+    const other = await invitations.create((await credential(tenant)).caller, { role: 'viewer' });
+    const state = async () => [await opens(home, made[0]!), await opens(repository, toAccount), await opens(home, other)];
+    expect(await state()).toEqual([true, true, true]);
+    await end(machine, clientId);
+    expect(await state()).toEqual([false, false, true]);
+    expect((await trail(machine)).map(({ actor_id, details }) => [actor_id, details])).toEqual(
+      expect.arrayContaining([
+        ['client', { with: clientId, role: 'super-admin' }],
+        ['client', { with: clientId, userId }],
+      ]) as object,
+    );
+  });
+
+  it('stay in a rotation that goes as planned', async () => {
+    const tenant = await open('viewer');
+    const { clientId, caller } = await credential(tenant);
+    const made = await invitations.create(caller, { role: 'viewer' });
+    await regenerate(tenant.machine, clientId, 3_600);
+    expect(await opens(home, made)).toBe(true);
+  });
+
+  it('are none that it makes while its secret is being regenerated', async () => {
+    const tenant = await open('viewer');
+    const { clientId, caller } = await credential(tenant);
+    const attempt = (n: number): Promise<{ link: string }> =>
+      n % 2 ? users.invite(caller, tenant.slug, tenant.userId) : invitations.create(caller, { role: 'viewer' });
+    const outcomes = await Promise.allSettled([...Array.from({ length: 6 }, (_, n) => attempt(n)), regenerate(tenant.machine, clientId)]);
+    expect(outcomes.at(-1)?.status).toBe('fulfilled');
+    await expect(attempt(0)).rejects.toEqual(problem('unauthenticated'));
+    for (const [n, outcome] of (outcomes.slice(0, -1) as PromiseSettledResult<{ link: string }>[]).entries()) {
+      if (outcome.status === 'fulfilled') expect(await opens(n % 2 ? tenant.repository : home, outcome.value)).toBe(false);
+      else expect(outcome.reason).toEqual(problem('unauthenticated'));
+    }
+  });
+
+  it('of a member end with it, and those that the member made in person do not', async () => {
+    const { leaver } = await open('super-admin');
+    const inPerson = await invitations.create(leaver, { role: 'viewer' });
+    const { clientId, secret } = await memberCredentials.create(leaver);
+    const caller = { ...leaver, credentialId: clientId, secret: { repositoryId: home.id, clientId, id: secret.id } };
+    const made = await invitations.create(caller, { role: 'viewer' });
+    await memberCredentials.revoke(leaver);
+    expect([await opens(home, inPerson), await opens(home, made)]).toEqual([true, false]);
   });
 });

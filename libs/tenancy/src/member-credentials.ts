@@ -28,6 +28,7 @@ import {
 import { Client, type Database, type EntityManager, type TenantSettings } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import { findConsole } from './installation.js';
+import { endInvitationsMadeWith } from './inviters.js';
 
 const dayMillis = 86_400_000;
 
@@ -158,6 +159,7 @@ export async function endMemberCredential(
 
 async function end(tx: EntityManager, actor: Actor, client: Client, memberId: string): Promise<PendingCutoff> {
   const cutoff = await endClient(tx, actor, client);
+  await endInvitationsMadeWith(tx, actor, client.id);
   await announce(tx, actor.tenantId, 'member.credential.revoked', { memberId, clientId: client.id, ...announced(cutoff) });
   return cutoff;
 }

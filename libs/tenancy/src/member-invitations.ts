@@ -12,6 +12,7 @@ import { Invitation, isId, newId, type Database, type EntityManager } from '@lat
 import type { AddressTemplate } from '@latchkey/runtime';
 import { cursor, pageOf } from './cursor.js';
 import { consoleSlug, findConsole } from './installation.js';
+import { holdInviter } from './inviters.js';
 import { createInvitation } from './invitations.js';
 import { holdTenant, refuseRole } from './members.js';
 import { TenantLimits } from './tenant-limits.js';
@@ -64,6 +65,7 @@ export class MemberInvitations {
     const { id: repositoryId } = await findConsole(this.#directory);
     const work = async (tx: EntityManager) => {
       await holdTenant(tx, actor.tenantId);
+      const inviter = await holdInviter(tx, actor, 'members:write');
       await refuseRole(tx, actor, role);
       if (email) await this.#limits.countMail(actor.tenantId, email);
       const id = newId();
@@ -72,7 +74,7 @@ export class MemberInvitations {
         tenantId: actor.tenantId,
         userId: null,
         role,
-        invitedBy: actor.kind === 'member' ? actor.id : null,
+        ...inviter,
         id,
         email: email ?? null,
       });

@@ -7,7 +7,6 @@ import {
   type Page,
   type PageQuery,
   type Role,
-  type TenantPermission,
   type TransferOwnershipBody,
   type UpdateMemberBody,
 } from '@latchkey/contracts';
@@ -16,6 +15,7 @@ import { carryOutCutoff, type PendingCutoff, type RepositoryDirectory } from '@l
 import { isId, Member, type Database, type EntityManager, type TenantSettings } from '@latchkey/database';
 import { cursor, pageOf } from './cursor.js';
 import { findConsole } from './installation.js';
+import { endInvitationsOf } from './inviters.js';
 import { endMemberCredential, policyOf } from './member-credentials.js';
 
 /** The people of a tenant and their roles. A tenant that has an owner keeps one who can sign in. */
@@ -55,7 +55,7 @@ export class Members {
       await refuseRole(tx, actor, role);
       if (role !== 'owner') await refuseLastOwner(tx, member);
       await tx.update(Member, { tenantId: actor.tenantId, id }, { role });
-      await endInvitations(tx, actor, id, role);
+      await endInvitationsOf(tx, actor, id, role);
       const cutoff = (await mayHaveCredential(tx, actor.tenantId, role))
         ? undefined
         : await endMemberCredential(tx, actor, consoleId, member);
@@ -80,7 +80,7 @@ export class Members {
       await refuseLastOwner(tx, member);
       const cutoff = await endMemberCredential(tx, actor, consoleId, member);
       await tx.delete(Member, { tenantId: actor.tenantId, id });
-      await endInvitations(tx, actor, id);
+      await endInvitationsOf(tx, actor, id);
       const details = { role: member.role, userId: member.userId, ...(cutoff ? { cutoffId: cutoff.id } : {}) };
       await audit(tx, actor, { action: 'member.removed', targetKind: 'member', targetId: id, details });
       return { cutoff };
@@ -104,7 +104,7 @@ export class Members {
       const own = await findMember(tx, actor.id);
       await tx.update(Member, { tenantId: actor.tenantId, id: memberId }, { role: 'owner' });
       await tx.update(Member, { tenantId: actor.tenantId, id: own.id }, { role: 'super-admin' });
-      await endInvitations(tx, actor, own.id, 'super-admin');
+      await endInvitationsOf(tx, actor, own.id, 'super-admin');
       const keeps = await mayHaveCredential(tx, actor.tenantId, 'super-admin');
       const cutoff = keeps ? undefined : await endMemberCredential(tx, actor, consoleId, own);
       const details = { from: own.id, previousRole: member.role, ...(cutoff ? { cutoffId: cutoff.id } : {}) };
@@ -191,40 +191,6 @@ async function roleOf(tx: EntityManager, actor: Actor): Promise<Role> {
   const member = await tx.findOneBy(Member, { tenantId: actor.tenantId, id: actor.id });
   if (!member || !roles.includes(member.role)) throw new Problem('forbidden', 'You are not a member of this tenant any more.');
   return member.role;
-}
-
-/**
- * Holds the member who invites somebody to an account: whoever takes their right away waits, and then finds the invitation.
- *
- * @returns their id; null for a machine.
- * @throws Problem `forbidden` for somebody who has lost the right since the call began.
- */
-export async function holdInviter(tx: EntityManager, { kind, tenantId, id }: Actor): Promise<string | null> {
-  if (kind !== 'member') return null;
-  const member = await tx.findOne(Member, { where: { tenantId, id }, lock: { mode: 'pessimistic_read' } });
-  if (!member || !permissionsOfRole[member.role].includes('users:write'))
-    throw new Problem('forbidden', 'Your role does not allow this any more.');
-  return id;
-}
-
-/** Withdraws the open invitations of a member that nobody with their role could make; all if they are no member any more. */
-async function endInvitations(tx: EntityManager, actor: Actor, memberId: string, role?: Role): Promise<void> {
-  const may = (permission: TenantPermission) => role !== undefined && permissionsOfRole[role].includes(permission);
-  const offered = role && may('members:write') ? roles.filter((each) => isAtMost(each, role)) : [];
-  const ended = await tx.query<{ id: string; role: Role | null; repositoryId: string; userId: number | null }[]>(
-    `WITH ended AS (
-       DELETE FROM invitations WHERE tenant_id = $1 AND invited_by = $2 AND used_at IS NULL AND expires_at > now()
-         AND NOT CASE WHEN role IS NULL THEN $3 ELSE role = ANY($4) END
-       RETURNING id, role, repository_id AS "repositoryId", user_id AS "userId")
-     SELECT * FROM ended`,
-    [actor.tenantId, memberId, may('users:write'), offered],
-  );
-  const deeds = ended.map(({ id, role, repositoryId, userId }) => {
-    const deed = { action: 'invitation.withdrawn', targetKind: 'invitation', targetId: id };
-    const details = { with: memberId, ...(role ? { role } : { userId }) };
-    return { ...deed, details, ...(role ? {} : { repositoryId }) };
-  });
-  await audit(tx, actor, ...deeds);
 }
 
 /** Whether the tenant has an owner who can sign in. */

@@ -28,6 +28,7 @@ import {
 } from '@latchkey/credentials';
 import { Client, type Database, type EntityManager } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
+import { endInvitationsMadeWith } from './inviters.js';
 import { findConsole } from './installation.js';
 import { holdTenant } from './members.js';
 
@@ -91,7 +92,8 @@ export class TenantCredentials {
   }
 
   /**
-   * Makes a new secret; the earlier ones are lost with their tokens when it resolves, or after `overlapSeconds`.
+   * Makes a new secret; the earlier ones are lost with their tokens when it resolves, or after `overlapSeconds`. What ends one before
+   * its time withdraws the open invitations that were made with the credential.
    *
    * @throws Problem `forbidden` for a credential that may do what the actor may not.
    */
@@ -104,6 +106,7 @@ export class TenantCredentials {
       refuseMoreThanActor(actor, client.permissions as TenantPermission[]);
       const owner = { repositoryId: consoleRepository.id, tenantId: actor.tenantId, clientId, environment: consoleRepository.environment };
       const made = await regenerateSecret(tx, this.#peppers, actor, owner, { overlapSeconds, end });
+      if (overlapSeconds === 0) await endInvitationsMadeWith(tx, actor, clientId);
       const event = { clientId, secretId: made.secret.id, ...announced(made.cutoff) };
       await announce(tx, actor.tenantId, 'tenant.credential.regenerated', event);
       return { ...made, repositoryId: consoleRepository.id };
@@ -125,6 +128,7 @@ export class TenantCredentials {
       const client = await lockCredential(tx, consoleRepository, actor.tenantId, clientId);
       if (how === 'cancelled') refuseMoreThanActor(actor, client.permissions as TenantPermission[]);
       const { secretId, cutoff } = await endRotation(tx, actor, owner, cutoffId, how);
+      await endInvitationsMadeWith(tx, actor, clientId);
       const event = { clientId, secretId, plannedCutoffId: cutoffId, ...announced(cutoff) };
       await announce(tx, actor.tenantId, `tenant.credential.rotation-${how}`, event);
       return { repositoryId: consoleRepository.id, cutoff };
@@ -145,6 +149,7 @@ export class TenantCredentials {
       const client = await lockCredential(tx, consoleRepository, actor.tenantId, clientId);
       await refuseLockout(tx, client);
       const cutoff = await endClient(tx, actor, client);
+      await endInvitationsMadeWith(tx, actor, clientId);
       await announce(tx, actor.tenantId, 'tenant.credential.revoked', { clientId, ...announced(cutoff) });
       return { repositoryId: consoleRepository.id, cutoff };
     });

@@ -24,7 +24,7 @@ import { announce } from '@latchkey/jobs';
 import type { AddressTemplate } from '@latchkey/runtime';
 import { deleteWithPeople } from './deletion.js';
 import { createInvitation } from './invitations.js';
-import { holdInviter } from './members.js';
+import { holdInviter } from './inviters.js';
 import { refusePassword } from './password-policy.js';
 import { TenantLimits } from './tenant-limits.js';
 
@@ -179,7 +179,7 @@ export class Users {
       this.#database,
       actor,
       async (tx) => {
-        const invitedBy = await holdInviter(tx, actor);
+        const inviter = await holdInviter(tx, actor, 'users:write');
         const { repository, user } = await enterWithPerson(tx, slug, id);
         if (user.email) await this.#limits.countMail(actor.tenantId, user.email);
         const token = await createInvitation(tx, this.#peppers, {
@@ -187,7 +187,7 @@ export class Users {
           tenantId: repository.tenantId,
           userId: id,
           role: null,
-          invitedBy,
+          ...inviter,
           email: user.email,
           loginName: user.loginName,
           name: user.name,

@@ -248,6 +248,7 @@ describe('an invitation of somebody who has an account', () => {
         tenantId: tenant.id,
         userId: null,
         invitedBy: null,
+        invitedWith: null,
         role: role as Role,
       }),
     );

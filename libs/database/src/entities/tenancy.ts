@@ -117,6 +117,8 @@ export class Invitation {
   @Column('uuid', { default: () => 'gen_random_uuid()' }) id!: string;
   /** The member who made it; null for one that a machine made. */
   @Column('uuid', { nullable: true }) invitedBy!: string | null;
+  /** The client ID of the credential, the tenant's or the member's, with which it was made; null for a person who had signed in. */
+  @Column('text', { nullable: true }) invitedWith!: string | null;
   /** Whom it is for, as whoever made it noted. */
   @Column('text', { nullable: true }) email!: string | null;
   @Column('timestamptz', { default: () => 'now()' }) createdAt!: Date;
