@@ -60,6 +60,16 @@ describe('the limits of a plan', () => {
     expect(held).toEqual([{ nodes: 3, users: type === 'User' ? 3 : 0, counted: 3 }]);
   });
 
+  it('of clients cannot be passed over OData either', async () => {
+    await limit({ clients: 3 });
+    const add = () => send('POST', `/('Root')/CreateClient`, { name: 'Mine', type: 'ExternalClient', userName: '' });
+    expect((await add()).status).toBe(200);
+    expect(await errorOf(await add())).toMatchObject({
+      code: 'QuotaExceeded',
+      message: { value: expect.stringContaining('3 clients') as string },
+    });
+  });
+
   it('leave room again for what was deleted for good, and hold back nothing of another kind', async () => {
     await limit({ users: 1, contents: 1 });
     const first = await dataOf(await make('User', 'anna'));

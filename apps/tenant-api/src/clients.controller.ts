@@ -1,4 +1,4 @@
-import { Body, Controller, Delete, Get, Param, Patch, Post } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Param, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import {
@@ -10,6 +10,7 @@ import {
   createdClientView,
   createSecretBody,
   newSecretView,
+  pageQuery,
   regeneratedSecretView,
   regenerateSecretBody,
   revokedSecretView,
@@ -19,6 +20,7 @@ import {
   type CreateClientBody,
   type CreateClientKeyBody,
   type CreateSecretBody,
+  type PageQuery,
   type RegenerateSecretBody,
   type UpdateClientBody,
 } from '@latchkey/contracts';
@@ -38,13 +40,21 @@ export class ClientsController {
   ) {}
 
   @Get()
-  @Route({ does: 'Lists the clients of a repository', answers: z.object({ items: z.array(clientView), next: z.null() }) })
-  async list(@CurrentActor() actor: Actor, @Param('slug') slug: string) {
-    return { items: await this.clients.list(actor, slug), next: null };
+  @Route({
+    does: 'Lists the clients of a repository, the earliest first, page by page',
+    answers: z.object({ items: z.array(clientView), next: z.string().nullable() }),
+  })
+  list(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Query({ schema: pageQuery }) page: PageQuery) {
+    return this.clients.list(actor, slug, page);
   }
 
   @Post()
-  @Route({ does: 'Adds a client; a tool client comes with its first secret', status: 201, answers: createdClientView, changes: true })
+  @Route({
+    does: 'Adds a client, as many as the plan of the repository allows (else 409 quota-exceeded); a tool client comes with its first secret',
+    status: 201,
+    answers: createdClientView,
+    changes: true,
+  })
   create(@CurrentActor() actor: Actor, @Param('slug') slug: string, @Body({ schema: createClientBody }) body: CreateClientBody) {
     return this.clients.create(actor, slug, body, wellKnown.publicAdmin);
   }

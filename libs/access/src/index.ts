@@ -11,5 +11,6 @@ export {
 } from './actor.js';
 export { audit, type Deed, type Doer } from './audit.js';
 export { carryOut } from './carry-out.js';
+export { cursor, noCursor, pageOf } from './cursor.js';
 export { enter } from './enter.js';
 export { Limiters } from './limiters.js';

@@ -175,13 +175,45 @@ describe('a secret', () => {
     const clients = new Clients(fixture.database, fixture.peppers);
     const create = (name: string) => clients.create(acme.actor, acme.slug, { kind: 'tool', name, permissions: [] }, toolUserId);
     const [first, second] = [await create('Importer'), await create('Exporter')];
-    expect((await clients.list(acme.actor, acme.slug)).map(({ name }) => name)).toEqual(['Tool', 'Importer', 'Exporter']);
+    expect((await clients.list(acme.actor, acme.slug, { limit: 50 })).items.map(({ name }) => name)).toEqual([
+      'Tool',
+      'Importer',
+      'Exporter',
+    ]);
     const outcomeAt = async (clientId: string, value: string) => {
       const answer = await fixture.check.ask({ repositoryId: acme.id, clientId, withSecrets: true });
       return matchSecret(fixture.peppers, 'production', answer?.secrets ?? [], value).outcome;
     };
     expect(await outcomeAt(first.clientId, first.secret?.value ?? '')).toBe('live');
     expect(await outcomeAt(second.clientId, first.secret?.value ?? '')).toBe('wrong');
+  });
+
+  it('are as many as the plan allows, by many at once either, and are listed page by page', async () => {
+    const acme = await freshRepository();
+    const clients = new Clients(fixture.database, fixture.peppers);
+    const create = (name: string) =>
+      clients.create(acme.actor, acme.slug, { kind: 'app', name, redirectUris: [], postLogoutRedirectUris: [] }, toolUserId);
+    await fixture.owner.query(`UPDATE repositories SET settings = settings || '{"limits": {"clients": 6}}' WHERE id = $1`, [acme.id]);
+    const outcomes = await Promise.allSettled(Array.from({ length: 8 }, (_, n) => create(`App ${n}`)));
+    const refused = outcomes
+      .filter(({ status }) => status === 'rejected')
+      .map((outcome) => (outcome as PromiseRejectedResult).reason as Problem);
+    expect(refused.map(({ type, message }) => [type, message])).toEqual(
+      Array.from({ length: 3 }, () => ['quota-exceeded', 'The plan of this repository allows 6 clients, and it has them.']),
+    );
+    const everybody = (await clients.list(acme.actor, acme.slug, { limit: 50 })).items;
+    const seen: typeof everybody = [];
+    let after: string | undefined;
+    for (let page = 0; page < 4 && (page === 0 || after !== undefined); page += 1) {
+      const { items, next } = await clients.list(acme.actor, acme.slug, { limit: 2, ...(after === undefined ? {} : { after }) });
+      seen.push(...items);
+      after = next ?? undefined;
+      // What a page ended with is deleted before the next one is asked for: none is left out and none comes twice.
+      if (page === 1 && after !== undefined) await clients.delete(acme.actor, acme.slug, after);
+    }
+    expect([seen, seen.length]).toEqual([everybody, 6]);
+    await expect(create('In its place')).resolves.toMatchObject({ kind: 'app' });
+    await expect(clients.list(acme.actor, acme.slug, { limit: 2, after: 'nobody' })).rejects.toEqual(problem('invalid-request'));
   });
 
   it('ends with its client', async () => {
@@ -211,7 +243,7 @@ describe('a stranger', () => {
       revoke: () => secrets.revoke(actor, acme.slug, acme.toolId, acme.secret.id),
       'own repository, foreign client': () => secrets.regenerate(actor, stranger.slug, acme.toolId, { overlapSeconds: 0 }),
       'own client, foreign secret': () => secrets.revoke(actor, stranger.slug, stranger.toolId, acme.secret.id),
-      'list clients': () => clients.list(actor, acme.slug),
+      'list clients': () => clients.list(actor, acme.slug, { limit: 50 }),
       'get client': () => clients.get(actor, acme.slug, acme.toolId),
       'create client': () => clients.create(actor, acme.slug, { kind: 'tool', name: 'x', permissions: [] }, toolUserId),
       'update client': () => clients.update(actor, acme.slug, acme.toolId, { name: 'mine' }),

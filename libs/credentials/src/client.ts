@@ -6,10 +6,12 @@ import {
   type CreatedClientView,
   type CutoffView,
   type NewSecretView,
+  type Page,
+  type PageQuery,
   type UpdateClientBody,
   type UpdatedClientView,
 } from '@latchkey/contracts';
-import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
+import { audit, authorize, carryOut, enter, noCursor, pageOf, type Actor } from '@latchkey/access';
 import { Client, insertRows, IsNull, RepositoryUser, type Database, type EntityManager, type Repository } from '@latchkey/database';
 import { announce } from '@latchkey/jobs';
 import { insertSecret } from './client-secret.js';
@@ -85,7 +87,7 @@ type ClientHome = Pick<Repository, 'id' | 'tenantId'>;
  * Adds a client, with audit and event. The caller has authorised the act.
  *
  * @param firstSecret makes the secret that it comes with; it comes with none if absent.
- * @throws Problem `invalid-request` when the user it is to act as is not in the repository.
+ * @throws Problem `invalid-request` when the user it is to act as is not in the repository; `quota-exceeded`.
  */
 export async function createClient(
   tx: EntityManager,
@@ -96,6 +98,7 @@ export async function createClient(
 ): Promise<{ client: Client; secret: NewSecretView | undefined }> {
   const userId = client.userId ?? null;
   if (userId !== null) await refuseStranger(tx, { id: repositoryId }, userId);
+  await refuseOverLimit(tx, { id: repositoryId, tenantId });
   const made = await insertClient(tx, { ...client, repositoryId, tenantId, userId });
   const { id: clientId, kind } = made;
   await audit(tx, actor, { action: 'client.created', repositoryId, targetKind: 'client', targetId: clientId, details: { kind } });
@@ -105,10 +108,27 @@ export async function createClient(
   return { client: made, secret };
 }
 
+/** As many clients as the plan of a repository allows. Its row orders those who add one at once, so that the limit holds. */
+async function refuseOverLimit(tx: EntityManager, { id, tenantId }: ClientHome): Promise<void> {
+  await tx.query('SELECT FROM repositories WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE', [tenantId, id]);
+  await tx.query(
+    `SELECT refuse_over_limit('clients', 1 + (SELECT count(*) FROM clients WHERE repository_id = $2 AND deleted_at IS NULL), repository_limits(settings))
+     FROM repositories WHERE tenant_id = $1 AND id = $2`,
+    [tenantId, id],
+  );
+}
+
 /** The clients of a repository, the earliest first. The caller has authorised the act. */
 export async function listClients(tx: EntityManager, repositoryId: string): Promise<Client[]> {
-  return tx.find(Client, { where: { repositoryId, deletedAt: IsNull() }, order: { createdAt: 'ASC', id: 'ASC' } });
+  return liveClients(tx, repositoryId).getMany();
 }
+
+const liveClients = (tx: EntityManager, repositoryId: string) =>
+  tx
+    .createQueryBuilder(Client, 'c')
+    .where('c.repositoryId = :repositoryId AND c.deletedAt IS NULL', { repositoryId })
+    .orderBy('c.createdAt')
+    .addOrderBy('c.id');
 
 /**
  * Removes a client for good, with cut-off, audit and event. The caller has authorised the act and confirms the cut-off after
@@ -137,11 +157,22 @@ export class Clients {
     this.#peppers = peppers;
   }
 
-  async list(actor: Actor, slug: string): Promise<ClientView[]> {
+  /** The earliest first. @throws Problem `invalid-request` for a cursor that is no client of the repository. */
+  async list(actor: Actor, slug: string, { limit, after }: PageQuery): Promise<Page<ClientView>> {
     authorize(actor, 'repositories:read');
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
-      const repository = await enter(tx, slug);
-      return (await listClients(tx, repository.id)).map(present);
+      const { id: repositoryId } = await enter(tx, slug);
+      const query = liveClients(tx, repositoryId).take(limit + 1);
+      if (after !== undefined) {
+        // One that has been deleted since is as good.
+        if (!(await tx.existsBy(Client, { repositoryId, id: after }))) throw noCursor();
+        query.andWhere(
+          '(c.createdAt, c.id) > (SELECT a.created_at, a.id FROM clients a WHERE a.repository_id = :repositoryId AND a.id = :after)',
+          { after },
+        );
+      }
+      const { page, next } = pageOf(await query.getMany(), limit);
+      return { items: page.map(present), next };
     });
   }
 
@@ -153,7 +184,7 @@ export class Clients {
   /**
    * Adds a client; a tool client comes with its first secret.
    *
-   * @throws Problem `invalid-request` when the user it is to act as is not in the repository.
+   * @throws Problem `invalid-request` when the user it is to act as is not in the repository; `quota-exceeded`.
    */
   async create(actor: Actor, slug: string, body: CreateClientBody, defaultUserId: number): Promise<CreatedClientView> {
     authorize(actor, 'clients:write');

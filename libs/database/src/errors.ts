@@ -35,6 +35,7 @@ const limitWords: Record<string, string> = {
   groups: 'groups',
   contents: 'contents',
   storageBytes: 'bytes of files',
+  clients: 'clients',
 };
 
 /** What the database refused because of a plan's limit, as the problem that its caller is told; anything else as it is. */

@@ -50,6 +50,7 @@ import { CountBegunUploads1763765000250 } from './migrations/1763765000250-count
 import { FindSignOutsToTellOf1763766000000 } from './migrations/1763766000000-find-sign-outs-to-tell-of.js';
 import { FindLackingPeppers1763768000000 } from './migrations/1763768000000-find-lacking-peppers.js';
 import { KnowWithWhatWasInvited1763768000250 } from './migrations/1763768000250-know-with-what-was-invited.js';
+import { LimitClients1763768000500 } from './migrations/1763768000500-limit-clients.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -103,6 +104,7 @@ export const migrations = [
   FindSignOutsToTellOf1763766000000,
   FindLackingPeppers1763768000000,
   KnowWithWhatWasInvited1763768000250,
+  LimitClients1763768000500,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

@@ -1,8 +1,7 @@
 import { Problem, type AuditEventView, type AuditQuery, type Page } from '@latchkey/contracts';
-import { authorize, type Actor } from '@latchkey/access';
+import { authorize, cursor, pageOf, type Actor } from '@latchkey/access';
 import type { RepositoryDirectory } from '@latchkey/credentials';
 import { AuditEvent, Repository, type Database, type EntityManager } from '@latchkey/database';
-import { cursor, pageOf } from './cursor.js';
 import { findConsole } from './installation.js';
 import { namesOf, type Thing } from './names.js';
 

@@ -1,8 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { isCompleteProof, Problem, type CutoffNodeView, type CutoffProofView, type Page, type PageQuery } from '@latchkey/contracts';
-import { authorize, enter, type Actor } from '@latchkey/access';
+import { authorize, cursor, enter, pageOf, type Actor } from '@latchkey/access';
 import { isId, type Database, type EntityManager } from '@latchkey/database';
-import { cursor, pageOf } from './cursor.js';
 import { propagationOf } from './webhook-deliveries.js';
 
 /** A node that has said nothing for so long is not counted on: it says that it is alive every five seconds. */

@@ -9,11 +9,10 @@ import {
   type UpdatedIdentityProviderView,
   type UpdateIdentityProviderBody,
 } from '@latchkey/contracts';
-import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
+import { audit, authorize, carryOut, enter, pageOf, type Actor } from '@latchkey/access';
 import { carryOutCutoff, recordCutoff, tellOfEnd, type EndedSession, type KeyRing, type PendingCutoff } from '@latchkey/credentials';
 import { IdentityLink, IdentityProvider, Repository, type Database, type EntityManager } from '@latchkey/database';
 import type { AddressTemplate } from '@latchkey/runtime';
-import { pageOf } from './cursor.js';
 
 /** Identity providers that a repository may have: each is a button on its sign-in page. */
 const maxProviders = 20;

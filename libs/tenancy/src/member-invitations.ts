@@ -6,11 +6,10 @@ import {
   type Page,
   type PageQuery,
 } from '@latchkey/contracts';
-import { audit, authorize, carryOut, type Actor } from '@latchkey/access';
+import { audit, authorize, carryOut, cursor, pageOf, type Actor } from '@latchkey/access';
 import type { KeyRing, RepositoryDirectory } from '@latchkey/credentials';
 import { Invitation, isId, newId, type Database, type EntityManager } from '@latchkey/database';
 import type { AddressTemplate } from '@latchkey/runtime';
-import { cursor, pageOf } from './cursor.js';
 import { consoleSlug, findConsole } from './installation.js';
 import { holdInviter } from './inviters.js';
 import { createInvitation } from './invitations.js';

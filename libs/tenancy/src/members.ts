@@ -10,10 +10,9 @@ import {
   type TransferOwnershipBody,
   type UpdateMemberBody,
 } from '@latchkey/contracts';
-import { audit, authorize, type Actor } from '@latchkey/access';
+import { audit, authorize, cursor, pageOf, type Actor } from '@latchkey/access';
 import { carryOutCutoff, type PendingCutoff, type RepositoryDirectory } from '@latchkey/credentials';
 import { isId, Member, type Database, type EntityManager, type TenantSettings } from '@latchkey/database';
-import { cursor, pageOf } from './cursor.js';
 import { findConsole } from './installation.js';
 import { endInvitationsOf } from './inviters.js';
 import { endMemberCredential, policyOf } from './member-credentials.js';

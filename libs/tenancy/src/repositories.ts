@@ -10,7 +10,7 @@ import {
   type RepositoryView,
   type UpdateRepositoryBody,
 } from '@latchkey/contracts';
-import { audit, authorize, carryOut, enter, type Actor, type Person } from '@latchkey/access';
+import { audit, authorize, carryOut, cursor, enter, pageOf, type Actor, type Person } from '@latchkey/access';
 import { createContentRoot, createUser, wellKnown } from '@latchkey/content';
 import {
   announced,
@@ -42,7 +42,6 @@ import {
 import { announce } from '@latchkey/jobs';
 import type { AddressTemplate } from '@latchkey/runtime';
 import { presentBranding } from './branding.js';
-import { cursor, pageOf } from './cursor.js';
 
 export interface RepositoriesOptions {
   database: Database;

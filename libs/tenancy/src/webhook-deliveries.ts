@@ -1,8 +1,7 @@
 import { Problem, type DeliveryQuery, type DeliveryView, type Page } from '@latchkey/contracts';
-import { authorize, carryOut, enter, type Actor } from '@latchkey/access';
+import { authorize, carryOut, cursor, enter, pageOf, type Actor } from '@latchkey/access';
 import { isId, WebhookDelivery, type Database, type EntityManager, type Webhook } from '@latchkey/database';
 import { announce, enqueue } from '@latchkey/jobs';
-import { cursor, pageOf } from './cursor.js';
 import { TenantLimits } from './tenant-limits.js';
 import { auditWebhook, findWebhook } from './webhooks.js';
 

@@ -11,10 +11,9 @@ import {
   type UpdateWebhookBody,
   type WebhookView,
 } from '@latchkey/contracts';
-import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
+import { audit, authorize, carryOut, cursor, enter, pageOf, type Actor } from '@latchkey/access';
 import { acceptEncryptionKey, thumbprintOf, type KeyRing } from '@latchkey/credentials';
 import { isId, newId, Webhook, type Database, type EntityManager, type Repository } from '@latchkey/database';
-import { cursor, pageOf } from './cursor.js';
 
 /** 24 to 64 bytes, says Standard Webhooks. */
 const signingSecretBytes = 32;

@@ -24,8 +24,10 @@ type Answer<T extends (...args: never[]) => Promise<unknown>> = Awaited<ReturnTy
 
 const readRepository = (api: Api, slug: string, signal?: AbortSignal) =>
   answerOf(api.GET('/v1/repositories/{slug}', { params: { path: { slug } }, signal: signal ?? null }));
-const readClients = (api: Api, slug: string, signal: AbortSignal) =>
-  answerOf(api.GET('/v1/repositories/{slug}/clients', { params: { path: { slug } }, signal }));
+const readClients = (api: Api, slug: string, after: string | null, signal: AbortSignal) => {
+  const query = { limit: 200, ...(after === null ? {} : { after }) };
+  return answerOf(api.GET('/v1/repositories/{slug}/clients', { params: { path: { slug }, query }, signal }));
+};
 const readSecrets = (api: Api, slug: string, clientId: string, signal: AbortSignal) =>
   answerOf(api.GET('/v1/repositories/{slug}/clients/{clientId}/secrets', { params: { path: { slug, clientId } }, signal }));
 const readProofs = (api: Api, slug: string, signal: AbortSignal) =>
@@ -77,9 +79,22 @@ export function useRepository(slug: string | null) {
   });
 }
 
+/** All clients of a repository: whoever chooses one looks among them by kind and name. */
 export function useClients(slug: string) {
   const api = useApi();
-  return useQuery({ queryKey: kept.clients(slug), queryFn: async ({ signal }) => (await readClients(api, slug, signal)).items });
+  return useQuery({
+    queryKey: kept.clients(slug),
+    queryFn: async ({ signal }) => {
+      const all: RepositoryClient[] = [];
+      let after: string | null = null;
+      do {
+        const { items, next }: Answer<typeof readClients> = await readClients(api, slug, after, signal);
+        all.push(...items);
+        after = next;
+      } while (after !== null);
+      return all;
+    },
+  });
 }
 
 /** The secret versions of one tool client, the youngest first. */

@@ -151,7 +151,7 @@ function lists(around: Surroundings): Record<string, Work> {
     'look whether a slug is free': ({ database, actor }) => new Slugs(database).look(actor, 'seed-000001'),
     'describe the console': (tools) =>
       new Console({ database: tools.database, directory: directory(tools), authorityUrls, signUp: false }).describe(),
-    'list clients': ({ database, actor }) => new Clients(database, peppers).list(actor, slug),
+    'list clients': ({ database, actor }) => new Clients(database, peppers).list(actor, slug, page),
     'list secrets': ({ database, actor }) => new ClientSecrets(database, peppers).list(actor, slug, toolClientId),
     'list consumers': ({ database, actor }) => new ClientSecrets(database, peppers).consumers(actor, slug, toolClientId),
     'list API keys': ({ database, actor }) => new ApiKeys(database, peppers).list(actor, slug, wellKnown.publicAdmin),

@@ -49,7 +49,7 @@ export interface RepositorySettings {
   /** What the repository may hold; business if absent. Only the operator sets it. */
   plan?: Plan;
   /** Limits that go before those of the plan; null for none. Only the operator sets them. */
-  limits?: Partial<Record<'users' | 'groups' | 'contents' | 'storageBytes' | 'requestsPerMinute', number | null>>;
+  limits?: Partial<Record<'users' | 'groups' | 'contents' | 'clients' | 'storageBytes' | 'requestsPerMinute', number | null>>;
   /** Origins whose pages may call the repository API. */
   allowedOrigins: string[];
   accessTokenSeconds: number;
