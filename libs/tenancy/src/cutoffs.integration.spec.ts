@@ -274,6 +274,27 @@ describe('the places of those who follow proofs', () => {
     expect((await one.next()).value).toMatchObject({ id: cutoff.id });
     await one.return(undefined);
   });
+
+  it('are kept by no ten tenants for themselves: whoever has fewer gets one of whoever has most, the oldest', async () => {
+    const acme = await freshRepository();
+    await silent('killed', { started: -60, seen: 10 });
+    const { rows } = await test.owner.query<{ id: string; tenant_id: string }>(
+      `INSERT INTO cutoffs (repository_id, tenant_id, id, kind, effective_at)
+       SELECT $1, gen_random_uuid(), gen_random_uuid(), 'secret.regenerated', now() FROM generate_series(1, 11) RETURNING id, tenant_id`,
+      [acme.id],
+    );
+    const gone = new AbortController();
+    const follow = async (n: number) => cutoffs.follow({ ...actor, tenantId: rows[n]!.tenant_id }, {}, rows[n]!.id, gone.signal);
+    const first = [];
+    for (let place = 0; place < 100; place += 1) first.push(await follow(Math.floor(place / 10)));
+    expect((await first[0]!.next()).done).toBe(false);
+    // As many as it may have before it would have as many as whoever has most.
+    for (let place = 0; place < 9; place += 1) await follow(10);
+    await expect(follow(10)).rejects.toEqual(problem('too-many-requests'));
+    expect((await first[0]!.next()).done).toBe(true);
+    await expect(follow(0)).rejects.toEqual(problem('too-many-requests'));
+    gone.abort();
+  });
 });
 
 describe('the canary', () => {

@@ -34,8 +34,8 @@ interface CutoffRow {
 /** The proofs of what was cut off: what every node saw, and to whom it was announced. */
 export class Cutoffs {
   readonly #database: Database;
-  /** The tenants of those who follow a proof. */
-  readonly #following = new Map<symbol, string>();
+  /** The places of those who follow a proof, with the tenant of each. Who came first is first; aborting one ends it. */
+  readonly #following = new Map<AbortController, string>();
 
   constructor(database: Database) {
     this.#database = database;
@@ -80,26 +80,37 @@ export class Cutoffs {
 
   /**
    * A proof as it fills up: its whole state, again whenever it has changed, until every node has reported and every target
-   * has its answer, or half a minute is over. Whoever comes again loses nothing.
+   * has its answer, or half a minute is over, or a tenant with fewer followers needs the place. Whoever comes again loses nothing.
    *
    * @param stop ends it before; whoever does not read to the end must use it.
-   * @throws Problem `not-found`; `too-many-requests` when this process follows as many as it can, or as a tenant may.
+   * @throws Problem `not-found`; `too-many-requests` when the tenant follows as many as it may, or its part of what this process can.
    */
   async follow(actor: Actor, of: CutoffsOf, id: string, stop: AbortSignal): Promise<AsyncGenerator<CutoffProofView>> {
     const first = await this.get(actor, of, id);
-    const ofTenant = [...this.#following.values()].filter((tenantId) => tenantId === actor.tenantId).length;
-    if (this.#following.size >= followers || ofTenant >= followersOfTenant) {
+    this.#makeRoom(actor.tenantId);
+    // Counted from now on and not when the first state is read: of many who ask at once none is left out.
+    const place = new AbortController();
+    const end = AbortSignal.any([stop, place.signal]);
+    const leave = () => void this.#following.delete(place);
+    this.#following.set(place, actor.tenantId);
+    end.addEventListener('abort', leave, { once: true });
+    if (end.aborted) leave();
+    return follow(() => this.get(actor, of, id), first, end, leave);
+  }
+
+  /** When all places are taken, the oldest of the tenant that has most is ended for one that will still have fewer. */
+  #makeRoom(tenantId: string): void {
+    const held = new Map<string, number>();
+    for (const each of this.#following.values()) held.set(each, (held.get(each) ?? 0) + 1);
+    const own = held.get(tenantId) ?? 0;
+    const most = Math.max(...held.values());
+    const isFull = this.#following.size >= followers;
+    if (own >= followersOfTenant || (isFull && own + 1 >= most)) {
       throw new Problem('too-many-requests', 'Too many proofs are being followed. Read this one again in a moment.', {
         retryAfterSeconds: 5,
       });
     }
-    // Counted from now on and not when the first state is read: of many who ask at once none is left out.
-    const place = Symbol(id);
-    const leave = () => void this.#following.delete(place);
-    this.#following.set(place, actor.tenantId);
-    stop.addEventListener('abort', leave, { once: true });
-    if (stop.aborted) leave();
-    return follow(() => this.get(actor, of, id), first, stop, leave);
+    if (isFull) [...this.#following].find(([, each]) => held.get(each) === most)?.[0].abort();
   }
 
   async #read<T>(actor: Actor, { slug }: CutoffsOf, work: (tx: EntityManager, repositoryId: string | null) => Promise<T>): Promise<T> {
