@@ -1,6 +1,7 @@
 import { endApiKeys, type KeysToEnd } from '@latchkey/credentials';
 import { machineActor } from '@latchkey/access';
 import { tenantPermissions, type CreatedApiKeyView } from '@latchkey/contracts';
+import { costOf } from '@latchkey/database/testing';
 import { dataOf } from './testing/answers.js';
 import { RunningApp, type ProvisionedForTest } from './testing/running-app.js';
 
@@ -59,6 +60,32 @@ describe('an API key', () => {
     await end({});
     expect((await me({ apikey: third.value })).status).toBe(401);
     expect(await end({})).toBeUndefined();
+  });
+
+  it('dies with many others by as many statements as alone, and each is in the audit trail and told to a webhook', async () => {
+    await app.test.owner.query(
+      `INSERT INTO webhooks (tenant_id, id, url, signing_secret, encryption_key_id) VALUES ($1, gen_random_uuid(), 'https://example.com', '', 'k1')`,
+      [acme.tenantId],
+    );
+    await end({});
+    await app.apiKey(acme, anna);
+    const alone = await costOf(() => end({}));
+    const ids = [];
+    for (let n = 0; n < 12; n += 1) ids.push((await app.apiKey(acme, anna)).id);
+    expect(await costOf(() => end({}))).toEqual(alone);
+    const { rows } = await app.test.owner.query<{ audited: string[]; told: string[]; jobs: number }>(
+      `SELECT ARRAY(SELECT target_id FROM audit_events WHERE action = 'api-key.deleted' AND target_id = ANY($1)) AS audited,
+         array_agg(d.payload -> 'data' ->> 'apiKeyId') AS told,
+         (SELECT count(*)::int FROM outbox o WHERE o.name = 'webhook.deliver' AND o.data ->> 'deliveryId' = ANY(array_agg(d.id::text))) AS jobs
+       FROM webhook_deliveries d WHERE d.event = 'api-key.deleted' AND d.payload -> 'data' ->> 'apiKeyId' = ANY($1)`,
+      [ids],
+    );
+    const [found] = rows;
+    expect({ audited: found?.audited.toSorted(), told: found?.told.toSorted(), jobs: found?.jobs }).toEqual({
+      audited: ids,
+      told: ids,
+      jobs: 12,
+    });
   });
 
   it('past its date is refused, though nothing has swept it', async () => {

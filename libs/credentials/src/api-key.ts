@@ -8,7 +8,7 @@ import {
 } from '@latchkey/contracts';
 import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
 import { ApiKey, isId, IsNull, newId, RepositoryUser, type Database, type EntityManager, type Repository } from '@latchkey/database';
-import { announce } from '@latchkey/jobs';
+import { announce, announceEach } from '@latchkey/jobs';
 import { CredentialRefused } from './credential-refused.js';
 import type { Answer, CredentialCheck } from './check.js';
 import { announced, carryOutCutoff, recordCutoff, type PendingCutoff } from './cutoff.js';
@@ -125,7 +125,7 @@ export interface KeysToEnd {
 
 /**
  * Ends keys, with the cut-off and its audit trail. The caller has authorised the act and confirms the cut-off after the
- * commit.
+ * commit. As many statements for all keys of a repository as for one, up to five hundred.
  *
  * @returns nothing when there was no such live key.
  */
@@ -146,16 +146,10 @@ export async function endApiKeys(
     { id: repositoryId, tenantId },
     { kind: 'api-key.deleted', userId, ended: { apiKeyIds: ended.map(({ id }) => id) } },
   );
-  for (const { id } of ended) {
-    await audit(tx, actor, {
-      action: 'api-key.deleted',
-      repositoryId,
-      targetKind: 'api-key',
-      targetId: id,
-      details: { cutoffId: cutoff.id },
-    });
-    await announce(tx, tenantId, 'api-key.deleted', { repositoryId, apiKeyId: id, ...announced(cutoff) });
-  }
+  const deed = { action: 'api-key.deleted', repositoryId, targetKind: 'api-key', details: { cutoffId: cutoff.id } };
+  await audit(tx, actor, ...ended.map(({ id }) => ({ ...deed, targetId: id })));
+  const events = ended.map(({ id }) => ({ repositoryId, apiKeyId: id, ...announced(cutoff) }));
+  await announceEach(tx, tenantId, 'api-key.deleted', events);
   return cutoff;
 }
 

@@ -21,30 +21,70 @@ export async function announce<E extends WebhookEvent>(
   data: WebhookEventData<E>,
   { onlyTo = null, seal }: { onlyTo?: string | null; seal?: Seal } = {},
 ): Promise<string | undefined> {
-  const id = newId();
-  const payload = { type: event, timestamp: new Date().toISOString(), data: webhookEvents[event].parse(data) };
-  const repositoryId = 'repositoryId' in data ? (data.repositoryId ?? null) : null;
+  const [told] = await deliver(tx, tenantId, event, [data], onlyTo);
+  if (!told || told.webhookIds.length === 0) return undefined;
+  if (seal) await sealSecrets(tx, tenantId, told.id, told.webhookIds, seal);
+  await enqueueAll(tx, tenantId, 'webhook.deliver', jobsOf(tenantId, [told]));
+  return told.id;
+}
+
+/** How many events one statement announces at most. */
+const atOnce = 500;
+
+/** Like `announce`, for what happened to several things of one repository at once: two statements for five hundred. */
+export async function announceEach<E extends WebhookEvent>(
+  tx: EntityManager,
+  tenantId: string,
+  event: E,
+  each: WebhookEventData<E>[],
+): Promise<void> {
+  for (let start = 0; start < each.length; start += atOnce) {
+    const jobs = jobsOf(tenantId, await deliver(tx, tenantId, event, each.slice(start, start + atOnce), null));
+    if (jobs.length > 0) await enqueueAll(tx, tenantId, 'webhook.deliver', jobs);
+  }
+}
+
+/** An event, and the webhooks that want it. */
+interface Told {
+  id: string;
+  webhookIds: string[];
+}
+
+const jobsOf = (tenantId: string, events: Told[]) =>
+  events.flatMap(({ id, webhookIds }) => webhookIds.map((webhookId) => ({ tenantId, webhookId, deliveryId: id, round: 0 })));
+
+/** Stores events, of one repository or of none, for each webhook that wants them. */
+async function deliver<E extends WebhookEvent>(
+  tx: EntityManager,
+  tenantId: string,
+  event: E,
+  each: WebhookEventData<E>[],
+  onlyTo: string | null,
+): Promise<Told[]> {
+  const timestamp = new Date().toISOString();
+  const payloads = each.map((data) => ({ type: event, timestamp, data: webhookEvents[event].parse(data) }));
+  const [first = {}] = each;
+  const repositoryId = 'repositoryId' in first ? (first.repositoryId ?? null) : null;
   // Out of scope, row-level security would show no webhook and the event would be lost without a sound. So the scope is
   // asked for in the same statement.
-  const [row] = await prepared<{ webhook_ids: string[]; in_scope: boolean }>(
+  const rows = await prepared<{ id: string; webhook_ids: string[]; in_scope: boolean }>(
     tx,
-    `WITH delivery AS (
+    `WITH event AS (SELECT * FROM unnest($2::uuid[], $3::jsonb[]) AS event (id, payload)),
+     delivery AS (
        INSERT INTO webhook_deliveries (tenant_id, webhook_id, id, repository_id, event, payload)
-       SELECT tenant_id, id, $2, $3, $4, $5 FROM webhooks
-       WHERE tenant_id = $1 AND (repository_id IS NULL OR repository_id = $3) AND disabled_at IS NULL AND deleted_at IS NULL
-         AND CASE WHEN $6::uuid IS NULL THEN events IS NULL OR $4 = ANY(events) ELSE id = $6 END
-       RETURNING webhook_id)
-     SELECT ARRAY(SELECT webhook_id FROM delivery) AS webhook_ids,
+       SELECT w.tenant_id, w.id, event.id, $4, $5, event.payload FROM webhooks w CROSS JOIN event
+       WHERE w.tenant_id = $1 AND (w.repository_id IS NULL OR w.repository_id = $4) AND w.disabled_at IS NULL AND w.deleted_at IS NULL
+         AND CASE WHEN $6::uuid IS NULL THEN w.events IS NULL OR $5 = ANY(w.events) ELSE w.id = $6 END
+       RETURNING id, webhook_id)
+     SELECT event.id, array_remove(array_agg(delivery.webhook_id), NULL) AS webhook_ids,
        current_user = 'latchkey_system' OR (current_tenant() IS NOT DISTINCT FROM $1
-         AND (current_repository() IS NULL OR $3::uuid IS NULL OR current_repository() = $3)) AS in_scope`,
-    [tenantId, id, repositoryId, event, payload, onlyTo],
+         AND (current_repository() IS NULL OR $4::uuid IS NULL OR current_repository() = $4)) AS in_scope
+     FROM event LEFT JOIN delivery USING (id) GROUP BY event.id ORDER BY event.id`,
+    [tenantId, payloads.map(() => newId()), payloads, repositoryId, event, onlyTo],
   );
-  if (!row?.in_scope) throw new Error(`Cannot announce ${event}: the transaction is not in the scope of the tenant and the repository`);
-  if (row.webhook_ids.length === 0) return undefined;
-  if (seal) await sealSecrets(tx, tenantId, id, row.webhook_ids, seal);
-  const jobs = row.webhook_ids.map((webhookId) => ({ tenantId, webhookId, deliveryId: id, round: 0 }));
-  await enqueueAll(tx, tenantId, 'webhook.deliver', jobs);
-  return id;
+  if (rows.some((row) => !row.in_scope))
+    throw new Error(`Cannot announce ${event}: the transaction is not in the scope of the tenant and the repository`);
+  return rows.map(({ id, webhook_ids: webhookIds }) => ({ id, webhookIds }));
 }
 
 /**
