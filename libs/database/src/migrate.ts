@@ -51,6 +51,7 @@ import { FindSignOutsToTellOf1763766000000 } from './migrations/1763766000000-fi
 import { FindLackingPeppers1763768000000 } from './migrations/1763768000000-find-lacking-peppers.js';
 import { KnowWithWhatWasInvited1763768000250 } from './migrations/1763768000250-know-with-what-was-invited.js';
 import { LimitClients1763768000500 } from './migrations/1763768000500-limit-clients.js';
+import { EndInvitationsOfLostRights1763768000750 } from './migrations/1763768000750-end-invitations-of-lost-rights.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -105,6 +106,7 @@ export const migrations = [
   FindLackingPeppers1763768000000,
   KnowWithWhatWasInvited1763768000250,
   LimitClients1763768000500,
+  EndInvitationsOfLostRights1763768000750,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */

@@ -55,6 +55,69 @@ it('the schema goes down to nothing, migration by migration, and up again to wha
   expect(await schema()).toEqual(before);
 });
 
+it('an invitation that was open while its maker had lost the right already is not open afterwards, and no other ends', async () => {
+  const other = await createTestDatabase();
+  const query = async (text: string, ...values: unknown[]) => (await other.owner.query<Record<string, string>>(text, values)).rows;
+  const [home] = await query(`
+    WITH tenant AS (INSERT INTO tenants (id, name) VALUES (gen_random_uuid(), 'T') RETURNING id),
+    slug AS (INSERT INTO repository_slugs (slug, repository_id, tenant_id) SELECT 'home', gen_random_uuid(), id FROM tenant RETURNING *)
+    INSERT INTO repositories (tenant_id, id, slug, name, environment) SELECT tenant_id, repository_id, slug, 'H', 'production' FROM slug
+    RETURNING tenant_id, id`);
+  const own = [home!['tenant_id'], home!['id']];
+  for (const [n, role] of ['owner', 'super-admin', 'developer', 'viewer'].entries()) {
+    await query(
+      `INSERT INTO repository_users (tenant_id, repository_id, id, login_name, name) VALUES ($1, $2, $3, $4, 'P')`,
+      ...own,
+      n,
+      role,
+    );
+    await query(
+      `INSERT INTO members (tenant_id, repository_id, id, user_id, role) VALUES ($1, $2, ('00000000-0000-7000-8000-00000000000' || $3)::uuid, $3::int, $4)`,
+      ...own,
+      n,
+      role,
+    );
+  }
+  await query(
+    `INSERT INTO clients (tenant_id, repository_id, id, kind, name, user_id) SELECT $1, $2, id, 'tenant', 'C', 0 FROM unnest('{kept,ended}'::text[]) id`,
+    ...own,
+  );
+  await query(
+    `INSERT INTO secret_versions (tenant_id, repository_id, client_id, id, hash, pepper_id, hint, ended_at)
+     SELECT $1, $2, id, gen_random_uuid(), sha256(id::bytea), 'k1', 'x', ended FROM (VALUES ('kept', now() - interval '3 days'), ('ended', now())) c (id, ended)`,
+    ...own,
+  );
+  // By whom (9 is nobody any more), with what, and to which role; null is to an account.
+  const invitations: [by: number | null, made: string | null, role: string | null, stays: boolean][] = [
+    [0, null, 'owner', true],
+    [1, null, 'super-admin', true],
+    [1, null, 'owner', false],
+    [2, null, 'viewer', false],
+    [2, null, null, true],
+    [3, null, null, false],
+    [9, null, 'viewer', false],
+    [null, 'kept', 'viewer', true],
+    [null, 'ended', 'viewer', false],
+    [null, null, 'owner', true],
+  ];
+  for (const [n, [by, made, role]] of invitations.entries())
+    await query(
+      `INSERT INTO invitations (tenant_id, repository_id, hash, user_id, role, invited_by, invited_with, email, created_at, expires_at)
+       VALUES ($1, $2, sha256($3::text::bytea), CASE WHEN $4::text IS NULL THEN 0 END, $4, ('00000000-0000-7000-8000-00000000000' || $5)::uuid, $6, $3,
+         now() - interval '1 day', now() + interval '1 day')`,
+      ...own,
+      String(n),
+      role,
+      by,
+      made,
+    );
+  await query(`DELETE FROM migrations WHERE name = 'EndInvitationsOfLostRights1763768000750'`);
+  await migrate(other.ownerUrl);
+  const open = await query('SELECT email AS n FROM invitations WHERE expires_at > now() ORDER BY email');
+  expect(open.map(({ n }) => Number(n))).toEqual(invitations.flatMap(([, , , stays], n) => (stays ? [n] : [])));
+  await other.drop();
+});
+
 it('refuses a server that is older than PostgreSQL 16 before anything is made', async () => {
   const other = await createTestDatabase();
   // A server that says it is older: its own answer is found before that of the system.
