@@ -1,6 +1,6 @@
 /**
  * Tests run compiled, in bare Node, by jest-light-runner: no transforms, no module mocks, no sandbox. `npm test` builds
- * first and calls the three projects one after the other; a person may call `npx jest --selectProjects unit`.
+ * first and calls the projects one after the other; a person may call `npx jest --selectProjects unit`.
  */
 const project = (displayName, testMatch, more = {}) => ({
   displayName,
@@ -22,6 +22,11 @@ export default {
       globalSetup: '<rootDir>/libs/database/dist/testing/global-setup.js',
       globalTeardown: '<rootDir>/libs/database/dist/testing/global-teardown.js',
     }),
-    project('e2e', ['e2e/dist/**/*.spec.js']),
+    project('e2e', ['e2e/dist/**/*.spec.js', '!**/cutoff-under-fire.spec.js'], {
+      globalSetup: '<rootDir>/e2e/dist/shared-product.js',
+      globalTeardown: '<rootDir>/e2e/dist/shared-product-end.js',
+    }),
+    // Puts the machine under load on purpose.
+    project('fire', ['e2e/dist/cutoff-under-fire.spec.js']),
   ],
 };

@@ -1,16 +1,17 @@
 import pg from 'pg';
+import { openKeptInstallation } from '@latchkey/start/kept-installation';
 import { decodeJwt } from 'jose';
 import * as client from 'openid-client';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import type { ProvisionedRepositoryView, UserView } from '@latchkey/contracts';
 import { accessibilityFaults, keepPicture, layoutFaults, openBrowser, submitSignIn } from './browser.js';
-import { embeddedOwnerUrl } from './embedded-database.js';
-import { startProduct, type Product } from './product.js';
+import type { RunningProduct } from './product.js';
 import { authorizeWithCode, discover, openPassingOn, openRelyingParty, openSinglePageApp, type RelyingParty } from './relying-party.js';
+import { sharedProduct } from './shared-product.js';
 import { freshSlug, Tenant } from './tenant.js';
 
 /** The pages of an authority in a browser: whom they belong to, who can use them, what apps make of them, and signing in with another authority. */
-let product: Product;
+let product: RunningProduct;
 let tenant: Tenant;
 let browser: Browser;
 let app: RelyingParty;
@@ -24,7 +25,7 @@ const logo =
   'iVBORw0KGgoAAAANSUhEUgAAABgAAAAYCAIAAABvFaqvAAAAJElEQVR42mO4paZGFcQwatCoQaMGjRo0atCoQaMGjRo0atBAGAQAVQfyLYLNHbsAAAAASUVORK5CYII=';
 
 beforeAll(async () => {
-  product = await startProduct();
+  product = sharedProduct();
   tenant = new Tenant(product.credential);
   browser = await openBrowser();
   app = await openRelyingParty();
@@ -52,8 +53,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await app?.close();
-  await product?.stop();
-  await product?.clean();
 });
 
 async function change(method: string, { slug }: ProvisionedRepositoryView, path: string, body: unknown): Promise<void> {
@@ -63,7 +62,7 @@ async function change(method: string, { slug }: ProvisionedRepositoryView, path:
 
 /** As if everybody there had opened the link in their mail. */
 async function verifyAddresses({ id }: ProvisionedRepositoryView): Promise<void> {
-  const owner = new pg.Client({ connectionString: await embeddedOwnerUrl(product.dataDir) });
+  const owner = new pg.Client({ connectionString: (await openKeptInstallation(product.dataDir, {})).ownerUrl });
   await owner.connect();
   await owner.query('UPDATE latchkey.repository_users SET email_verified_at = now() WHERE repository_id = $1', [id]);
   await owner.end();

@@ -3,12 +3,11 @@ import * as OTPAuth from 'otpauth';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { ProvisionedRepositoryView } from '@latchkey/contracts';
 import { look, openBrowser, openContext, submitSignIn } from './browser.js';
-import { startProduct, type Product } from './product.js';
 import { authorizeWithCode, discover, openRelyingParty, type RelyingParty } from './relying-party.js';
+import { sharedProduct } from './shared-product.js';
 import { freshSlug, Tenant } from './tenant.js';
 
 /** People who prove more than a password, in a browser with a device that makes passkeys. */
-let product: Product;
 let tenant: Tenant;
 let browser: Browser;
 let app: RelyingParty;
@@ -19,8 +18,7 @@ const complaints: string[] = [];
 const password = 'correct horse battery staple';
 
 beforeAll(async () => {
-  product = await startProduct();
-  tenant = new Tenant(product.credential);
+  tenant = new Tenant(sharedProduct().credential);
   browser = await openBrowser();
   app = await openRelyingParty();
   repository = await tenant.createRepository(freshSlug('acme'), { redirectUris: [app.redirectUri] });
@@ -30,8 +28,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await app?.close();
-  await product?.stop();
-  await product?.clean();
 });
 
 /** A profile in which nobody is signed in. */

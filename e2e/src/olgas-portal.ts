@@ -1,12 +1,11 @@
 import type { RegeneratedSecretView } from '@latchkey/contracts';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { openBrowser, openContext, submitSignIn } from './browser.js';
-import { startProduct, type Product } from './product.js';
+import type { RunningProduct } from './product.js';
 import { Tenant } from './tenant.js';
 
-/** The portal of a product of its own, to which Olga is signed in, the owner of a tenant with one repository that is in use. */
+/** The portal of a product, to which Olga is signed in, the owner of a tenant with one repository that is in use. */
 export interface OlgasPortal {
-  product: Product;
   browser: Browser;
   context: BrowserContext;
   page: Page;
@@ -21,8 +20,8 @@ export const password = 'a long pass phrase of the owner';
 /** Longer than a phone is wide. */
 export const nameOf = (login: string) => `Hannelore-Margarethe ${login} von und zu Hohenlohe-Langenburg`;
 
-export async function openOlgasPortal(slug: string, environment: Record<string, string> = {}): Promise<OlgasPortal> {
-  const product = await startProduct({ environment });
+/** @param product in which nobody has taken the owner's link yet. */
+export async function openOlgasPortal(product: RunningProduct, slug: string): Promise<OlgasPortal> {
   const tenant = new Tenant(product.credential);
   const { toolClient } = await tenant.createRepository(slug, { name: `Customer relationship management for Europe, ${slug}` });
   const tool = { ...(await tenant.regenerate({ slug, toolClient })), clientId: toolClient.clientId };
@@ -32,7 +31,7 @@ export async function openOlgasPortal(slug: string, environment: Record<string, 
   const context = await openContext(browser);
   const page = await context.newPage();
   await join(page, product.ownerLink, 'olga');
-  return { product, browser, context, page, tenant, tool };
+  return { browser, context, page, tenant, tool };
 }
 
 /** Takes up an invitation and signs in at the portal. */

@@ -5,12 +5,13 @@ import type { Browser, Page } from 'playwright-core';
 import type { ProvisionedRepositoryView, UserSessionView, UserView } from '@latchkey/contracts';
 import { look, openBrowser, openContext, submitSignIn } from './browser.js';
 import { linkIn, takeMail } from './mail.js';
-import { startProduct, type Product } from './product.js';
+import type { RunningProduct } from './product.js';
 import { authorizeWithCode, discover, openLogoutReceiver, openRelyingParty, type RelyingParty } from './relying-party.js';
+import { sharedProduct } from './shared-product.js';
 import { freshSlug, Tenant } from './tenant.js';
 
 /** What a person does with their own account, in a browser and with the mails that really went out. */
-let product: Product;
+let product: RunningProduct;
 let tenant: Tenant;
 let browser: Browser;
 let app: RelyingParty;
@@ -23,21 +24,19 @@ const second = 'seven purple tractors sing';
 const third = 'nine quiet rivers bend west';
 
 beforeAll(async () => {
-  product = await startProduct();
+  product = sharedProduct();
   tenant = new Tenant(product.credential);
   browser = await openBrowser();
   app = await openRelyingParty();
   repository = await tenant.createRepository(freshSlug('people'), { redirectUris: [app.redirectUri] });
   configuration = await discover(repository.authorityUrl, repository.appClient.clientId);
-  const made = await tenant.call('POST', `/v1/repositories/${repository.slug}/users`, { loginName: 'anna', email: 'anna@example.com' });
+  const made = await tenant.call('POST', `/v1/repositories/${repository.slug}/users`, { loginName: 'anna', email: 'anna@people.example' });
   anna = (await made.json()) as UserView;
 });
 
 afterAll(async () => {
   await browser?.close();
   await app?.close();
-  await product?.stop();
-  await product?.clean();
 });
 
 const openPage = async () => (await openContext(browser)).newPage();
@@ -61,7 +60,7 @@ describe('a person', () => {
   it('takes up an account by the link that was mailed, which also verifies the address', async () => {
     await tenant.call('POST', `/v1/repositories/${repository.slug}/users/${anna.id}/invite`);
     here = await openPage();
-    await here.goto(linkIn(await takeMail(product, 'anna@example.com', 'Your invitation')));
+    await here.goto(linkIn(await takeMail(product, 'anna@people.example', 'Your invitation')));
     await setPassword(here, 'too short');
     expect(
       await here.getByLabel('Password', { exact: true }).evaluate((field: { validity: { tooShort: boolean } }) => field.validity.tooShort),
@@ -71,7 +70,7 @@ describe('a person', () => {
     const tokens = await authorizeWithCode(configuration, here, app, { atTheAuthority: (page) => submitSignIn(page, 'anna', first) });
     expect(tokens.claims()).toBeDefined();
     const claims = await client.fetchUserInfo(configuration, tokens.access_token, client.skipSubjectCheck);
-    expect(claims).toMatchObject({ email: 'anna@example.com', email_verified: true });
+    expect(claims).toMatchObject({ email: 'anna@people.example', email_verified: true });
   });
 
   it('is told when the password is wrong, and replaces a forgotten one by mail, which ends every session', async () => {
@@ -80,15 +79,15 @@ describe('a person', () => {
     await submitSignIn(there, 'anna', 'not the right one');
     await there.getByText('User name or password is wrong.').waitFor();
     await there.getByRole('link', { name: 'Forgotten your password?' }).click();
-    await there.getByLabel('User name or e-mail').fill('anna@example.com');
+    await there.getByLabel('User name or e-mail').fill('anna@people.example');
     await there.getByRole('button', { name: 'Send the link' }).click();
     await there.getByText('Look into your e-mail').waitFor();
-    const link = linkIn(await takeMail(product, 'anna@example.com', 'Set a new password'));
+    const link = linkIn(await takeMail(product, 'anna@people.example', 'Set a new password'));
     await there.goto(link);
     expect(await look(there, 'new-password')).toEqual([]);
     await setPassword(there, second);
     await there.getByText('Your password is set').waitFor();
-    expect(await takeMail(product, 'anna@example.com', 'was changed')).toContain('If it was not you');
+    expect(await takeMail(product, 'anna@people.example', 'was changed')).toContain('If it was not you');
     await there.goto(link);
     await there.getByText('This link works no longer').waitFor();
 
@@ -98,18 +97,18 @@ describe('a person', () => {
   });
 
   it('changes the address, which counts once the link that was sent there is opened', async () => {
-    await here.getByLabel('E-mail').fill('new@example.com');
+    await here.getByLabel('E-mail').fill('new@people.example');
     await here.getByRole('button', { name: 'Send a link to this address' }).click();
     await here.getByText('A link is on its way').waitFor();
-    expect(await here.getByLabel('E-mail').inputValue()).toBe('anna@example.com');
+    expect(await here.getByLabel('E-mail').inputValue()).toBe('anna@people.example');
     const elsewhere = await openPage();
-    await elsewhere.goto(linkIn(await takeMail(product, 'new@example.com', 'Confirm your e-mail address')));
+    await elsewhere.goto(linkIn(await takeMail(product, 'new@people.example', 'Confirm your e-mail address')));
     expect(await look(elsewhere, 'verify-email')).toEqual([]);
     await elsewhere.getByRole('button', { name: 'Confirm' }).click();
-    await elsewhere.getByText('new@example.com is now the address').waitFor();
-    await takeMail(product, 'anna@example.com', 'Your e-mail address');
+    await elsewhere.getByText('new@people.example is now the address').waitFor();
+    await takeMail(product, 'anna@people.example', 'Your e-mail address');
     await here.goto(accountUrl());
-    expect(await here.getByLabel('E-mail').inputValue()).toBe('new@example.com');
+    expect(await here.getByLabel('E-mail').inputValue()).toBe('new@people.example');
     expect(await here.getByText('Confirmed.').count()).toBe(1);
     await here.getByRole('button', { name: 'Add an authenticator app' }).click();
     await here.getByRole('img', { name: /QR code/ }).waitFor();
@@ -120,7 +119,7 @@ describe('a person', () => {
   it('sees where they are signed in, and a change of password ends the other browser’s session', async () => {
     const there = await openPage();
     const tokens = await authorizeWithCode(configuration, there, app, { atTheAuthority: (page) => submitSignIn(page, 'anna', second) });
-    expect(await takeMail(product, 'new@example.com', 'New sign-in')).toContain('Chrome on Linux');
+    expect(await takeMail(product, 'new@people.example', 'New sign-in')).toContain('Chrome on Linux');
     await here.goto(accountUrl());
     expect(await here.getByRole('button', { name: /^Sign out (?!everywhere)/ }).count()).toBe(2);
     expect(await here.getByText('this browser').count()).toBe(1);

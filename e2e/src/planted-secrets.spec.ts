@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { embeddedOwnerUrl } from './embedded-database.js';
+import { openKeptInstallation } from '@latchkey/start/kept-installation';
 import { startProduct, type Product } from './product.js';
 import { freshSlug, Tenant } from './tenant.js';
 import { openWebhookReceiver, type WebhookReceiver } from './webhook-receiver.js';
@@ -41,7 +41,7 @@ async function mailedLink(purpose: string): Promise<string> {
 
 /** Every table of every schema, as text: what a dump would hold. */
 async function dump(): Promise<string> {
-  const database = new pg.Client({ connectionString: await embeddedOwnerUrl(product.dataDir) });
+  const database = new pg.Client({ connectionString: (await openKeptInstallation(product.dataDir, {})).ownerUrl });
   await database.connect();
   try {
     const { rows: tables } = await database.query<{ name: string }>(

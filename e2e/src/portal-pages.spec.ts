@@ -9,7 +9,7 @@ import { buildDotnet, findDotnet, folderOf, run, Site, startTool, type Folder } 
 import { join, goWithin, nameOf, openOlgasPortal, password } from './olgas-portal.js';
 import { signInAgain } from './portal-forms.js';
 import { handOver, lookAfterMember, setUpAuthenticator, setWhatIsRare, walkByKeyboard } from './portal-walks.js';
-import type { Product } from './product.js';
+import { startProduct, type Product } from './product.js';
 import { freshSlug, type Tenant } from './tenant.js';
 
 /** Every page of the portal, as it looks and weighs, and what it gives to take away. */
@@ -29,7 +29,8 @@ const example = (path: string) => readFile(examples(path), 'utf8');
 
 beforeAll(async () => {
   dns = await TestDns.start();
-  ({ product, browser, context, page, tenant, tool } = await openOlgasPortal(slug, { DNS_SERVERS: dns.address }));
+  product = await startProduct({ environment: { DNS_SERVERS: dns.address } });
+  ({ browser, context, page, tenant, tool } = await openOlgasPortal(product, slug));
 });
 afterAll(async () => {
   await browser?.close();

@@ -1,18 +1,19 @@
 import type { Browser, Page } from 'playwright-core';
-import { accessibilityFaults, layoutFaults, openBrowser, openContext, submitSignIn } from './browser.js';
-import { startProduct, type Product } from './product.js';
+import { accessibilityFaults, layoutFaults, openBrowser, openContext } from './browser.js';
+import { join, password } from './olgas-portal.js';
+import type { RunningProduct } from './product.js';
+import { sharedProductWithTenant } from './shared-product.js';
 import { Tenant } from './tenant.js';
 
 /** A tenant with more repositories, and a repository with more users, than a list holds. */
-let product: Product;
+let product: RunningProduct;
 let browser: Browser;
 let page: Page;
 
-const password = 'a long pass phrase of the owner';
 const many = 210;
 
 beforeAll(async () => {
-  product = await startProduct();
+  product = await sharedProductWithTenant('Many shops');
   const tenant = new Tenant(product.credential);
   await inTurns(many, (i) => tenant.createRepository(`shop-${i}`, { name: `Shop number ${i}` }));
   await tenant.createRepository('warehouse', { name: 'Zürich, warehouse' });
@@ -20,22 +21,10 @@ beforeAll(async () => {
   await tenant.createUser('warehouse', { loginName: 'hanna', password });
   browser = await openBrowser();
   page = await (await openContext(browser)).newPage();
-  await page.goto(product.ownerLink);
-  await page.getByLabel('User name').fill('olga');
-  await page.getByLabel('Your name').fill('Olga');
-  await page.getByLabel('E-mail').fill('olga@example.com');
-  await page.getByLabel('Password', { exact: true }).fill(password);
-  await page.getByLabel('Password again').fill(password);
-  await page.getByRole('button', { name: 'Create account' }).click();
-  await page.getByRole('link', { name: 'Go to the portal' }).click();
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
-  await submitSignIn(page, 'olga', password);
-  await page.getByRole('heading', { level: 1, name: 'Repositories' }).waitFor();
+  await join(page, product.ownerLink, 'sofia');
 }, 120_000);
 afterAll(async () => {
   await browser?.close();
-  await product?.stop();
-  await product?.clean();
 });
 
 /** So many calls, eight at a time. */

@@ -2,11 +2,12 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { submitSignIn } from './browser.js';
 import { goWithin, nameOf, openOlgasPortal, password } from './olgas-portal.js';
 import { failAndRecover, formsOf, readInTrouble, waitInVain } from './portal-forms.js';
-import type { Product } from './product.js';
+import type { RunningProduct } from './product.js';
+import { sharedProductWithTenant } from './shared-product.js';
 import { freshSlug } from './tenant.js';
 
 /** Every form of the portal, and what its pages say, when the API is slow, failing, gone, or knows the person no longer. */
-let product: Product;
+let product: RunningProduct;
 let browser: Browser;
 let context: BrowserContext;
 let page: Page;
@@ -14,12 +15,11 @@ let page: Page;
 const slug = freshSlug('shop');
 
 beforeAll(async () => {
-  ({ product, browser, context, page } = await openOlgasPortal(slug));
+  product = await sharedProductWithTenant('Trouble');
+  ({ browser, context, page } = await openOlgasPortal(product, slug));
 });
 afterAll(async () => {
   await browser?.close();
-  await product?.stop();
-  await product?.clean();
 });
 
 const go = (path: string) => goWithin(page, path);

@@ -4,11 +4,12 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { accessibilityFaults, openBrowser, openContext, submitSignIn } from './browser.js';
 import { linkIn, takeMail } from './mail.js';
 import { folderOf, Site } from './pasted.js';
-import { startProduct, type Product } from './product.js';
+import type { RunningProduct } from './product.js';
+import { sharedProduct } from './shared-product.js';
 import { freshSlug } from './tenant.js';
 
 /** The customer in a browser: from signing up to a regenerated secret. */
-let product: Product;
+let product: RunningProduct;
 let browser: Browser;
 let context: BrowserContext;
 let page: Page;
@@ -25,7 +26,7 @@ const password = 'a long pass phrase of the owner';
 const complaints: string[] = [];
 
 beforeAll(async () => {
-  product = await startProduct();
+  product = sharedProduct();
   site = await new Site().open();
   browser = await openBrowser();
   context = await openContext(browser);
@@ -36,8 +37,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await site?.close();
-  await product?.stop();
-  await product?.clean();
 });
 
 /** Where a value could linger once it has been shown. */
@@ -64,10 +63,10 @@ describe('the portal', () => {
   it('takes in whoever has never been here: an address, the mail that comes, and a tenant of their own', async () => {
     await page.goto(product.tenantApiUrl);
     await page.getByRole('link', { name: 'Create an account' }).click();
-    await page.getByLabel('E-mail').fill('olga@example.com');
+    await page.getByLabel('E-mail').fill('shopkeeper@shop.example');
     await page.getByRole('button', { name: 'Send the link' }).click();
     await page.getByText('A link is on its way').waitFor();
-    await page.goto(linkIn(await takeMail(product, 'olga@example.com', 'Your new account')));
+    await page.goto(linkIn(await takeMail(product, 'shopkeeper@shop.example', 'Your new account')));
     expect(await accessibilityFaults(page)).toEqual([]);
     await page.getByLabel('Your name').fill('Olga Owner');
     await page.getByLabel('Company').fill('Olga & Co');
@@ -248,7 +247,7 @@ describe('the portal', () => {
     await tab.clock.install();
     await tab.goto(product.tenantApiUrl);
     await tab.getByRole('button', { name: 'Sign in', exact: true }).click();
-    await submitSignIn(tab, 'olga@example.com', password);
+    await submitSignIn(tab, 'shopkeeper@shop.example', password);
     await tab.getByRole('link', { name: 'Shop' }).waitFor();
     const renewals: string[] = [];
     await tab.route('**/connect/token', async (route) => {
@@ -309,7 +308,7 @@ describe('the portal', () => {
     expect(await page.getByTestId('proofs').innerText()).toMatch(/^[1-3] of 3 nodes refuse the repository/);
     await page.getByRole('button', { name: 'Go on' }).click();
     await page.getByRole('link', { name: 'Make a tenant' }).waitFor();
-    expect(await takeMail(product, 'olga@example.com', 'Your tenant Olga & Co')).toContain('kept for 30 days');
+    expect(await takeMail(product, 'shopkeeper@shop.example', 'Your tenant Olga & Co')).toContain('kept for 30 days');
   });
 
   it('signs out at the authority too', async () => {

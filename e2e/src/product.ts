@@ -12,8 +12,8 @@ const launcher = fileURLToPath(new URL('../../tools/start/dist/main.js', import.
 const startMillis = 90_000;
 const stopMillis = 15_000;
 
-/** The product as `npm start` runs it: every app as a process of its own, on an embedded PostgreSQL. */
-export interface Product {
+/** Where a product that runs is found, and what it printed at its first start. */
+export interface RunningProduct {
   portBase: number;
   dataDir: string;
   tenantApiUrl: string;
@@ -22,6 +22,10 @@ export interface Product {
   credential: Credential;
   /** Opens the form in which the first owner makes an account; printed at the first start only. */
   ownerLink: string;
+}
+
+/** The product as `npm start` runs it: every app as a process of its own, on an embedded PostgreSQL. */
+export interface Product extends RunningProduct {
   /** What the launcher has printed so far. */
   output: () => string;
   process: ChildProcess;
@@ -55,28 +59,35 @@ export async function startProduct({ dataDir, portBase, arguments: more = [], en
     process.execPath,
     [launcher, '--port-base', String(base), '--data-dir', dir, '--credentials-file', credentialsFile, ...more],
     {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      // By the channel it ends when we do.
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...process.env, ...environment },
     },
   );
+  child.channel?.unref();
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => void (output += chunk.toString()));
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => void (output += chunk.toString()));
   // What is shown once comes last, and only the first time.
   await bannerOf(child, () => output, dataDir === undefined ? /Client secret\s+\S+\n/ : /Latchkey is ready/i);
   const credential = JSON.parse(await readFile(credentialsFile, 'utf8')) as Credential;
   return {
-    portBase: base,
-    dataDir: dir,
-    tenantApiUrl: `http://localhost:${base}`,
-    authorityUrl: (slug) => `http://localhost:${base + 100}/${slug}`,
-    repositoryUrl: (slug) => `http://localhost:${base + 200}/${slug}`,
-    credential,
-    ownerLink: /http\S+\/invitation\/\w+/.exec(output)?.[0] ?? '',
+    ...running({ portBase: base, dataDir: dir, credential, ownerLink: /http\S+\/invitation\/\w+/.exec(output)?.[0] ?? '' }),
     output: () => output,
     process: child,
     stop: () => stop(child),
     // Whoever was told to end at once may still write.
     clean: () => rm(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 }),
+  };
+}
+
+/** Says where a product listens that was started with these. */
+export function running(known: Pick<RunningProduct, 'portBase' | 'dataDir' | 'credential' | 'ownerLink'>): RunningProduct {
+  const at = (offset: number) => `http://localhost:${known.portBase + offset}`;
+  return {
+    ...known,
+    tenantApiUrl: at(0),
+    authorityUrl: (slug) => `${at(100)}/${slug}`,
+    repositoryUrl: (slug) => `${at(200)}/${slug}`,
   };
 }
 

@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
+import { openKeptInstallation } from '@latchkey/start/kept-installation';
 import type {
   CanaryRunView,
   CanaryView,
@@ -11,7 +12,6 @@ import type {
   CutoffView,
   ProvisionedRepositoryView,
 } from '@latchkey/contracts';
-import { embeddedOwnerUrl } from './embedded-database.js';
 import { startProduct, type Product } from './product.js';
 import { freshSlug, Tenant } from './tenant.js';
 
@@ -192,7 +192,7 @@ describe('the canary', () => {
   it('counts what a node accepts that should not: shown to every caller, in the metrics, and for ever', async () => {
     fake = createServer((_, response) => response.end(JSON.stringify({ access_token: 'anything', active: true })));
     await new Promise<void>((resolve) => void fake?.listen(0, '127.0.0.1', resolve));
-    const database = new pg.Client({ connectionString: await embeddedOwnerUrl(product.dataDir) });
+    const database = new pg.Client({ connectionString: (await openKeptInstallation(product.dataDir, {})).ownerUrl });
     await database.connect();
     await database.query(
       `INSERT INTO latchkey.nodes (id, name, kind, url, seen_at) VALUES (gen_random_uuid(), 'planted', 'repository-api', $1, now() + interval '1 hour')`,

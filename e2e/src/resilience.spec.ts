@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
+import { openKeptInstallation } from '@latchkey/start/kept-installation';
 import type { Page, ProvisionedRepositoryView, RegeneratedSecretView, RepositoryView } from '@latchkey/contracts';
-import { embeddedOwnerUrl } from './embedded-database.js';
 import { startProduct, type Product } from './product.js';
 import { freshSlug, Tenant } from './tenant.js';
 import { openWebhookReceiver, type WebhookReceiver } from './webhook-receiver.js';
@@ -148,7 +148,7 @@ describe('after kill -9', () => {
   });
 
   it('every outbox row is relayed and every acknowledged repository is announced, signed, with its id', async () => {
-    const database = new pg.Client({ connectionString: await embeddedOwnerUrl(product.dataDir) });
+    const database = new pg.Client({ connectionString: (await openKeptInstallation(product.dataDir, {})).ownerUrl });
     await database.connect();
     try {
       await eventually('the outbox is empty', async () => {

@@ -4,12 +4,13 @@ import { decodeJwt, SignJWT } from 'jose';
 import type { Browser, Page } from 'playwright-core';
 import type { ProvisionedRepositoryView } from '@latchkey/contracts';
 import { openBrowser, openContext, submitSignIn } from './browser.js';
-import { startProduct, type Product } from './product.js';
+import type { RunningProduct } from './product.js';
 import { authorizeWithCode, discover, openRelyingParty, type RelyingParty } from './relying-party.js';
+import { sharedProduct } from './shared-product.js';
 import { freshSlug, Tenant } from './tenant.js';
 
 /** What somebody can do at one repository with everything that another one gave them, and with things they made up. */
-let product: Product;
+let product: RunningProduct;
 let tenant: Tenant;
 let browser: Browser;
 let page: Page;
@@ -23,7 +24,7 @@ const password = 'correct horse battery staple';
 const patience = () => AbortSignal.timeout(10_000);
 
 beforeAll(async () => {
-  product = await startProduct();
+  product = sharedProduct();
   tenant = new Tenant(product.credential);
   browser = await openBrowser();
   app = await openRelyingParty();
@@ -44,8 +45,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await app?.close();
-  await product?.stop();
-  await product?.clean();
 });
 
 const basic = (clientId: string, secret: string) => ({ authorization: `Basic ${btoa(`${clientId}:${secret}`)}` });

@@ -12,11 +12,12 @@ import type {
   WebhookView,
 } from '@latchkey/contracts';
 import { Webhook } from 'standardwebhooks';
-import { startProduct, type Product } from './product.js';
+import type { RunningProduct } from './product.js';
+import { sharedProductWithTenant } from './shared-product.js';
 import { freshSlug, Tenant } from './tenant.js';
 
 /** What a customer does with webhooks, from the first test event to the mail about a receiver that is gone. */
-let product: Product;
+let product: RunningProduct;
 let tenant: Tenant;
 let acme: ProvisionedRepositoryView;
 let receiver: Server;
@@ -33,7 +34,7 @@ beforeAll(async () => {
   });
   await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`;
-  product = await startProduct();
+  product = await sharedProductWithTenant('Hooks');
   tenant = new Tenant(product.credential);
   acme = await tenant.createRepository(freshSlug('hooks'));
 });
@@ -44,8 +45,6 @@ beforeEach(() => {
 afterAll(async () => {
   receiver.closeAllConnections();
   receiver.close();
-  await product?.stop();
-  await product?.clean();
 });
 
 const hooks = () => `/v1/repositories/${acme.slug}/webhooks`;
@@ -126,7 +125,7 @@ describe('a webhook of a repository', () => {
 
   it('is disabled when its receiver is gone, and the owner finds a mail about it', async () => {
     const password = 'correct horse battery staple';
-    const form = { login: 'olga', name: 'Olga Owner', email: 'olga@example.com', password, again: password };
+    const form = { login: 'wanda', name: 'Wanda Owner', email: 'wanda@hooks.example', password, again: password };
     const joined = await fetch(product.ownerLink, { method: 'POST', body: new URLSearchParams(form), redirect: 'manual' });
     expect(joined.status).toBeLessThan(400);
     const webhook = await addWebhook();
@@ -134,7 +133,6 @@ describe('a webhook of a repository', () => {
     await call('POST', `${hooks()}/${webhook.id}/test`);
     await until(async () => !(await call<WebhookView>('GET', `${hooks()}/${webhook.id}`)).enabled);
     const folder = join(product.dataDir, 'mail');
-    expect(product.output()).toContain(folder);
     const subject = `Subject: A webhook of ${acme.slug} was disabled`;
     const mails = async () => {
       const names = (await readdir(folder)).filter((name) => name.endsWith('.eml'));
@@ -142,7 +140,7 @@ describe('a webhook of a repository', () => {
     };
     await until(async () => (await mails()).some((mail) => mail.includes(subject)));
     const [mail, ...more] = (await mails()).filter((each) => each.includes(subject));
-    for (const part of ['olga@example.com', '410 Gone', url, product.tenantApiUrl]) expect(mail).toContain(part);
+    for (const part of ['wanda@hooks.example', '410 Gone', url, product.tenantApiUrl]) expect(mail).toContain(part);
     expect(more).toEqual([]);
     await tenant.regenerate(acme);
     expect(received).toHaveLength(1);

@@ -1,4 +1,4 @@
-import { NodeReporter } from '@latchkey/credentials';
+import { NodeReporter, preparePasskeys } from '@latchkey/credentials';
 import { createLogger, loadConfig, ownUrl, releaseStartMemory, runMain, stopGracefully } from '@latchkey/runtime';
 import { openAuthority } from './authority.js';
 import { configSchema } from './config.js';
@@ -8,6 +8,7 @@ import { closeAll, createListener, listen } from './server.js';
 async function main(): Promise<void> {
   const config = loadConfig(configSchema);
   const log = createLogger(config.NODE_NAME ?? 'authority', config.LOG_LEVEL);
+  await preparePasskeys();
   const authority = await openAuthority(config, log);
   releaseStartMemory();
   const servers = await listen(createListener(authority), {

@@ -1,11 +1,10 @@
 import * as client from 'openid-client';
 import { AppAndPerson, password, redirectUri } from '@latchkey/authority/testing';
 import type { ProvisionedRepositoryView, UserView } from '@latchkey/contracts';
-import { startProduct, type Product } from '../product.js';
 import { discover } from '../relying-party.js';
+import { sharedProduct } from '../shared-product.js';
 import { freshSlug, Tenant } from '../tenant.js';
 
-let product: Product;
 let tenant: Tenant;
 
 /** The authority that is held to the specifications: one repository of the product, with one person, an app and a tool. */
@@ -14,8 +13,7 @@ class Subject extends AppAndPerson {
   anna!: UserView;
 
   async open(): Promise<void> {
-    product = await startProduct();
-    tenant = new Tenant(product.credential);
+    tenant = new Tenant(sharedProduct().credential);
     this.repository = await tenant.createRepository(freshSlug('conformance'), { redirectUris: [redirectUri] });
     const { slug } = this.repository;
     const person = { loginName: 'anna', password, email: 'anna@example.com' };
@@ -53,7 +51,3 @@ export const subject = new Subject();
 
 // Here, so that it comes before what the files of clauses do beforehand.
 beforeAll(() => subject.open());
-afterAll(async () => {
-  await product?.stop();
-  await product?.clean();
-});

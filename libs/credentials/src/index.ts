@@ -21,6 +21,7 @@ export { announced, carryOutCutoff, confirmCutoff, recordCutoff, type Ended, typ
 export {
   assertionOptions,
   parseAssertion,
+  preparePasskeys,
   registrationOptions,
   verifyAssertion,
   verifyRegistration,

@@ -16,10 +16,7 @@ export const integration: Stage = {
   run: (commands) => withRedis((redis) => runJest(commands, 'integration', 1_500, ['--maxWorkers=2'], redis)),
 };
 
-/** Puts the machine under load on purpose. */
-const alone = /cutoff-under-fire\.spec\.js$/.source;
-
-/** With everything up as processes, in a browser where there is one: three files at a time, for they wait more than they work, and one by itself. */
+/** With everything up as processes, in a browser where there is one: three files at a time, for they wait more than they work, and the fire by itself. */
 export const e2e: Stage = {
   name: 'e2e',
   run: (commands) => {
@@ -27,10 +24,10 @@ export const e2e: Stage = {
     const without = withoutBrowser();
     return withRedis(async (redis) => {
       const environment = { ...redis, ...browserEnvironment() };
-      const ignored = [...without, alone].map((pattern) => `--testPathIgnorePatterns=${pattern}`);
+      const ignored = without.map((pattern) => `--testPathIgnorePatterns=${pattern}`);
       const [most, others] = [
         await runJest(commands, 'e2e', 1_500, ['--maxWorkers=3', ...ignored], environment),
-        await runJest(commands, 'e2e', 600, ['--runInBand', `--testPathPatterns=${alone}`], environment),
+        await runJest(commands, 'fire', 600, ['--runInBand'], environment),
       ];
       return {
         passed: most.passed + others.passed,

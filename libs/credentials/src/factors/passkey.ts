@@ -1,15 +1,21 @@
-import {
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-  type AuthenticationResponseJSON,
-  type AuthenticatorTransport,
-  type PublicKeyCredentialCreationOptionsJSON,
-  type PublicKeyCredentialRequestOptionsJSON,
-  type RegistrationResponseJSON,
+import type {
+  AuthenticationResponseJSON,
+  AuthenticatorTransport,
+  PublicKeyCredentialCreationOptionsJSON,
+  PublicKeyCredentialRequestOptionsJSON,
+  RegistrationResponseJSON,
 } from '@simplewebauthn/server';
 import { z } from 'zod';
+
+const webauthn = () => import('@simplewebauthn/server');
+
+/**
+ * Loads what passkeys take: hundreds of modules, which every program that uses credentials would otherwise load at its start,
+ * and which block whoever loads them. Programs at which people sign in call it before they serve.
+ */
+export async function preparePasskeys(): Promise<void> {
+  await webauthn();
+}
 
 /** EdDSA, ES256, RS256 (COSE): what authenticators have, and no experiment of the runtime's. */
 const algorithms = [-8, -7, -257];
@@ -91,6 +97,7 @@ export async function registrationOptions(
   person: { repositoryId: string; userId: number; loginName: string; name: string },
   known: Pick<StoredPasskey, 'credentialId' | 'transports'>[],
 ): Promise<PublicKeyCredentialCreationOptionsJSON> {
+  const { generateRegistrationOptions } = await webauthn();
   return generateRegistrationOptions({
     rpName: party.name,
     rpID: party.id,
@@ -114,6 +121,7 @@ export async function registrationOptions(
 export async function verifyRegistration(party: RelyingParty, challenge: string, answer: string): Promise<NewPasskey | undefined> {
   const response = parse(registration, answer);
   if (!response) return undefined;
+  const { verifyRegistrationResponse } = await webauthn();
   const verified = await verifyRegistrationResponse({
     response: response as RegistrationResponseJSON,
     expectedChallenge: challenge,
@@ -141,6 +149,7 @@ export async function assertionOptions(
   party: RelyingParty,
   allowed?: Pick<StoredPasskey, 'credentialId' | 'transports'>[],
 ): Promise<PublicKeyCredentialRequestOptionsJSON> {
+  const { generateAuthenticationOptions } = await webauthn();
   return generateAuthenticationOptions({
     rpID: party.id,
     ...(allowed ? { allowCredentials: allowed.map(reference) } : {}),
@@ -173,6 +182,7 @@ export async function verifyAssertion(
 ): Promise<Proved | undefined> {
   const handle = answer.response.userHandle;
   if (handle === undefined ? alone : !Buffer.from(handle, 'base64url').equals(userHandle(passkey))) return undefined;
+  const { verifyAuthenticationResponse } = await webauthn();
   const verified = await verifyAuthenticationResponse({
     response: answer as unknown as AuthenticationResponseJSON,
     expectedChallenge: challenge,

@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { openKeptInstallation } from '@latchkey/start/kept-installation';
+import { running, startProduct, type Credential, type Product, type RunningProduct } from './product.js';
+
+/** Tells the files of a run where the product is that they share. */
+const variable = 'LATCHKEY_E2E_PRODUCT';
+const setup = fileURLToPath(new URL('../../apps/tenant-api/dist/setup.js', import.meta.url));
+
+let product: Product | undefined;
+
+/** What Jest runs before the files. */
+export default async function setUp(): Promise<void> {
+  product = await startProduct();
+  const { portBase, dataDir, credential, ownerLink } = product;
+  process.env[variable] = JSON.stringify({ portBase, dataDir, credential, ownerLink });
+}
+
+/** What Jest runs after them. */
+export async function tearDown(): Promise<void> {
+  await product?.stop();
+  await product?.clean();
+}
+
+/**
+ * The product of this run, as `npm start` gives it, which other files use at the same time: for a file that stops nothing, and
+ * has its own repositories in the first tenant. The owner's link is nobody's to take.
+ */
+export function sharedProduct(): RunningProduct {
+  const known = process.env[variable];
+  if (known === undefined) throw new Error('There is no shared product: it is started by Jest before the files of e2e');
+  return running(JSON.parse(known) as RunningProduct);
+}
+
+/** The product of this run with a new tenant, which is the file's alone; its people need names that no other file uses. */
+export async function sharedProductWithTenant(name: string): Promise<RunningProduct> {
+  const { portBase, dataDir, tenantApiUrl, authorityUrl, repositoryUrl } = sharedProduct();
+  const { databaseUrl, ownerUrl, secretPeppers, keyEncryptionKeys } = await openKeptInstallation(dataDir, {});
+  const { stdout } = await promisify(execFile)(process.execPath, [setup, '--json', '--tenant', name], {
+    env: {
+      ...process.env,
+      DATABASE_URL: databaseUrl,
+      DATABASE_OWNER_URL: ownerUrl,
+      SECRET_PEPPERS: secretPeppers,
+      KEY_ENCRYPTION_KEYS: keyEncryptionKeys,
+      AUTHORITY_URL_TEMPLATE: authorityUrl('{repository}'),
+      REPOSITORY_URL_TEMPLATE: repositoryUrl('{repository}'),
+      TENANT_API_URL: tenantApiUrl,
+      PORTAL_URL: tenantApiUrl,
+    },
+  });
+  const { first } = JSON.parse(stdout) as { first: { ownerLink: string; credential: Credential } };
+  return running({ portBase, dataDir, ...first });
+}
