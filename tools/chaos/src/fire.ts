@@ -20,6 +20,8 @@ export interface FireOptions {
   say: (line: string) => void;
   /** Raised when the run is to end early. */
   stop: AbortSignal;
+  /** Asked of what has happened so far, every ten seconds, whether that will do. */
+  enough?: (verdict: Verdict) => boolean;
 }
 
 /** What came of a run. */
@@ -70,7 +72,7 @@ export async function runFire(installation: Installation, options: FireOptions):
         ? new Faults(installation, new Random(seed + 3), Math.min(longestPauseMillis, seconds * 150), record, stop.signal).run()
         : holdAnswersUp(installation, new Random(seed + 3), stop.signal),
     ];
-    await burn(seconds, recorder, options.say, stop.signal);
+    await burn(options, recorder, stop.signal);
     stop.abort();
     await Promise.all(underWay);
     await presenting.stop();
@@ -86,7 +88,7 @@ export async function runFire(installation: Installation, options: FireOptions):
   return { verdict, counts: Object.fromEntries([...recorder.counts].sort(([one], [other]) => one.localeCompare(other))) };
 }
 
-async function burn(seconds: number, recorder: Recorder, say: (line: string) => void, stop: AbortSignal): Promise<void> {
+async function burn({ seconds, historyFile, say, enough }: FireOptions, recorder: Recorder, stop: AbortSignal): Promise<void> {
   const count = (name: string) => recorder.counts.get(name) ?? 0;
   for (const deadline = performance.now() + seconds * 1_000; performance.now() < deadline && !stop.aborted;) {
     await wait(Math.ceil(Math.min(sayEverySeconds * 1_000, deadline - performance.now())) + 1, undefined, { signal: stop }).catch(
@@ -94,6 +96,7 @@ async function burn(seconds: number, recorder: Recorder, say: (line: string) => 
     );
     const left = Math.max(0, Math.round((deadline - performance.now()) / 1_000));
     say(`${left} s left: ${count('presentation')} presentations, ${count('cut-off')} cut-offs, ${count('fault')} faults`);
+    if (enough?.(checkHistory(await readHistory(historyFile)))) return;
   }
 }
 

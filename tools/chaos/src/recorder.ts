@@ -34,9 +34,10 @@ export class Recorder {
   }
 }
 
-/** Reads a history back, whole. */
+/** Reads a history back, whole. Of one that is still written, a last line that is not yet complete is left out. */
 export async function readHistory(path: string): Promise<Entry[]> {
   const entries: Entry[] = [];
-  for await (const line of createInterface({ input: createReadStream(path) })) entries.push(JSON.parse(line) as Entry);
+  for await (const line of createInterface({ input: createReadStream(path) }))
+    if (line.endsWith('}')) entries.push(JSON.parse(line) as Entry);
   return entries;
 }
