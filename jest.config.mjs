@@ -23,8 +23,8 @@ export default {
       globalTeardown: '<rootDir>/libs/database/dist/testing/global-teardown.js',
     }),
     project('e2e', ['e2e/dist/**/*.spec.js', '!**/cutoff-under-fire.spec.js'], {
-      globalSetup: '<rootDir>/e2e/dist/shared-product.js',
-      globalTeardown: '<rootDir>/e2e/dist/shared-product-end.js',
+      globalSetup: '<rootDir>/e2e/dist/testing/global-setup.js',
+      globalTeardown: '<rootDir>/e2e/dist/testing/global-teardown.js',
     }),
     // Puts the machine under load on purpose.
     project('fire', ['e2e/dist/cutoff-under-fire.spec.js']),

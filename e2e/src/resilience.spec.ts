@@ -32,10 +32,15 @@ afterAll(async () => {
 
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis));
 
-/** Makes repositories and regenerates their secrets until told to stop. A call that fails was not acknowledged. */
-async function drive(until: () => boolean): Promise<void> {
+/**
+ * Makes repositories and regenerates their secrets until told to stop. A call that fails was not acknowledged.
+ *
+ * @param hurry tells whether the next may follow at once: so that most are under way when something is killed, and not too many made.
+ */
+async function drive(until: () => boolean, hurry: () => boolean): Promise<void> {
   const tenant = new Tenant(product.credential);
   while (!until()) {
+    if (!hurry()) await pause(300);
     const repository = await tenant.createRepository(freshSlug('kill')).catch(() => undefined);
     if (!repository) {
       await pause(50);
@@ -90,12 +95,20 @@ describe('after kill -9', () => {
   it.each(['tenant-api', 'authority', 'repository-api', 'worker'])(
     'of the %s, in the middle of provisioning and regenerating, everything serves again',
     async (app) => {
-      let over = false;
+      let [killed, over] = [false, false];
       const before = acknowledged.size;
-      const driving = Promise.all([drive(() => over), drive(() => over)]);
+      const driving = Promise.all(
+        [1, 2].map(() =>
+          drive(
+            () => over,
+            () => !killed,
+          ),
+        ),
+      );
       await eventually('repositories are made', async () => acknowledged.size > before + 4);
       const victim = (await processes()).find(({ name }) => name.startsWith(app));
       process.kill(victim!.pid, 'SIGKILL');
+      killed = true;
       await eventually(`another ${app} has taken over`, async () => {
         const successor = (await processes()).find(({ name }) => name.startsWith(app));
         return successor !== undefined && successor.pid !== victim!.pid && allReady();
@@ -110,7 +123,14 @@ describe('after kill -9', () => {
   it('of the launcher itself, in the middle of provisioning and regenerating, the next start serves', async () => {
     let over = false;
     const before = acknowledged.size;
-    const driving = Promise.all([drive(() => over), drive(() => over)]);
+    const driving = Promise.all(
+      [1, 2].map(() =>
+        drive(
+          () => over,
+          () => !over,
+        ),
+      ),
+    );
     await eventually('repositories are made', async () => acknowledged.size > before + 4);
     const ended = new Promise((resolve) => product.process.once('exit', resolve));
     product.process.kill('SIGKILL');

@@ -2,25 +2,20 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { openKeptInstallation } from '@latchkey/start/kept-installation';
-import { running, startProduct, type Credential, type Product, type RunningProduct } from './product.js';
+import { running, startProduct, type Credential, type RunningProduct } from './product.js';
 
 /** Tells the files of a run where the product is that they share. */
 const variable = 'LATCHKEY_E2E_PRODUCT';
 const setup = fileURLToPath(new URL('../../apps/tenant-api/dist/setup.js', import.meta.url));
 
-let product: Product | undefined;
-
-/** What Jest runs before the files. */
-export default async function setUp(): Promise<void> {
-  product = await startProduct();
-  const { portBase, dataDir, credential, ownerLink } = product;
+/** Starts it, and tells the files of this run. @returns ends it and removes what it kept. */
+export async function startSharedProduct(): Promise<() => Promise<void>> {
+  const { portBase, dataDir, credential, ownerLink, stop, clean } = await startProduct();
   process.env[variable] = JSON.stringify({ portBase, dataDir, credential, ownerLink });
-}
-
-/** What Jest runs after them. */
-export async function tearDown(): Promise<void> {
-  await product?.stop();
-  await product?.clean();
+  return async () => {
+    await stop();
+    await clean();
+  };
 }
 
 /**

@@ -1,2 +1,0 @@
-/** What Jest runs after the files of e2e. */
-export { tearDown as default } from './shared-product.js';
