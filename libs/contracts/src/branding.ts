@@ -7,6 +7,9 @@ import { z } from 'zod';
 /** What the accent colour of a page must be read on: its paper in each colour scheme. */
 export const paper = { light: '#ffffff', dark: '#1b2130' } as const;
 
+/** Ours in each colour scheme, on every page of the product that has no colour of its own. */
+export const accent = { light: '#0f766e', dark: '#2dd4bf' } as const;
+
 /** WCAG 2.2 §1.4.3: between text and what it stands on. */
 const leastContrast = 4.5;
 

@@ -1,9 +1,19 @@
-import { contrast, paper, readableAccent } from '@latchkey/contracts';
+import { accent, contrast, paper, readableAccent } from '@latchkey/contracts';
 
 describe('an accent colour', () => {
   it('is shown as it is where it can be read', () => {
     expect(readableAccent('#2450c8').light).toBe('#2450c8');
     expect(readableAccent('#8fb0ff').dark).toBe('#8fb0ff');
+  });
+
+  it('of ours can be read as it is, on the paper and below what is written on it', () => {
+    for (const [scheme, ink] of [
+      ['light', '#ffffff'],
+      ['dark', '#0c1530'],
+    ] as const) {
+      expect(readableAccent(accent[scheme])[scheme]).toBe(accent[scheme]);
+      expect(contrast(accent[scheme], ink)).toBeGreaterThanOrEqual(4.5);
+    }
   });
 
   it('is shown in a shade with a contrast of 4.5 to 1, in both schemes, whichever colour it is', () => {

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { paper } from '@latchkey/contracts';
+import { accent, paper } from '@latchkey/contracts';
 
 /** The look of every page of the authority. Contrast is at least 4.5 to 1 in both schemes (WCAG 2.2 §1.4.3). */
 export const stylesheet = `
-:root { color-scheme: light dark; --ink: #1a2233; --soft: #55607a; --paper: ${paper.light}; --ground: #f2f4f8; --line: #8a94a8; --accent: #2450c8; --on-accent: #ffffff; --fault: #a81919; --fault-ground: #fdeeee; }
-@media (prefers-color-scheme: dark) { :root { --ink: #eef1f8; --soft: #b3bdd1; --paper: ${paper.dark}; --ground: #10141d; --line: #76819a; --accent: #8fb0ff; --on-accent: #0c1530; --fault: #ffb4b4; --fault-ground: #3b1c20; } }
+:root { color-scheme: light dark; --ink: #1a2233; --soft: #55607a; --paper: ${paper.light}; --ground: #f2f4f8; --line: #8a94a8; --accent: ${accent.light}; --on-accent: #ffffff; --fault: #a81919; --fault-ground: #fdeeee; }
+@media (prefers-color-scheme: dark) { :root { --ink: #eef1f8; --soft: #b3bdd1; --paper: ${paper.dark}; --ground: #10141d; --line: #76819a; --accent: ${accent.dark}; --on-accent: #0c1530; --fault: #ffb4b4; --fault-ground: #3b1c20; } }
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem 1rem; background: var(--ground); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
 main { width: 100%; max-width: 26rem; padding: 2rem; background: var(--paper); border-radius: 0.75rem; box-shadow: 0 1px 3px rgb(0 0 0 / 0.2); overflow-wrap: anywhere; }
