@@ -249,8 +249,8 @@ describe('the pages of the portal', () => {
     viewersPage = await (await openContext(browser)).newPage();
     await join(viewersPage, link, 'vera');
     await viewersPage.getByRole('link', { name: 'Usage' }).waitFor();
-    expect(await viewersPage.getByRole('link', { name: 'Audit' }).count()).toBe(0);
-    expect(await viewersPage.getByRole('link', { name: 'Credentials', exact: true }).count()).toBe(0);
+    expect(await viewersPage.getByRole('link', { name: 'Audit trail' }).count()).toBe(0);
+    expect(await viewersPage.getByRole('link', { name: 'Tenant credentials' }).count()).toBe(0);
     await viewersPage.getByRole('link', { name: 'Members' }).click();
     await viewersPage.getByText(`${nameOf('vera')} (you)`).waitFor();
     expect(await viewersPage.getByRole('button', { name: /Invite|Actions/ }).count()).toBe(0);

@@ -260,7 +260,7 @@ describe('the portal', () => {
       times: 1,
     });
     await tab.clock.fastForward('09:30');
-    await tab.getByRole('link', { name: 'Audit', exact: true }).click();
+    await tab.getByRole('link', { name: 'Audit trail' }).click();
     await tab.getByText('repository.restored').first().waitFor();
     expect(renewals.map((body) => new URLSearchParams(body).get('grant_type'))).toEqual(['refresh_token']);
     await tab.getByRole('link', { name: 'Members', exact: true }).click();
@@ -268,7 +268,7 @@ describe('the portal', () => {
   });
 
   it('has a day in the filter of the audit trail begin at midnight where its reader is', async () => {
-    await tab.getByRole('link', { name: 'Audit', exact: true }).click();
+    await tab.getByRole('link', { name: 'Audit trail' }).click();
     await tab.getByLabel('From').fill('2026-03-01');
     await tab.getByLabel('Before').fill('2026-03-02');
     const [asked] = await Promise.all([
