@@ -229,6 +229,10 @@ describe('the portal', () => {
     await page.getByLabel(`Type ${slug}`).fill(slug);
     await page.getByRole('button', { name: 'Delete it now' }).click();
     await page.getByRole('button', { name: 'Restore it' }).waitFor();
+    await page.reload();
+    await page.getByText('Nothing of Shop is accepted any more. Until').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Restore it' }).waitFor();
     await page.getByRole('link', { name: 'Repositories', exact: true }).click();
     await page.getByRole('button', { name: 'Restore Shop' }).click();
     await page.getByRole('list', { name: 'Deleted repositories' }).waitFor({ state: 'hidden' });

@@ -6,8 +6,7 @@ import { Details } from '../controls/details.tsx';
 import { List } from '../controls/list.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
 import { When } from '../controls/when.tsx';
-
-const keptMillis = 30 * 86_400_000;
+import { restorableUntil } from './restorable-until.ts';
 
 /** Repositories that were deleted and can be restored; nothing where there are none. */
 export function DeletedRepositories() {
@@ -39,7 +38,6 @@ function Row({ repository: { slug, name, deletedAt } }: { repository: Repository
     await answerOf(api.POST('/v1/repositories/{slug}/restore', { params: { path: { slug } }, headers }));
     await forget();
   });
-  const until = new Date(new Date(deletedAt ?? 0).getTime() + keptMillis).toISOString();
   return (
     <Stack gap="xs">
       <Group justify="space-between" gap="xs" className="row">
@@ -47,9 +45,7 @@ function Row({ repository: { slug, name, deletedAt } }: { repository: Repository
           <Text style={{ overflowWrap: 'anywhere' }}>{name}</Text>
           <Details>
             <span className="exact">{slug}</span>
-            <>
-              can be restored until <When at={until} />
-            </>
+            <>can be restored until {deletedAt !== null && <When at={restorableUntil(deletedAt)} />}</>
           </Details>
         </Stack>
         {mayChange && (

@@ -2,10 +2,12 @@ import { lazy, Suspense, useEffect, useState } from 'react';
 import { Button, Divider, Group, Stack, Text } from '@mantine/core';
 import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi } from '../api/api.ts';
-import { kept, useForget, type Repository } from '../api/queries.ts';
+import { kept, useForget, useMay, type Repository } from '../api/queries.ts';
 import { useChange } from '../api/use-change.ts';
 import { Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { When } from '../controls/when.tsx';
+import { restorableUntil } from './restorable-until.ts';
 
 const Suspend = lazy(async () => ({ default: (await import('./life-dialogs.tsx')).Suspend }));
 const Delete = lazy(async () => ({ default: (await import('./life-dialogs.tsx')).Delete }));
@@ -66,11 +68,12 @@ function Resume({ slug }: { slug: string }) {
   );
 }
 
-/** What is shown in the place of a repository that was just deleted. */
-export function Deleted({ repository: { slug, name }, onRestored }: { repository: Repository; onRestored: () => void }) {
+/** What is shown in the place of a repository that was deleted: until when it can be restored, and the way to it. */
+export function Deleted({ repository: { slug, name, deletedAt }, onRestored }: { repository: Repository; onRestored: () => void }) {
   const api = useApi();
   const forget = useForget(slug);
   const queries = useQueryClient();
+  const mayChange = useMay('repositories:write');
   // Here, where nobody shows it any more: whoever comes back to it is told that it is gone.
   useEffect(() => {
     queries.removeQueries({ queryKey: kept.repository(slug) });
@@ -85,12 +88,15 @@ export function Deleted({ repository: { slug, name }, onRestored }: { repository
     <Section title="It is deleted">
       <Stack align="flex-start">
         <Text size="sm" role="status">
-          Nothing of {name} is accepted any more. For 30 days it can be restored as it was.
+          Nothing of {name} is accepted any more. Until {deletedAt !== null && <When at={restorableUntil(deletedAt)} />} it can be restored
+          as it was.
         </Text>
         <ProblemAlert problem={change.problem} />
-        <Button variant="default" loading={change.pending} onClick={() => void change.run()}>
-          Restore it
-        </Button>
+        {mayChange && (
+          <Button variant="default" loading={change.pending} onClick={() => void change.run()}>
+            Restore it
+          </Button>
+        )}
       </Stack>
     </Section>
   );

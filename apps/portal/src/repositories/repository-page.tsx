@@ -1,8 +1,8 @@
-import { lazy, Suspense, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { Alert, Anchor, Skeleton, Stack, Tabs, Text } from '@mantine/core';
 import { Link, useLocation } from 'wouter';
 import { toProblem } from '../api/problem.ts';
-import { useRepository, type Repository } from '../api/queries.ts';
+import { kept, useAnswer, useRepository, type Repository } from '../api/queries.ts';
 import { ExactValue, Fact, Facts } from '../controls/exact-value.tsx';
 import { Page, Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
@@ -16,7 +16,7 @@ const Settings = lazy(async () => ({ default: (await import('./settings/settings
 const tabs = ['connect', 'users', 'settings'] as const;
 const within = { title: 'Repositories', href: '/' };
 
-/** Everything about one repository; when it was just deleted, the way back. */
+/** Everything about one repository; when it was deleted, the way back. */
 export function RepositoryPage({ slug, tab }: { slug: string; tab: string | undefined }) {
   const [deleted, setDeleted] = useState<Repository>();
   if (!deleted) return <Present slug={slug} tab={tabs.find((each) => each === tab) ?? 'connect'} onDeleted={setDeleted} />;
@@ -30,10 +30,20 @@ export function RepositoryPage({ slug, tab }: { slug: string; tab: string | unde
 function Present({ slug, tab, onDeleted }: { slug: string; tab: string; onDeleted: (repository: Repository) => void }) {
   const [, navigate] = useLocation();
   const { data: repository, error, refetch } = useRepository(slug);
-  if (!repository) {
+  const isGone = error !== null && toProblem(error).type === 'not-found';
+  const { data: deleted, isLoading } = useAnswer(
+    [...kept.repositories, 'deleted', slug],
+    (api, signal) => api.GET('/v1/repositories', { params: { query: { deleted: 'true', search: slug, limit: 100 } }, signal }),
+    { enabled: isGone },
+  );
+  const found = isGone ? deleted?.items.find((each) => each.slug === slug) : undefined;
+  useEffect(() => {
+    if (found) onDeleted(found);
+  }, [found, onDeleted]);
+  if (!repository || found) {
     return (
       <Page title={slug} within={within}>
-        {error ? (
+        {error && !found && !isLoading ? (
           <ProblemAlert problem={toProblem(error)} retry={() => void refetch()} />
         ) : (
           <Skeleton height={240} role="status" aria-label="Loading the repository…" />
@@ -65,7 +75,7 @@ function Present({ slug, tab, onDeleted }: { slug: string; tab: string; onDelete
             <Users slug={slug} />
           </Tabs.Panel>
           <Tabs.Panel value="settings" pt="lg">
-            <Settings repository={repository} onDeleted={() => onDeleted(repository)} />
+            <Settings repository={repository} onDeleted={() => onDeleted({ ...repository, deletedAt: new Date().toISOString() })} />
           </Tabs.Panel>
         </Suspense>
       </Tabs>
