@@ -17,15 +17,17 @@ export interface RecordsProps<T> {
   columns: Column<T>[];
   records: readonly T[];
   id: (record: T) => string | number;
+  /** Of short cells: where it is narrow, they stand behind each other. */
+  brief?: boolean;
 }
 
 /**
  * A table where there is room for it. Elsewhere, as on a phone, every row is a card, in which each cell stands beside the title of
  * its column: nothing has to be pushed aside to be read. The roles are written out, since CSS that makes a row a card takes them away.
  */
-export function Records<T>({ label, columns, records, id }: RecordsProps<T>) {
+export function Records<T>({ label, columns, records, id, brief = false }: RecordsProps<T>) {
   return (
-    <Box className="records">
+    <Box className="records" data-brief={brief || undefined}>
       <Table verticalSpacing={6} fz="sm" role="table" aria-label={label}>
         <Table.Thead role="rowgroup">
           <Table.Tr role="row">

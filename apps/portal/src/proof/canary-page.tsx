@@ -20,16 +20,16 @@ interface Run {
 const columns: Column<Run>[] = [
   { title: 'Began', cell: ({ beganAt }) => <When at={beganAt} exactly /> },
   { title: 'Whose', cell: ({ repository }) => repository },
-  { title: 'Presented after the answer', cell: ({ requests }) => requests.toLocaleString(), count: true },
-  { title: 'Accepted', cell: ({ violations }) => violations.toLocaleString(), count: true },
   {
-    title: 'What came of it',
+    title: 'Outcome',
     cell: ({ violations, acceptedForMillis }) => (
       <Badge color={violations === 0 ? 'key.1' : 'red.2'} c="dark.9" tt="none" fw={500}>
         {violations === 0 ? 'All refused' : `For ${acceptedForMillis} ms`}
       </Badge>
     ),
   },
+  { title: 'Presented after the answer', cell: ({ requests }) => requests.toLocaleString(), count: true },
+  { title: 'Accepted', cell: ({ violations }) => violations.toLocaleString(), count: true },
 ];
 
 /** What the canary sees: whether anything was accepted after a call that ended it had answered. */
@@ -63,7 +63,7 @@ export function CanaryPage() {
         <Section title="Nodes" about="Processes that accept credentials now.">
           <Stack component="ul" gap="xs" m={0} p={0} style={{ listStyle: 'none' }} aria-label="Nodes">
             {data.nodes.map(({ id, node, kind, seenAt }) => (
-              <Group component="li" key={id} justify="space-between" gap="xs">
+              <Group component="li" key={id} justify="space-between" gap="0 0.75rem">
                 <Text size="sm">
                   <span className="exact">{node}</span> {node !== kind && `(${kind})`}
                 </Text>
@@ -80,7 +80,7 @@ export function CanaryPage() {
           {data.runs.length === 0 ? (
             <Text size="sm">The first run is under way. Come back in a minute.</Text>
           ) : (
-            <Records label="The latest runs" columns={columns} records={data.runs} id={({ id }) => id} />
+            <Records label="The latest runs" columns={columns} records={data.runs} id={({ id }) => id} brief />
           )}
         </Section>
       )}
