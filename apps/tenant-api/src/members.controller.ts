@@ -6,13 +6,13 @@ import {
   createInvitationBody,
   cutoffView,
   invitationView,
+  membersQuery,
   memberView,
-  pageQuery,
   revokedSecretView,
   updatedMemberView,
   updateMemberBody,
   type CreateInvitationBody,
-  type PageQuery,
+  type MembersQuery,
   type UpdateMemberBody,
 } from '@latchkey/contracts';
 import type { Actor } from '@latchkey/access';
@@ -27,7 +27,7 @@ export class MembersController {
 
   @Get()
   @Route({ does: 'Lists the members of the tenant', answers: z.object({ items: z.array(memberView), next: z.string().nullable() }) })
-  list(@CurrentActor() actor: Actor, @Query({ schema: pageQuery }) page: PageQuery) {
+  list(@CurrentActor() actor: Actor, @Query({ schema: membersQuery }) page: MembersQuery) {
     return this.members.list(actor, page);
   }
 
@@ -74,7 +74,7 @@ export class InvitationsController {
     does: 'Lists the open invitations into the tenant',
     answers: z.object({ items: z.array(invitationView), next: z.string().nullable() }),
   })
-  list(@CurrentActor() actor: Actor, @Query({ schema: pageQuery }) page: PageQuery) {
+  list(@CurrentActor() actor: Actor, @Query({ schema: membersQuery }) page: MembersQuery) {
     return this.invitations.list(actor, page);
   }
 

@@ -226,7 +226,7 @@ export async function listUsers(
     })
     .orderBy('u.id')
     .limit(limit + 1);
-  if (search !== undefined) query.andWhere(hasInIt('u.name', 'u.loginName', 'u.email'), { search });
+  if (search !== undefined) query.andWhere(hasInIt(':search', 'u.name', 'u.loginName', 'u.email'), { search });
   const rows = await query.getMany();
   const items = rows.slice(0, limit).map(known);
   return { items, next: rows.length > limit ? String(items.at(-1)?.id) : null };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { roles } from './permissions.js';
-import { cutoffView, time } from './tenant-api.js';
+import { cutoffView, pageQuery, searchedFor, time } from './tenant-api.js';
 
 /* Bodies of the routes about the people of a tenant. */
 
@@ -16,6 +16,11 @@ export const memberView = z.object({
   createdAt: time,
 });
 export type MemberView = z.infer<typeof memberView>;
+
+export const membersQuery = pageQuery.extend({
+  search: searchedFor.describe('Only those whose name, user name or e-mail address has this in it, in capitals or not'),
+});
+export type MembersQuery = z.infer<typeof membersQuery>;
 
 export const updateMemberBody = z.strictObject({ role: z.enum(roles) });
 export type UpdateMemberBody = z.infer<typeof updateMemberBody>;

@@ -110,6 +110,21 @@ describe('the members of a tenant', () => {
     await expect(members.list(tenant.machine, { limit: 2, after: 'nonsense' })).rejects.toEqual(problem('invalid-request'));
   });
 
+  it('are found by a part of their name or user name, in capitals or not, page by page', async () => {
+    const [tenant, other] = [await newTenant(), await newTenant()];
+    const mine = await tenant.people('owner', 'admin', 'viewer');
+    await other.people('owner');
+    const all = await Promise.all(mine.map(({ id }) => members.get(tenant.machine, id)));
+    for (const { id, name, loginName } of all) {
+      for (const search of [name.toUpperCase(), loginName.slice(2)])
+        expect((await members.list(tenant.machine, { limit: 2, search })).items.map((found) => found.id)).toContain(id);
+    }
+    const first = await members.list(tenant.machine, { limit: 2, search: 'PERSON' });
+    const second = await members.list(tenant.machine, { limit: 2, search: 'PERSON', after: first.next ?? '' });
+    expect([first.items.length, second.items.length, second.next]).toEqual([2, 1, null]);
+    expect((await members.list(tenant.machine, { limit: 2, search: '%' })).items).toEqual([]);
+  });
+
   it('are nothing to another tenant', async () => {
     const [tenant, other] = [await newTenant(), await newTenant()];
     const [member] = await tenant.people('viewer');

@@ -3,16 +3,16 @@ import {
   Problem,
   roles,
   type CutoffView,
+  type MembersQuery,
   type MemberView,
   type Page,
-  type PageQuery,
   type Role,
   type TransferOwnershipBody,
   type UpdateMemberBody,
 } from '@latchkey/contracts';
 import { audit, authorize, cursor, pageOf, type Actor } from '@latchkey/access';
 import { carryOutCutoff, type PendingCutoff, type RepositoryDirectory } from '@latchkey/credentials';
-import { isId, Member, type Database, type EntityManager, type TenantSettings } from '@latchkey/database';
+import { hasInIt, isId, Member, type Database, type EntityManager, type TenantSettings } from '@latchkey/database';
 import { findConsole } from './installation.js';
 import { endInvitationsOf } from './inviters.js';
 import { endMemberCredential, policyOf } from './member-credentials.js';
@@ -27,11 +27,15 @@ export class Members {
     this.#directory = directory;
   }
 
-  async list(actor: Actor, { limit, after }: PageQuery): Promise<Page<MemberView>> {
+  async list(actor: Actor, { limit, after, search }: MembersQuery): Promise<Page<MemberView>> {
     authorize(actor, 'members:read');
     const start = after === undefined ? null : cursor(after);
     return this.#database.read({ tenantId: actor.tenantId }, async (tx) => {
-      const rows: MemberRow[] = await tx.query(`${listed} WHERE $1::uuid IS NULL OR m.id > $1 ORDER BY m.id LIMIT $2`, [start, limit + 1]);
+      const rows: MemberRow[] = await tx.query(
+        `${listed} WHERE ($1::uuid IS NULL OR m.id > $1) AND ($3::text IS NULL OR ${hasInIt('$3', 'm.name', 'm.login_name', 'm.email')})
+          ORDER BY m.id LIMIT $2`,
+        [start, limit + 1, search ?? null],
+      );
       const { page, next } = pageOf(rows, limit);
       return { items: page.map(present), next };
     });

@@ -179,7 +179,7 @@ export class Repositories {
     return this.#options.database.read({ tenantId: actor.tenantId }, async (tx) => {
       const query = tx.createQueryBuilder(Repository, 'r').where(`r.tenantId = :tenantId AND ${which}`, { tenantId: actor.tenantId });
       if (after !== undefined) query.andWhere('r.id > :after', { after: cursor(after) });
-      if (search !== undefined) query.andWhere(hasInIt('r.name', 'r.slug'), { search });
+      if (search !== undefined) query.andWhere(hasInIt(':search', 'r.name', 'r.slug'), { search });
       const rows = await query
         .orderBy('r.id')
         .take(limit + 1)

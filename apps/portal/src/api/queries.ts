@@ -138,6 +138,15 @@ export function useUsers(slug: string, search = '') {
   );
 }
 
+/** The people of the tenant, or those who are called what is searched for, a page at a time. */
+export function useMembers(search = '') {
+  return usePages(
+    ['members', 'pages', search],
+    (api, page, signal) => api.GET('/v1/members', { params: { query: { ...page, ...wanted(search) } }, signal }),
+    whileSearching(search),
+  );
+}
+
 /** One user, a technical one too. */
 export function useUser(slug: string, id: number | null) {
   const api = useApi();

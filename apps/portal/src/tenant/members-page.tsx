@@ -1,11 +1,11 @@
 import { lazy, Suspense, useState } from 'react';
-import { Badge, Button, Group, Menu, NativeSelect, Stack, Text, TextInput } from '@mantine/core';
+import { Badge, Box, Button, Group, Menu, NativeSelect, Stack, Text, TextInput } from '@mantine/core';
 import { useForm } from '@mantine/form';
 import { ChevronDownIcon, PlusIcon } from '@radix-ui/react-icons';
 import { roles, type Role } from '@latchkey/contracts';
 import { useQueryClient } from '@tanstack/react-query';
 import { answerOf, useApi } from '../api/api.ts';
-import { useAnswer, useMay, useMe, usePages } from '../api/queries.ts';
+import { useAnswer, useMay, useMe, useMembers, usePages } from '../api/queries.ts';
 import { useChange, useFaultsAtFields } from '../api/use-change.ts';
 import { ConfirmDialog } from '../controls/confirm-dialog.tsx';
 import { Details } from '../controls/details.tsx';
@@ -13,6 +13,7 @@ import { FormDialog } from '../controls/form-dialog.tsx';
 import { List } from '../controls/list.tsx';
 import { Page, Section } from '../controls/page.tsx';
 import { ProblemAlert } from '../controls/problem-alert.tsx';
+import { SearchField, worthSearching } from '../controls/search-field.tsx';
 import { ShownOnce } from '../controls/shown-once.tsx';
 import { When } from '../controls/when.tsx';
 import { memberAccount } from '../people/account.ts';
@@ -37,7 +38,8 @@ export function MembersPage() {
   const mayChange = useMay('members:write');
   const tenant = useAnswer(['tenant'], (api, signal) => api.GET('/v1/tenant', { signal }));
   const mayRevoke = mayChange && tenant.data?.memberCredentials.revocation === 'members-write';
-  const members = usePages(['members'], (api, page, signal) => api.GET('/v1/members', { params: { query: page }, signal }));
+  const [search, setSearch] = useState('');
+  const members = useMembers(search);
   const invitations = usePages(['invitations'], (api, page, signal) => api.GET('/v1/invitations', { params: { query: page }, signal }));
   const [inviting, setInviting] = useState(false);
   const [link, setLink] = useState<string>();
@@ -51,11 +53,16 @@ export function MembersPage() {
   return (
     <Page title="Members" beside={inviteButton}>
       <Section title="Members" about="The people of your tenant. A role says what they may do; nobody gives a role above their own.">
+        {(search !== '' || (members.items?.length ?? 0) >= worthSearching) && (
+          <Box mb="sm">
+            <SearchField label="Search the members" placeholder="Search by name, user name or e-mail" onSearch={setSearch} />
+          </Box>
+        )}
         <List
           label="Members"
           {...members}
           id={({ id }) => id}
-          empty={<Text size="sm">Nobody yet.</Text>}
+          empty={<Text role={search === '' ? undefined : 'status'}>{search === '' ? 'Nobody yet.' : 'No member is called that.'}</Text>}
           renderRow={(member) => (
             <Stack gap={0}>
               <Group justify="space-between" gap="xs" wrap="nowrap" align="flex-start">
