@@ -43,7 +43,7 @@ export class CredentialsController {
 
   @Post(':clientId/regenerate')
   @Route({
-    does: 'Makes a new secret; the earlier ones and their tokens are lost when this answers, or after the overlap. Without one, open invitations that were made with the credential are withdrawn',
+    does: 'Makes a new secret; the earlier ones and their tokens are lost when this answers, or after the overlap. Without one, or when a planned rotation is under way already, open invitations that were made with the credential are withdrawn',
     answers: regeneratedSecretView,
     changes: true,
   })

@@ -96,6 +96,7 @@ interface Regenerated {
  *
  * @param options.only ends this version alone, so that the client's other secrets go on working.
  * @param tell announces it; what it sends goes out with the rest.
+ * @returns whether it `endedNow` any, too, as even a planned rotation does with what an earlier one left for a while.
  */
 export async function regenerateSecret(
   tx: EntityManager,
@@ -104,9 +105,10 @@ export async function regenerateSecret(
   owner: SecretOwner,
   { overlapSeconds, end, only }: { overlapSeconds: number; end: Date | null; only?: string },
   tell?: (made: Regenerated) => Promise<unknown>,
-): Promise<Regenerated> {
+): Promise<Regenerated & { endedNow: boolean }> {
   const { repositoryId, tenantId, clientId } = owner;
-  const secretVersionIds = await endLiveVersions(tx, owner, overlapSeconds, only);
+  const ended = await endLiveVersions(tx, owner, overlapSeconds, only);
+  const secretVersionIds = ended.map(({ id }) => id);
   const { row, view: secret } = freshVersion(peppers, owner, end);
   const cutoffId = newId();
   const inserted = insertRows(tx, SecretVersion, [row]);
@@ -127,7 +129,7 @@ export async function regenerateSecret(
   const details = { clientId, overlapSeconds, cutoffId };
   const deed = { action: 'secret.regenerated', repositoryId, targetKind: 'secret', targetId: secret.id, details };
   await inTurn(inserted, recorded, audit(tx, actor, deed), tell?.({ secret, cutoff }));
-  return { secret, cutoff };
+  return { secret, cutoff, endedNow: ended.some(({ now }) => now) };
 }
 
 /**
@@ -169,14 +171,14 @@ export async function regenerateToolSecret(
   wish: { overlapSeconds: number; end: Date | null; only?: string },
 ): Promise<Regenerated> {
   const { repositoryId, tenantId, clientId } = owner;
-  const [, made] = await inTurn(
+  const [, { secret, cutoff }] = await inTurn(
     lockTool(tx, owner),
     regenerateSecret(tx, peppers, actor, owner, wish, async ({ secret, cutoff }) => {
       const event = { repositoryId, clientId, secretId: secret.id, ...announced(cutoff) };
       await announce(tx, tenantId, 'client.secret.regenerated', event, { seal: sealingOf(clientId, secret) });
     }),
   );
-  return made;
+  return { secret, cutoff };
 }
 
 /**
@@ -343,16 +345,15 @@ async function endLiveVersions(
   { repositoryId, clientId }: SecretOwner,
   overlapSeconds: number,
   only: string | undefined,
-): Promise<string[]> {
-  const ended = await prepared<{ id: string }>(
+): Promise<{ id: string; now: boolean }[]> {
+  return prepared(
     tx,
     `UPDATE secret_versions SET
        ended_at = CASE WHEN $3 = 0 OR overlap_ends_at IS NOT NULL THEN now() END,
        overlap_ends_at = CASE WHEN $3 > 0 THEN coalesce(overlap_ends_at, now() + make_interval(secs => $3)) ELSE overlap_ends_at END
-     WHERE repository_id = $1 AND client_id = $2 AND ($4::uuid IS NULL OR id = $4) AND ${aliveNow} RETURNING id`,
+     WHERE repository_id = $1 AND client_id = $2 AND ($4::uuid IS NULL OR id = $4) AND ${aliveNow} RETURNING id, ended_at IS NOT NULL AS now`,
     [repositoryId, clientId, overlapSeconds, only ?? null],
   );
-  return ended.map(({ id }) => id);
 }
 
 function owner(repository: Repository, clientId: string): SecretOwner {

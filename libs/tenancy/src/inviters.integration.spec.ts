@@ -226,6 +226,16 @@ describe('the open invitations that were made with a credential', () => {
     expect(await opens(home, made)).toBe(true);
   });
 
+  it('end with a second rotation that is planned before the first is over: it ends the earliest secret at once', async () => {
+    const tenant = await open('viewer');
+    const { clientId, caller } = await credential(tenant);
+    const made = await invitations.create(caller, { role: 'viewer' });
+    await regenerate(tenant.machine, clientId, 3_600);
+    await regenerate(tenant.machine, clientId, 3_600);
+    expect(await opens(home, made)).toBe(false);
+    expect(await trail(tenant.machine)).toMatchObject([{ details: { with: clientId, role: 'viewer' } }]);
+  });
+
   it('are none that it makes while its secret is being regenerated', async () => {
     const tenant = await open('viewer');
     const { clientId, caller } = await credential(tenant);

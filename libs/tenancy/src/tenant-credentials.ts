@@ -105,8 +105,8 @@ export class TenantCredentials {
       const client = await lockCredential(tx, consoleRepository, actor.tenantId, clientId);
       refuseMoreThanActor(actor, client.permissions as TenantPermission[]);
       const owner = { repositoryId: consoleRepository.id, tenantId: actor.tenantId, clientId, environment: consoleRepository.environment };
-      const made = await regenerateSecret(tx, this.#peppers, actor, owner, { overlapSeconds, end });
-      if (overlapSeconds === 0) await endInvitationsMadeWith(tx, actor, clientId);
+      const { endedNow, ...made } = await regenerateSecret(tx, this.#peppers, actor, owner, { overlapSeconds, end });
+      if (overlapSeconds === 0 || endedNow) await endInvitationsMadeWith(tx, actor, clientId);
       const event = { clientId, secretId: made.secret.id, ...announced(made.cutoff) };
       await announce(tx, actor.tenantId, 'tenant.credential.regenerated', event);
       return { ...made, repositoryId: consoleRepository.id };
