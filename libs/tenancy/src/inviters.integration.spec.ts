@@ -9,6 +9,7 @@ import { AddressTemplate } from '@latchkey/runtime';
 import {
   addTenant,
   consoleSlug,
+  Cutoffs,
   install,
   Invitations,
   MemberCredentials,
@@ -16,6 +17,7 @@ import {
   Members,
   Repositories,
   TenantCredentials,
+  TenantDeletion,
   Users,
 } from './index.js';
 
@@ -28,6 +30,7 @@ let invitations: MemberInvitations;
 let users: Users;
 let credentials: TenantCredentials;
 let memberCredentials: MemberCredentials;
+let deletion: TenantDeletion;
 let doors: Invitations;
 let people = 0;
 
@@ -49,6 +52,7 @@ beforeAll(async () => {
   users = new Users(test.database, peppers, urls.authorityUrls);
   credentials = new TenantCredentials(test.database, peppers, directory);
   memberCredentials = new MemberCredentials(test.database, peppers, directory);
+  deletion = new TenantDeletion(test.database, directory, new Cutoffs(test.database));
   doors = new Invitations(test.database, peppers);
 });
 afterAll(async () => {
@@ -258,5 +262,31 @@ describe('the open invitations that were made with a credential', () => {
     const made = await invitations.create(caller, { role: 'viewer' });
     await memberCredentials.revoke(leaver);
     expect([await opens(home, inPerson), await opens(home, made)]).toEqual([true, false]);
+  });
+
+  it.each<[string, (tenant: OneTenant) => Promise<unknown>]>([
+    ['their removal', ({ owner, leaver }) => members.remove(owner, leaver.id)],
+    ['the deletion of the tenant', ({ owner }) => deletion.delete(owner, { confirm: 'Tenant' })],
+  ])('of a member hold up %s no longer than they take, and none is made afterwards', async (_, end) => {
+    const tenant = await open('super-admin');
+    const { leaver, slug, userId } = tenant;
+    const { clientId, secret } = await memberCredentials.create(leaver);
+    const caller = { ...leaver, credentialId: clientId, secret: { repositoryId: home.id, clientId, id: secret.id } };
+    // Both come to the credential while somebody else holds it: first who ends it, then who invites with it.
+    const holder = await test.owner.connect();
+    const locked = `SELECT count(*)::int AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`;
+    const waiting = async (n: number) => {
+      while ((await test.owner.query<{ n: number }>(locked)).rows[0]?.n !== n);
+    };
+    await holder.query('BEGIN');
+    await holder.query('SELECT FROM clients WHERE repository_id = $1 AND id = $2 FOR UPDATE', [home.id, clientId]);
+    const ended = end(tenant);
+    await waiting(1);
+    const invited = users.invite(caller, slug, userId);
+    const outcomes = Promise.allSettled([ended, invited]);
+    await waiting(2);
+    await holder.query('COMMIT');
+    holder.release();
+    expect(await outcomes).toMatchObject([{ status: 'fulfilled' }, { status: 'rejected', reason: problem('forbidden') }]);
   });
 });

@@ -81,9 +81,10 @@ export class Members {
     const { cutoff } = await this.#change(actor, id, async (tx, member, consoleId) => {
       await refuseRole(tx, actor, member.role);
       await refuseLastOwner(tx, member);
-      const cutoff = await endMemberCredential(tx, actor, consoleId, member);
+      // Before the credential, as whoever invites holds them.
       await tx.delete(Member, { tenantId: actor.tenantId, id });
       await endInvitationsOf(tx, actor, id);
+      const cutoff = await endMemberCredential(tx, actor, consoleId, member);
       const details = { role: member.role, userId: member.userId, ...(cutoff ? { cutoffId: cutoff.id } : {}) };
       await audit(tx, actor, { action: 'member.removed', targetKind: 'member', targetId: id, details });
       return { cutoff };

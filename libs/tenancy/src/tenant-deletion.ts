@@ -38,11 +38,12 @@ export class TenantDeletion {
       await refuseAllButOwners(tx, actor, 'Only an owner deletes the tenant.');
       const { name } = await tx.findOneByOrFail(Tenant, { id: actor.tenantId });
       if (confirm.trim() !== name) throw new Problem('conflict', 'Confirm with the name of the tenant, as it is spelled now.');
-      const repositories = await endRepositories(tx, actor);
-      const credentials = await endCredentials(tx, actor, consoleId);
       await tellEverybodyInCharge(tx, actor, consoleId, name);
       await tx.delete(Invitation, { repositoryId: consoleId, tenantId: actor.tenantId });
+      // Before credentials and repositories, as whoever invites holds them.
       await tx.delete(Member, { tenantId: actor.tenantId });
+      const repositories = await endRepositories(tx, actor);
+      const credentials = await endCredentials(tx, actor, consoleId);
       const deletedAt = new Date();
       await tx.update(Tenant, { id: actor.tenantId }, { deletedAt });
       const counts = { repositories: repositories.length, credentials: credentials.length };
