@@ -24,7 +24,12 @@ export interface Doer {
 const atOnce = 500;
 
 /** Writes down who did what, in the transaction in which it was done. Nobody can change it afterwards, and only its age removes it. */
-export async function audit(tx: EntityManager, actor: Doer, ...deeds: Deed[]): Promise<void> {
+export async function audit(tx: EntityManager, actor: Doer, deed: Deed): Promise<void> {
+  await auditEach(tx, actor, [deed]);
+}
+
+/** Like `audit`, for what was done to several things at once, however many: a statement for five hundred. */
+export async function auditEach(tx: EntityManager, actor: Doer, deeds: Deed[]): Promise<void> {
   for (let start = 0; start < deeds.length; start += atOnce) {
     const [first, ...others] = deeds.slice(start, start + atOnce).map((deed) => eventOf(actor, deed));
     if (first) await insertRows(tx, AuditEvent, [first, ...others]);

@@ -9,7 +9,7 @@ export {
   type Person,
   type UsedSecret,
 } from './actor.js';
-export { audit, type Deed, type Doer } from './audit.js';
+export { audit, auditEach, type Deed, type Doer } from './audit.js';
 export { carryOut } from './carry-out.js';
 export { cursor, noCursor, pageOf } from './cursor.js';
 export { enter } from './enter.js';

@@ -6,7 +6,7 @@ import {
   type CutoffView,
   type Environment,
 } from '@latchkey/contracts';
-import { audit, authorize, carryOut, enter, type Actor } from '@latchkey/access';
+import { audit, auditEach, authorize, carryOut, enter, type Actor } from '@latchkey/access';
 import { ApiKey, isId, IsNull, newId, RepositoryUser, type Database, type EntityManager, type Repository } from '@latchkey/database';
 import { announce, announceEach } from '@latchkey/jobs';
 import { CredentialRefused } from './credential-refused.js';
@@ -147,7 +147,8 @@ export async function endApiKeys(
     { kind: 'api-key.deleted', userId, ended: { apiKeyIds: ended.map(({ id }) => id) } },
   );
   const deed = { action: 'api-key.deleted', repositoryId, targetKind: 'api-key', details: { cutoffId: cutoff.id } };
-  await audit(tx, actor, ...ended.map(({ id }) => ({ ...deed, targetId: id })));
+  const deeds = ended.map(({ id }) => ({ ...deed, targetId: id }));
+  await auditEach(tx, actor, deeds);
   const events = ended.map(({ id }) => ({ repositoryId, apiKeyId: id, ...announced(cutoff) }));
   await announceEach(tx, tenantId, 'api-key.deleted', events);
   return cutoff;

@@ -1,5 +1,5 @@
 import { permissionsOfRole, Problem, roles, type Role, type TenantPermission } from '@latchkey/contracts';
-import { audit, type Actor, type UsedSecret } from '@latchkey/access';
+import { auditEach, type Actor, type UsedSecret } from '@latchkey/access';
 import { Client, Member, type EntityManager, type Invitation } from '@latchkey/database';
 
 /*
@@ -69,5 +69,5 @@ async function withdraw(tx: EntityManager, actor: Actor, which: string, [maker, 
     const details = { with: maker, ...(role ? { role } : { userId }) };
     return { ...deed, details, ...(role ? {} : { repositoryId }) };
   });
-  await audit(tx, actor, ...deeds);
+  await auditEach(tx, actor, deeds);
 }
