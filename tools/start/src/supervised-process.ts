@@ -54,7 +54,7 @@ export class SupervisedProcess {
    */
   async ready(): Promise<void> {
     const { name } = this.#planned;
-    for (const start = Date.now(); !this.#stopping; await wait(50)) {
+    for (const start = Date.now(); !this.#stopping; await wait(150)) {
       const state = await readiness(this.#planned.port);
       if (state === 'ready') {
         this.#served = true;
