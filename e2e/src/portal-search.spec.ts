@@ -1,5 +1,5 @@
 import type { Browser, Page } from 'playwright-core';
-import { accessibilityFaults, layoutFaults, openBrowser, openContext } from './browser.js';
+import { accessibilityFaults, keepPicture, layoutFaults, openBrowser, openContext } from './browser.js';
 import { join, password } from './olgas-portal.js';
 import type { RunningProduct } from './product.js';
 import { sharedProductWithTenant } from './shared-product.js';
@@ -22,6 +22,7 @@ beforeAll(async () => {
   browser = await openBrowser();
   page = await (await openContext(browser)).newPage();
   await join(page, product.ownerLink, 'sofia');
+  await inTurns(8, (i) => joinAs(`sofias-clerk-${i}`, tenant));
 }, 120_000);
 afterAll(async () => {
   await browser?.close();
@@ -30,6 +31,14 @@ afterAll(async () => {
 /** So many calls, eight at a time. */
 async function inTurns(count: number, call: (index: number) => Promise<unknown>): Promise<void> {
   for (let i = 0; i < count; i += 8) await Promise.all(Array.from({ length: Math.min(8, count - i) }, (_, j) => call(i + j)));
+}
+
+/** Takes up an invitation, as the form of the link does. */
+async function joinAs(login: string, tenant: Tenant): Promise<void> {
+  const { link } = (await (await tenant.call('POST', '/v1/invitations', { role: 'viewer' })).json()) as { link: string };
+  const form = { login, name: `Clerk ${login.at(-1)}`, email: `${login}@shops.example`, password, again: password };
+  const joined = await fetch(link, { method: 'POST', body: new URLSearchParams(form), redirect: 'manual' });
+  if (joined.status >= 400) throw new Error(`the invitation answered ${joined.status}: ${await joined.text()}`);
 }
 
 /** Waits until the field shows this. */
@@ -97,7 +106,7 @@ describe('where there are more than a list holds', () => {
     await shows('Acts in the name of', 'hanna (hanna)');
   });
 
-  it('lists the repositories, and the users of one, that are called what one types', async () => {
+  it('lists the repositories, the users of one, and the members, that are called what one types', async () => {
     await page.goto(product.tenantApiUrl);
     await page.getByLabel('Search the repositories').fill('zürich');
     await page.getByRole('link', { name: 'Shop number 0' }).waitFor({ state: 'detached' });
@@ -109,5 +118,13 @@ describe('where there are more than a list holds', () => {
     await page.getByLabel('Search the users').fill('HANN');
     await page.getByText('user-0', { exact: true }).first().waitFor({ state: 'detached' });
     expect(await page.getByRole('list', { name: 'Users' }).getByRole('listitem').count()).toBe(1);
+    await page.goto(`${product.tenantApiUrl}/members`);
+    await page.getByText('Clerk 0').waitFor();
+    await page.getByLabel('Search the members').fill('CLERK-3@shops');
+    await page.getByText('Clerk 0').waitFor({ state: 'detached' });
+    await page.getByText('Clerk 3').waitFor();
+    expect(await accessibilityFaults(page)).toEqual([]);
+    expect(await layoutFaults(page, [390, 1440])).toEqual([]);
+    await keepPicture(page, 'portal-members-search');
   });
 });
