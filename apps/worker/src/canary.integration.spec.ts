@@ -146,13 +146,13 @@ describe('the canary', () => {
     expect(await violationsCounted()).toBe(before);
   });
 
-  it('catches a node that remembers for a fifth of a second, and says for how long it accepted', async () => {
+  it('catches a node that remembers for a second, and says for how long it accepted', async () => {
     await register('honest', 'authority', honest);
-    await register('forgetful', 'repository-api', forgetful(200));
+    await register('forgetful', 'repository-api', forgetful(1_000));
     const [run] = await fly();
     expect(run?.violations).toBeGreaterThan(3);
     expect(run?.acceptedForMillis).toBeGreaterThan(0);
-    expect(run?.acceptedForMillis).toBeLessThanOrEqual(200);
+    expect(run?.acceptedForMillis).toBeLessThanOrEqual(1_000);
     expect(run?.nodes.find(({ node }) => node === 'forgetful')).toMatchObject({ accepted: run?.violations });
     expect(run?.nodes.find(({ node }) => node === 'honest')).toMatchObject({ accepted: 0 });
     expect(await violationsCounted()).toBeGreaterThanOrEqual(run?.violations ?? 0);
