@@ -8,11 +8,13 @@ import {
   invitationView,
   membersQuery,
   memberView,
+  pageQuery,
   revokedSecretView,
   updatedMemberView,
   updateMemberBody,
   type CreateInvitationBody,
   type MembersQuery,
+  type PageQuery,
   type UpdateMemberBody,
 } from '@latchkey/contracts';
 import type { Actor } from '@latchkey/access';
@@ -74,7 +76,7 @@ export class InvitationsController {
     does: 'Lists the open invitations into the tenant',
     answers: z.object({ items: z.array(invitationView), next: z.string().nullable() }),
   })
-  list(@CurrentActor() actor: Actor, @Query({ schema: membersQuery }) page: MembersQuery) {
+  list(@CurrentActor() actor: Actor, @Query({ schema: pageQuery }) page: PageQuery) {
     return this.invitations.list(actor, page);
   }
 

@@ -35,6 +35,11 @@ describe('a search', () => {
   const found = async (words: string, caller = api.tenant) =>
     (await list(`?search=${encodeURIComponent(words)}`, caller)).map(({ slug }) => slug);
 
+  it('is refused by a list that is not searched, instead of ignored', async () => {
+    const answers = ['/v1/members', '/v1/invitations'].map(async (path) => (await api.tenant.call('GET', `${path}?search=olga`)).status);
+    expect(await Promise.all(answers)).toEqual([200, 400]);
+  });
+
   it('finds repositories by a part of their name or slug, in capitals or not, in pages, and nobody else’s', async () => {
     for (const [slug, name] of [
       ['crm-europe', 'Customers of ÄGYPTEN, 100%'],
