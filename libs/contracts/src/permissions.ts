@@ -29,6 +29,9 @@ export type TenantPermission = (typeof tenantPermissions)[number];
 export const roles = ['owner', 'super-admin', 'admin', 'developer', 'viewer'] as const;
 export type Role = (typeof roles)[number];
 
+/** Whether a role may do no more than the other. */
+export const isAtMost = (role: Role, limit: Role): boolean => roles.indexOf(role) >= roles.indexOf(limit);
+
 const read: TenantPermission[] = ['tenant:read', 'members:read', 'repositories:read'];
 const develop: TenantPermission[] = [...read, 'clients:write', 'users:write', 'webhooks:write'];
 const administer: TenantPermission[] = [...develop, 'repositories:write', 'audit:read'];

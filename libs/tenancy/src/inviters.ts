@@ -1,4 +1,4 @@
-import { permissionsOfRole, Problem, roles, type Role, type TenantPermission } from '@latchkey/contracts';
+import { isAtMost, permissionsOfRole, Problem, roles, type Role, type TenantPermission } from '@latchkey/contracts';
 import { auditEach, type Actor, type UsedSecret } from '@latchkey/access';
 import { Client, Member, type EntityManager, type Invitation } from '@latchkey/database';
 
@@ -46,7 +46,7 @@ async function holdSecret(tx: EntityManager, { repositoryId, clientId, id }: Use
 /** Withdraws the open invitations of a member that nobody with their role could make; all if they are no member any more. */
 export async function endInvitationsOf(tx: EntityManager, actor: Actor, memberId: string, role?: Role): Promise<void> {
   const may = (permission: TenantPermission) => role !== undefined && permissionsOfRole[role].includes(permission);
-  const offered = role && may('members:write') ? roles.slice(roles.indexOf(role)) : [];
+  const offered = role && may('members:write') ? roles.filter((each) => isAtMost(each, role)) : [];
   const which = 'invited_by = $2::uuid AND NOT CASE WHEN role IS NULL THEN $3 ELSE role = ANY($4) END';
   await withdraw(tx, actor, which, [memberId, may('users:write'), offered]);
 }

@@ -1,4 +1,5 @@
 import {
+  isAtMost,
   permissionsOfRole,
   Problem,
   roles,
@@ -188,8 +189,6 @@ export async function refuseAllButOwners(tx: EntityManager, actor: Actor, detail
 }
 
 export const isSelf = (actor: Actor, memberId: string) => actor.kind === 'member' && actor.id === memberId;
-
-const isAtMost = (role: Role, limit: Role) => roles.indexOf(role) >= roles.indexOf(limit);
 
 async function roleOf(tx: EntityManager, actor: Actor): Promise<Role> {
   const member = await tx.findOneBy(Member, { tenantId: actor.tenantId, id: actor.id });
