@@ -37,7 +37,15 @@ export class Recorder {
 /** Reads a history back, whole. Of one that is still written, a last line that is not yet complete is left out. */
 export async function readHistory(path: string): Promise<Entry[]> {
   const entries: Entry[] = [];
-  for await (const line of createInterface({ input: createReadStream(path) }))
-    if (line.endsWith('}')) entries.push(JSON.parse(line) as Entry);
+  let last: string | undefined;
+  for await (const line of createInterface({ input: createReadStream(path) })) {
+    if (last !== undefined) entries.push(JSON.parse(last) as Entry);
+    last = line;
+  }
+  try {
+    if (last !== undefined) entries.push(JSON.parse(last) as Entry);
+  } catch {
+    // It is being written.
+  }
   return entries;
 }
