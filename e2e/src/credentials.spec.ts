@@ -1,9 +1,10 @@
 import type { ApiKeyView, ConsumerView, CreatedApiKeyView, ProvisionedRepositoryView } from '@latchkey/contracts';
-import { startProduct, type Product } from './product.js';
+import type { RunningProduct } from './product.js';
+import { sharedProduct } from './shared-product.js';
 import { freshSlug, Tenant } from './tenant.js';
 
 /** API keys, consumers and guessing, on two authorities and two repository APIs. */
-let product: Product;
+let product: RunningProduct;
 let tenant: Tenant;
 let acme: ProvisionedRepositoryView;
 let userId: number;
@@ -11,14 +12,10 @@ let userId: number;
 const patience = () => AbortSignal.timeout(10_000);
 
 beforeAll(async () => {
-  product = await startProduct({ arguments: ['--authorities', '2', '--repository-apis', '2'] });
+  product = sharedProduct();
   tenant = new Tenant(product.credential);
   acme = await tenant.createRepository(freshSlug('acme'));
   userId = (await tenant.createUser(acme.slug, { loginName: 'robot', password: 'correct horse battery', administrator: true })).id;
-});
-afterAll(async () => {
-  await product?.stop();
-  await product?.clean();
 });
 
 const keys = () => `/v1/repositories/${acme.slug}/users/${userId}/api-keys`;

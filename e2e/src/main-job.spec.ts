@@ -3,12 +3,13 @@ import * as client from 'openid-client';
 import type { Browser, Page } from 'playwright-core';
 import type { ProvisionedRepositoryView } from '@latchkey/contracts';
 import { openBrowser, openContext, submitSignIn } from './browser.js';
-import { startProduct, type Product } from './product.js';
+import type { RunningProduct } from './product.js';
 import { authorizeWithCode, discover, openRelyingParty, type RelyingParty } from './relying-party.js';
+import { sharedProduct } from './shared-product.js';
 import { freshSlug, Tenant } from './tenant.js';
 
 /** The customer's way through the product, on two authorities and two repository APIs behind one port each. */
-let product: Product;
+let product: RunningProduct;
 let tenant: Tenant;
 let browser: Browser;
 let page: Page;
@@ -18,7 +19,7 @@ let repository: ProvisionedRepositoryView;
 const password = 'correct horse battery staple';
 
 beforeAll(async () => {
-  product = await startProduct({ arguments: ['--authorities', '2', '--repository-apis', '2'] });
+  product = sharedProduct();
   tenant = new Tenant(product.credential);
   browser = await openBrowser();
   page = await (await openContext(browser)).newPage();
@@ -34,8 +35,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await browser?.close();
   await app?.close();
-  await product?.stop();
-  await product?.clean();
 });
 
 /** Each process of an app by its own port, and all of them by the shared one. */

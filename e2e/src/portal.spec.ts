@@ -165,7 +165,7 @@ describe('the portal', () => {
     expect([await mint(secret), await mint(regenerated)]).toEqual([401, 200]);
     await page
       .getByRole('dialog')
-      .getByText(/^3 of 3 nodes refuse the old secret, the last after [\d,]+ ms$/)
+      .getByText(/^5 of 5 nodes refuse the old secret, the last after [\d,]+ ms$/)
       .waitFor();
     await page.getByRole('button', { name: 'I have stored it' }).click();
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
@@ -180,13 +180,13 @@ describe('the portal', () => {
     secret = await page.getByTestId('secret-value').innerText();
     await page
       .getByRole('dialog')
-      .getByText(/^3 of 3 nodes refuse/)
+      .getByText(/^5 of 5 nodes refuse/)
       .waitFor();
     expect(broken).toBeGreaterThan(1);
     await page.unroute(/\/cutoffs\/.*\/events$/);
     await page.getByRole('button', { name: 'I have stored it' }).click();
     await page.reload();
-    await page.getByText(/^3 of 3 nodes refuse/).waitFor();
+    await page.getByText(/^5 of 5 nodes refuse/).waitFor();
     expect(await traces()).not.toContain(secret.slice(11, 40));
   });
 
@@ -309,7 +309,7 @@ describe('the portal', () => {
     expect(await accessibilityFaults(page)).toEqual([]);
     await page.getByRole('button', { name: 'Delete it now' }).click();
     await page.getByText('1 repository and 0 credentials ended with it').waitFor();
-    expect(await page.getByTestId('proofs').innerText()).toMatch(/^[1-3] of 3 nodes refuse the repository/);
+    expect(await page.getByTestId('proofs').innerText()).toMatch(/^[1-5] of 5 nodes refuse the repository/);
     await page.getByRole('button', { name: 'Go on' }).click();
     await page.getByRole('link', { name: 'Make a tenant' }).waitFor();
     expect(await takeMail(product, 'shopkeeper@shop.example', 'Your tenant Olga & Co')).toContain('kept for 30 days');

@@ -10,7 +10,9 @@ const setup = fileURLToPath(new URL('../../apps/tenant-api/dist/setup.js', impor
 
 /** Starts it, and tells the files of this run. @returns ends it and removes what it kept. */
 export async function startSharedProduct(): Promise<() => Promise<void>> {
-  const { portBase, dataDir, credential, ownerLink, stop, clean } = await startProduct();
+  const { portBase, dataDir, credential, ownerLink, stop, clean } = await startProduct({
+    arguments: ['--authorities', '2', '--repository-apis', '2'],
+  });
   process.env[variable] = JSON.stringify({ portBase, dataDir, credential, ownerLink });
   return async () => {
     await stop();
@@ -19,8 +21,8 @@ export async function startSharedProduct(): Promise<() => Promise<void>> {
 }
 
 /**
- * The product of this run, as `npm start` gives it, which other files use at the same time: for a file that stops nothing, and
- * has its own repositories in the first tenant. The owner's link is nobody's to take.
+ * The product of this run, with two authorities and two repository APIs behind one port each, which other files use at the same
+ * time: for a file that stops nothing, and has its own repositories in the first tenant. The owner's link is nobody's to take.
  */
 export function sharedProduct(): RunningProduct {
   const known = process.env[variable];
