@@ -42,6 +42,8 @@ async function main([name, ...args]) {
   if (!program) throw new Fault(`Unknown program "${name}": it is ${Object.keys(programs).join(', ')}.`);
   passOnSignals();
   if (!installed()) await install();
+  // Every process of ours finds compiled what one before has compiled: a quarter of an app's start.
+  process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/latchkey-compiled');
   const node = findNode();
   if (program.build) await build(node);
   if (program.entry === undefined) return 0;
