@@ -20,7 +20,7 @@ export interface FireOptions {
   say: (line: string) => void;
   /** Raised when the run is to end early. */
   stop: AbortSignal;
-  /** Asked of what has happened so far, every ten seconds, whether that will do. */
+  /** Asked of what has happened so far, every few seconds, whether that will do. */
   enough?: (verdict: Verdict) => boolean;
 }
 
@@ -35,6 +35,7 @@ const repositories = 3;
 const drivers = 4;
 const longestPauseMillis = 10_000;
 const sayEverySeconds = 10;
+const askEverySeconds = 3;
 /** After a run the slowest process is ready again within this. */
 const settleMillis = 60_000;
 /** Of all that have died, so many are presented everywhere at the end. */
@@ -90,10 +91,9 @@ export async function runFire(installation: Installation, options: FireOptions):
 
 async function burn({ seconds, historyFile, say, enough }: FireOptions, recorder: Recorder, stop: AbortSignal): Promise<void> {
   const count = (name: string) => recorder.counts.get(name) ?? 0;
+  const every = enough ? askEverySeconds : sayEverySeconds;
   for (const deadline = performance.now() + seconds * 1_000; performance.now() < deadline && !stop.aborted;) {
-    await wait(Math.ceil(Math.min(sayEverySeconds * 1_000, deadline - performance.now())) + 1, undefined, { signal: stop }).catch(
-      () => undefined,
-    );
+    await wait(Math.ceil(Math.min(every * 1_000, deadline - performance.now())) + 1, undefined, { signal: stop }).catch(() => undefined);
     const left = Math.max(0, Math.round((deadline - performance.now()) / 1_000));
     say(`${left} s left: ${count('presentation')} presentations, ${count('cut-off')} cut-offs, ${count('fault')} faults`);
     if (enough?.(checkHistory(await readHistory(historyFile)))) return;

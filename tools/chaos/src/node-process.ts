@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /** How a process is started, each time. */
@@ -43,9 +44,16 @@ export class NodeProcess {
   async ready(withinMillis = 60_000): Promise<void> {
     const deadline = performance.now() + withinMillis;
     while (!(await isReady(this.#plan.port))) {
-      if (performance.now() > deadline) throw new Error(`${this.name} was not ready within ${withinMillis} ms: see ${this.#plan.logFile}`);
+      if (performance.now() > deadline) throw new Error(`${this.name} was not ready within ${withinMillis} ms; ${await this.#state()}`);
       await wait(50);
     }
+  }
+
+  /** What can be told of it: the folder of its log may be gone when somebody reads this. */
+  async #state(): Promise<string> {
+    const log = await readFile(this.#plan.logFile, 'utf8').catch(String);
+    const running = isRunning(this.#child) ? `runs as ${this.pid}` : 'does not run';
+    return `it ${running}, was started ${this.starts} times, and last wrote:\n${log.slice(-2_000)}`;
   }
 
   /** SIGKILL: nothing is finished and nothing is said. */
