@@ -8,7 +8,7 @@ import { offerRedis, type RedisOffer } from './redis.ts';
 import type { Stage, Tally } from './stage.ts';
 
 /** What is pure. */
-export const unit: Stage = { name: 'unit', run: (commands) => runJest(commands, 'unit', 180, ['--maxWorkers=2']) };
+export const unit: Stage = { name: 'unit', run: (commands) => runJest(commands, 'unit', 600, ['--maxWorkers=2']) };
 
 /** With a real PostgreSQL, and a real Redis where there is one: three files at a time, for they wait for a fifth of it. */
 export const integration: Stage = {

@@ -18,8 +18,8 @@ export const staticChecks: Stage = {
   name: 'static',
   async run(commands) {
     const checks = await tally(commands, {
-      format: { script: 'node_modules/oxfmt/bin/oxfmt', args: ['--check'], withinSeconds: 60 },
-      lint: { script: 'node_modules/oxlint/bin/oxlint', args: ['--type-aware'], withinSeconds: 120 },
+      format: { script: 'node_modules/oxfmt/bin/oxfmt', args: ['--check'], withinSeconds: 180 },
+      lint: { script: 'node_modules/oxlint/bin/oxlint', args: ['--type-aware'], withinSeconds: 300 },
     });
     return sum(checks, faultless('boundaries', findBoundaryFaults()), faultless('licences', findLicenceFaults()));
   },
