@@ -42,7 +42,7 @@ async function main([name, ...args]) {
   if (!program) throw new Fault(`Unknown program "${name}": it is ${Object.keys(programs).join(', ')}.`);
   passOnSignals();
   if (!installed()) await install();
-  // Every process of ours finds compiled what one before has compiled: a quarter of an app's start.
+  // What one process has compiled, the next finds compiled: a quarter of what it takes to load an app.
   process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules/.cache/latchkey-compiled');
   const node = findNode();
   if (program.build) await build(node);

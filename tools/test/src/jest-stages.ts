@@ -10,13 +10,13 @@ import type { Stage, Tally } from './stage.ts';
 /** What is pure. */
 export const unit: Stage = { name: 'unit', run: (commands) => runJest(commands, 'unit', 600, ['--maxWorkers=2']) };
 
-/** With a real PostgreSQL, and a real Redis where there is one: three files at a time, for they wait for a fifth of it. */
+/** With a real PostgreSQL, and a real Redis where there is one: three files at a time, since two leave a fifth of two processors unused. */
 export const integration: Stage = {
   name: 'integration',
   run: (commands) => withRedis((redis) => runJest(commands, 'integration', 1_500, ['--maxWorkers=3'], redis)),
 };
 
-/** With everything up as processes, in a browser where there is one: three files at a time, for they wait more than they work, and the fire by itself. */
+/** With everything up as processes, in a browser where there is one: three files at a time, which fill two processors, and the fire by itself. */
 export const e2e: Stage = {
   name: 'e2e',
   run: (commands) => {
