@@ -47,6 +47,17 @@ describe('the turns of tenants', () => {
     expect(turns.begin('a', 10_000)).toBeGreaterThan(2_000);
   });
 
+  it('say how long to stay away in whole milliseconds, which is how PostgreSQL keeps when a job comes back', () => {
+    const turns = new Turns(16);
+    for (let job = 0; job < 3; job += 1) turns.begin('a', 0);
+    turns.end('a', 'succeeded', 0, 1_000);
+    turns.end('a', 'succeeded', 0, 3_701);
+    fill(turns, 'a', 3_701);
+    const waits = [1, 2, 3].map(() => turns.begin('a', 3_701) ?? 0);
+    expect(waits.map((millis) => millis % 1)).toEqual([0, 0, 0]);
+    expect(waits.every((millis) => millis > 0)).toBe(true);
+  });
+
   it('send nobody away for longer than five minutes', () => {
     const turns = new Turns(16);
     fill(turns, 'a');

@@ -29,7 +29,7 @@ export class Turns {
     this.#mostLimit = mostPerTenant;
   }
 
-  /** @returns how many milliseconds to wait and ask again, or nothing: then the run has begun, and `end` must follow. */
+  /** @returns how many whole milliseconds to wait and ask again, or nothing: then the run has begun, and `end` must follow. */
   begin(tenantId: string, now = Date.now()): number | undefined {
     const turn = this.#tenants.get(tenantId) ?? { running: 0, limit: firstLimit, meanMillis: 0, endedAt: now, lastReturnAt: now };
     this.#tenants.set(tenantId, turn);
@@ -41,7 +41,7 @@ export class Turns {
     const runMillis = Math.max(turn.meanMillis, now - turn.endedAt);
     const returnAt = Math.max(turn.lastReturnAt, now) + Math.max(soonestMillis, runMillis) / turn.limit;
     turn.lastReturnAt = Math.min(returnAt, now + latestMillis);
-    return Math.max(soonestMillis, turn.lastReturnAt - now);
+    return Math.ceil(Math.max(soonestMillis, turn.lastReturnAt - now));
   }
 
   /** @param startedAt when `begin` let the run begin. */
