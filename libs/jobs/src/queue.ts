@@ -122,7 +122,7 @@ function optionsOf(name: JobName): JobsOptions {
 }
 
 /** BullMQ waits for a lost connection as long as it takes; we had rather know. What comes too late is left to itself. */
-async function inTime<T>(answer: Promise<T>): Promise<T> {
+export async function inTime<T>(answer: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(

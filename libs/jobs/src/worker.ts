@@ -1,9 +1,10 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Database } from '@latchkey/database';
 import type { Logger } from '@latchkey/runtime';
 import { DelayedError, UnrecoverableError, Worker, type IQueueBackend, type Job, type JobProgress } from 'bullmq';
 import { z } from 'zod';
 import { catalogue, jobNames, parseJobData, type JobData, type JobName } from './catalogue.js';
-import { createBackend, JobQueue, queueName, type QueueAddress, type QueueConnection } from './queue.js';
+import { createBackend, inTime, JobQueue, queueName, type QueueAddress, type QueueConnection } from './queue.js';
 import { Relay } from './relay.js';
 import { Turns } from './turns.js';
 
@@ -41,6 +42,9 @@ const concurrency = 32;
 const lockMillis = 10_000;
 const stalledMillis = 5_000;
 
+/** How long it waits when no job could be taken, since the queue is away. */
+const troubleMillis = 1_000;
+
 /** How often the schedule is written anew, in case the queue lost it. */
 const scheduleMillis = 300_000;
 
@@ -64,8 +68,12 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   const unreachable = (error: Error) => log.warn({ reason: error.message }, 'the queue cannot be reached');
   const queue = await JobQueue.open(options.queue, unreachable);
   await queue.schedule();
+  const worker = makeBullWorker(options, options.handlers(queue));
+  // Its connections are its own. Of those that fail at first BullMQ remembers the failure for good: it would never take a job,
+  // or ask for one again and again without a pause.
+  await inTime(worker.waitUntilReady());
+  worker.run().catch((error: Error) => worker.emit('error', error));
   const scheduling = setInterval(() => void queue.schedule().catch(unreachable), scheduleMillis);
-  const worker = startBullWorker(options, options.handlers(queue));
   const relay = new Relay({ ...options, queue });
   return {
     ping: () => queue.ping(),
@@ -80,7 +88,7 @@ export async function startWorker(options: WorkerOptions): Promise<RunningWorker
   };
 }
 
-function startBullWorker({ queue, name, log }: WorkerOptions, handlers: Handlers) {
+function makeBullWorker({ queue, name, log }: WorkerOptions, handlers: Handlers) {
   const turns = new Map<JobName, Turns>(
     jobNames.flatMap((job) => {
       const definition = catalogue[job];
@@ -99,12 +107,14 @@ function startBullWorker({ queue, name, log }: WorkerOptions, handlers: Handlers
       prefix: queue.prefix,
       ...(name && { name }),
       concurrency,
+      autorun: false,
+      runRetryDelay: troubleMillis,
       lockDuration: lockMillis,
       stalledInterval: stalledMillis,
       // A process that is killed takes its jobs with it through no fault of theirs. Ten in a row are the job's own fault.
       maxStalledCount: 10,
     },
-    createBackend,
+    createPatientBackend,
   );
   worker.on('error', (error) => log.warn({ reason: error.message }, 'the queue cannot be worked on'));
   worker.on('failed', (job, error) =>
@@ -112,6 +122,25 @@ function startBullWorker({ queue, name, log }: WorkerOptions, handlers: Handlers
   );
   return worker;
 }
+
+/**
+ * That waits when no job can be taken. BullMQ does so by itself where the connection is refused (`runRetryDelay`); after all
+ * else, as while PostgreSQL starts or a proxy in front of it closes what it has taken, it asks again at once, thousands of
+ * times a second, and says so each time.
+ */
+const createPatientBackend: typeof createBackend = (...about) => {
+  const backend = createBackend(...about);
+  const take = backend.moveToActive.bind(backend);
+  backend.moveToActive = async (...asked) => {
+    try {
+      return await take(...asked);
+    } catch (error) {
+      await wait(troubleMillis);
+      throw error;
+    }
+  };
+  return backend;
+};
 
 /** Runs the job; one that failed because the worker stops is for the next worker, also when it was its last attempt. */
 async function unlessCutShort(
