@@ -6,7 +6,7 @@ import { findBoundaryFaults } from './boundaries.ts';
 import { root } from './command.ts';
 
 /*
- * A small repository with the same rules, in which every rule is broken once. A checker that sees nothing, for want of a
+ * A small repository with the same rules, in which every rule is broken once, each in a file of its own. A checker that sees nothing, for want of a
  * parser or because of a wrong path, would otherwise pass everything.
  */
 
@@ -41,18 +41,22 @@ const plants: [rule: string, file: string, text: string][] = [
   ['no-cycles', 'libs/domain/src/one.ts', `import type { Two } from './two.js'; export interface One { two: Two }`],
   [
     'another-project-is-entered-by-its-name',
-    'libs/domain/src/plant.ts',
+    'libs/domain/src/climbs.ts',
     `import { jobs } from '../../jobs/src/index.js'; export { jobs };`,
   ],
-  ['an-app-never-imports-another-app', 'apps/tenant-api/src/plant.ts', `export * from '@latchkey/worker';`],
-  ['libs-know-no-app-and-no-tool', 'libs/domain/src/plant.ts', `import type { Worker } from '@latchkey/worker'; export type { Worker };`],
+  ['an-app-never-imports-another-app', 'apps/tenant-api/src/app.ts', `export * from '@latchkey/worker';`],
+  [
+    'libs-know-no-app-and-no-tool',
+    'libs/domain/src/knows-an-app.ts',
+    `import type { Worker } from '@latchkey/worker'; export type { Worker };`,
+  ],
   ['infra-knows-no-domain', 'libs/jobs/src/plant.ts', `export const later = () => import('@latchkey/domain');`],
   [
     'domain-is-plain-typescript',
-    'libs/domain/src/plant.ts',
+    'libs/domain/src/framework.ts',
     `import type { Injectable } from '@nestjs/common'; export type { Injectable };`,
   ],
-  ['domain-is-plain-typescript', 'libs/domain/src/plant.ts', `import 'oidc-provider/lib/helpers/errors.js';`],
+  ['domain-is-plain-typescript', 'libs/domain/src/library.ts', `import 'oidc-provider/lib/helpers/errors.js';`],
   ['contracts-use-only-zod', 'libs/contracts/src/plant.ts', `import 'declared';`],
   [
     'the-portal-knows-only-contracts-of-ours',
@@ -60,17 +64,17 @@ const plants: [rule: string, file: string, text: string][] = [
     `import { rule } from '@latchkey/domain'; export const page = <p>{rule}</p>;`,
   ],
   ['browser-code-uses-nothing-of-node', 'apps/portal/src/plant.ts', `import { join } from 'node:path'; export { join };`],
-  ['only-jobs-knows-bullmq', 'apps/tenant-api/src/plant.ts', `export const later = async () => (await import('bullmq')).Worker;`],
-  ['only-the-worker-runs-jobs', 'apps/tenant-api/src/plant.ts', `import { Worker } from '@latchkey/jobs/worker'; export { Worker };`],
-  ['test-helpers-are-for-tests', 'libs/domain/src/plant.ts', `import { helper } from './testing/helper.js'; export { helper };`],
-  ['a-dependency-is-declared', 'apps/tenant-api/src/plant.ts', `import 'undeclared';`],
-  ['a-dependency-is-declared', 'apps/tenant-api/src/plant.ts', `import 'not-even-installed';`],
-  ['what-runs-needs-no-development-dependency', 'apps/tenant-api/src/plant.ts', `import 'for-development';`],
+  ['only-jobs-knows-bullmq', 'apps/tenant-api/src/queue.ts', `export const later = async () => (await import('bullmq')).Worker;`],
+  ['only-the-worker-runs-jobs', 'apps/tenant-api/src/works.ts', `import { Worker } from '@latchkey/jobs/worker'; export { Worker };`],
+  ['test-helpers-are-for-tests', 'libs/domain/src/helped.ts', `import { helper } from './testing/helper.js'; export { helper };`],
+  ['a-dependency-is-declared', 'apps/tenant-api/src/undeclared.ts', `import 'undeclared';`],
+  ['a-dependency-is-declared', 'apps/tenant-api/src/missing.ts', `import 'not-even-installed';`],
+  ['what-runs-needs-no-development-dependency', 'apps/tenant-api/src/for-development.ts', `import 'for-development';`],
 ];
 
 let folder: string;
 
-beforeEach(() => {
+beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'latchkey-boundaries-'));
   write(
     'package.json',
@@ -95,7 +99,7 @@ beforeEach(() => {
   }
   for (const [file, text] of Object.entries(sound)) write(file, text);
 });
-afterEach(() => rmSync(folder, { recursive: true }));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 function write(file: string, text: string): void {
   mkdirSync(dirname(join(folder, file)), { recursive: true });
@@ -103,16 +107,28 @@ function write(file: string, text: string): void {
 }
 
 describe('the boundaries', () => {
-  it('leave what is right alone', () => {
-    expect(findBoundaryFaults(folder)).toEqual([]);
+  let found: { untouched: string[]; planted: string[] };
+  beforeAll(async () => {
+    const untouched = await findBoundaryFaults(folder);
+    for (const [, file, text] of plants) write(file, text);
+    write('libs/domain/src/two.ts', `import type { One } from './one.js'; export interface Two { one: One }`);
+    write('libs/untagged/package.json', '{"name":"@latchkey/untagged"}');
+    write('libs/untagged/src/x.ts', `export const x = 1;`);
+    found = { untouched, planted: await findBoundaryFaults(folder) };
   });
 
-  it.each(plants)('catch a planted violation: %s in %s', (rule, file, text) => {
-    write(file, text);
-    write('libs/domain/src/two.ts', `import type { One } from './one.js'; export interface Two { one: One }`);
-    write('libs/untagged/src/x.ts', `export const x = 1;`);
-    if (rule === 'every-project-has-a-type-tag') write('libs/untagged/package.json', '{"name":"@latchkey/untagged"}');
-    expect(findBoundaryFaults(folder).filter((line) => line.startsWith(`${rule}: ${file} →`))).toHaveLength(1);
+  it('leave what is right alone', () => {
+    expect(found.untouched).toEqual([]);
+  });
+
+  it.each(plants)('catch a planted violation: %s in %s', (rule, file) => {
+    expect(found.planted.filter((line) => line.startsWith(`${rule}: ${file} →`))).toHaveLength(1);
+  });
+
+  it('find nothing else among the plants than what was planted', () => {
+    const files = new Set(plants.map(([, file]) => file));
+    expect(files.size).toBe(plants.length);
+    expect(found.planted.filter((line) => ![...files].some((file) => line.includes(file)))).toEqual([]);
   });
 
   it('have a plant for every rule', async () => {
@@ -125,7 +141,7 @@ describe('the environment', () => {
   it('is read in one place: the lint rule catches process.env anywhere else', () => {
     copyFileSync(join(root, '.oxlintrc.json'), join(folder, '.oxlintrc.json'));
     write('libs/runtime/src/config.ts', 'export const environment = process.env;\n');
-    write('libs/domain/src/plant.ts', 'export const url = process.env.DATABASE_URL;\n');
+    write('libs/domain/src/environment.ts', 'export const url = process.env.DATABASE_URL;\n');
     let report = '';
     try {
       execFileSync(process.execPath, [join(root, 'node_modules/oxlint/bin/oxlint'), '--format', 'json', 'libs'], {
@@ -137,6 +153,6 @@ describe('the environment', () => {
     }
     const { diagnostics } = JSON.parse(report) as { diagnostics: { code: string; filename: string }[] };
     const found = diagnostics.filter(({ code }) => code.includes('no-process-env'));
-    expect(found.map(({ filename }) => filename)).toEqual(['libs/domain/src/plant.ts']);
+    expect(found.map(({ filename }) => filename)).toEqual(['libs/domain/src/environment.ts']);
   });
 });
