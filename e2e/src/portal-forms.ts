@@ -286,7 +286,7 @@ export async function signInAgain(page: Page, signIn: Ending['signIn']): Promise
  * is answered.
  */
 export async function failAndRecover(page: Page, form: Form, session?: Ending): Promise<void> {
-  expect(await layoutFaults(page, [390, 768, 1440])).toEqual([]);
+  expect(await layoutFaults(page, [390, 1440])).toEqual([]);
   const keys = new Set<string | undefined>();
   const before = await typed(page);
   const failed = async (words: string) => {

@@ -1,6 +1,6 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { submitSignIn } from './browser.js';
-import { goWithin, nameOf, openOlgasPortal, password } from './olgas-portal.js';
+import { goWithin, nameOf, openOwnersPortal, password } from './owners-portal.js';
 import { failAndRecover, formsOf, readInTrouble, waitInVain } from './portal-forms.js';
 import type { RunningProduct } from './product.js';
 import { sharedProductWithTenant } from './shared-product.js';
@@ -16,7 +16,7 @@ const slug = freshSlug('shop');
 
 beforeAll(async () => {
   product = await sharedProductWithTenant('Trouble');
-  ({ browser, context, page } = await openOlgasPortal(product, slug));
+  ({ browser, context, page } = await openOwnersPortal(product, slug, 'olga'));
 });
 afterAll(async () => {
   await browser?.close();

@@ -93,7 +93,7 @@ export async function setWhatIsRare(page: Page, go: Go, slug: string, dns: TestD
   await page.getByRole('button', { name: /^End the key/ }).click();
   await page.getByRole('button', { name: 'End it now' }).click();
   await page
-    .getByText(/^3 of 3 nodes refuse/)
+    .getByText(/^5 of 5 nodes refuse/)
     .last()
     .waitFor();
   await page.getByText('It has none.').waitFor();
@@ -110,7 +110,7 @@ export async function setWhatIsRare(page: Page, go: Go, slug: string, dns: TestD
   await page.getByRole('button', { name: 'Actions for gone' }).click();
   await page.getByRole('menuitem', { name: 'Delete' }).click();
   await page.getByRole('button', { name: 'Delete now' }).click();
-  await page.getByText(/^3 of 3 nodes refuse/).waitFor();
+  await page.getByText(/^5 of 5 nodes refuse/).waitFor();
   await page.getByRole('button', { name: 'Done' }).click();
   await page.getByRole('button', { name: 'Actions for gone' }).waitFor({ state: 'detached' });
 
@@ -146,7 +146,7 @@ export async function lookAfterMember(page: Page, go: Go, name: string): Promise
   await page.getByText('Authenticator app').waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
   await page.getByRole('button', { name: 'Take away: Authenticator app' }).click();
-  await page.getByText(/^3 of 3 nodes refuse/).waitFor();
+  await page.getByText(/^5 of 5 nodes refuse/).waitFor();
   await page.getByRole('button', { name: 'Done' }).click();
   await page.getByText('None. They set one up').waitFor();
   await page.getByText('Close', { exact: true }).click();
@@ -160,7 +160,7 @@ export async function lookAfterMember(page: Page, go: Go, name: string): Promise
   await page.getByText('Nowhere at the moment').waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
   await page.getByRole('button', { name: 'Sign out everywhere' }).click();
-  await page.getByText(/^3 of 3 nodes refuse/).waitFor();
+  await page.getByText(/^5 of 5 nodes refuse/).waitFor();
   expect(await accessibilityFaults(page)).toEqual([]);
   await page.getByRole('button', { name: 'Done' }).click();
 }

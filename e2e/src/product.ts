@@ -118,7 +118,7 @@ async function stop(child: ChildProcess): Promise<number | null> {
  * (from 32768): one of those can be taken between this look and the start. Another file's product, which is started at the same
  * time, finds it taken: a port of it that no app listens on is held until the files have been run. Two bases share no port.
  */
-async function freePortBase(): Promise<number> {
+export async function freePortBase(): Promise<number> {
   for (let attempt = 0; attempt < 50; attempt++) {
     const base = 20_000 + Math.floor(Math.random() * 30) * 400;
     const offsets = [0, 100, 101, 102, 200, 201, 202, 300];

@@ -8,20 +8,17 @@ import { isFree } from '@latchkey/start/testing';
 import type { Browser, Page } from 'playwright-core';
 import { openBrowser, openContext, submitSignIn } from './browser.js';
 import { folderOf, startTool, type Folder, type RunningTool } from './pasted.js';
-import { startProduct, type Product } from './product.js';
+import type { RunningProduct } from './product.js';
+import { sharedProductWithTenant } from './shared-product.js';
 
 /** The documents that lead from nothing to the main job, done to the letter. */
-let product: Product;
+let product: RunningProduct;
 
 const root = new URL('../../', import.meta.url);
 const textOf = (document: string) => readFile(new URL(document, root), 'utf8');
 
 beforeAll(async () => {
-  product = await startProduct();
-});
-afterAll(async () => {
-  await product?.stop();
-  await product?.clean();
+  product = await sharedProductWithTenant('Quickstart');
 });
 
 /** Paths of the programs that a person has. */
@@ -172,7 +169,7 @@ describe('the quickstart', () => {
     // The page behind the dialog shows it too, soon after.
     await page
       .getByRole('dialog')
-      .getByText(/^3 of 3 nodes refuse/)
+      .getByText(/^5 of 5 nodes refuse/)
       .waitFor();
     await paste('printf');
     await tool.hears(/^read \d+ contents/m);

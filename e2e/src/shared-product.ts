@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { openKeptInstallation } from '@latchkey/start/kept-installation';
-import { running, startProduct, type Credential, type RunningProduct } from './product.js';
+import { freePortBase, running, startProduct, type Credential, type RunningProduct } from './product.js';
 
 /** Tells the files of a run where the product is that they share. */
 const variable = 'LATCHKEY_E2E_PRODUCT';
@@ -10,8 +10,11 @@ const setup = fileURLToPath(new URL('../../apps/tenant-api/dist/setup.js', impor
 
 /** Starts it, and tells the files of this run. @returns ends it and removes what it kept. */
 export async function startSharedProduct(): Promise<() => Promise<void>> {
-  const { portBase, dataDir, credential, ownerLink, stop, clean } = await startProduct({
+  const portBase = await freePortBase();
+  const { dataDir, credential, ownerLink, stop, clean } = await startProduct({
+    portBase,
     arguments: ['--authorities', '2', '--repository-apis', '2'],
+    environment: { DNS_SERVERS: `127.0.0.1:${dnsPort({ portBase })}` },
   });
   process.env[variable] = JSON.stringify({ portBase, dataDir, credential, ownerLink });
   return async () => {
@@ -19,6 +22,9 @@ export async function startSharedProduct(): Promise<() => Promise<void>> {
     await clean();
   };
 }
+
+/** Where it looks for TXT records: the one file that proves a domain answers there. */
+export const dnsPort = ({ portBase }: Pick<RunningProduct, 'portBase'>): number => portBase + 98;
 
 /**
  * The product of this run, with two authorities and two repository APIs behind one port each, which other files use at the same

@@ -31,7 +31,7 @@ export class Tenant {
 
   async createUser(
     slug: string,
-    user: { loginName: string; password: string; email?: string; administrator?: boolean },
+    user: { loginName: string; password?: string; email?: string; administrator?: boolean },
   ): Promise<UserView> {
     return this.#expect(201, 'POST', `/v1/repositories/${slug}/users`, user);
   }

@@ -11,7 +11,8 @@ export class TestDns {
   readonly #socket: Socket = createSocket('udp4');
   address = '';
 
-  static async start(): Promise<TestDns> {
+  /** @param port of this machine where it is asked; one that is free, without. */
+  static async start(port = 0): Promise<TestDns> {
     const dns = new TestDns();
     dns.#socket.on('message', (message, from) => {
       if (dns.silent) return;
@@ -23,7 +24,7 @@ export class TestDns {
       // 3: there is no such name.
       dns.#socket.send(encode({ ...answer, flags: AUTHORITATIVE_ANSWER | (found ? 0 : 3) }), from.port, from.address);
     });
-    await new Promise<void>((resolve) => void dns.#socket.bind(0, '127.0.0.1', resolve));
+    await new Promise<void>((resolve) => void dns.#socket.bind(port, '127.0.0.1', resolve));
     dns.address = `127.0.0.1:${(dns.#socket.address() as AddressInfo).port}`;
     return dns;
   }

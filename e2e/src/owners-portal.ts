@@ -4,8 +4,8 @@ import { openBrowser, openContext, submitSignIn } from './browser.js';
 import type { RunningProduct } from './product.js';
 import { Tenant } from './tenant.js';
 
-/** The portal of a product, to which Olga is signed in, the owner of a tenant with one repository that is in use. */
-export interface OlgasPortal {
+/** The portal of a product, to which the owner of a tenant with one repository that is in use is signed in. */
+export interface OwnersPortal {
   browser: Browser;
   context: BrowserContext;
   page: Page;
@@ -20,8 +20,8 @@ export const password = 'a long pass phrase of the owner';
 /** Longer than a phone is wide. */
 export const nameOf = (login: string) => `Hannelore-Margarethe ${login} von und zu Hohenlohe-Langenburg`;
 
-/** @param product in which nobody has taken the owner's link yet. */
-export async function openOlgasPortal(product: RunningProduct, slug: string): Promise<OlgasPortal> {
+/** @param product of whose tenant nobody has taken the owner's link yet. @param login that nobody has there. */
+export async function openOwnersPortal(product: RunningProduct, slug: string, login: string): Promise<OwnersPortal> {
   const tenant = new Tenant(product.credential);
   const { toolClient } = await tenant.createRepository(slug, { name: `Customer relationship management for Europe, ${slug}` });
   const tool = { ...(await tenant.regenerate({ slug, toolClient })), clientId: toolClient.clientId };
@@ -30,7 +30,7 @@ export async function openOlgasPortal(product: RunningProduct, slug: string): Pr
   const browser = await openBrowser();
   const context = await openContext(browser);
   const page = await context.newPage();
-  await join(page, product.ownerLink, 'olga');
+  await join(page, product.ownerLink, login);
   return { browser, context, page, tenant, tool };
 }
 
