@@ -15,6 +15,7 @@ const project = (displayName, testMatch, more = {}) => ({
 
 export default {
   watchman: false,
+  testSequencer: '<rootDir>/tools/test/dist/longest-first.js',
   projects: [
     // The portal's are not compiled one by one: Node strips their types.
     project('unit', ['{libs,apps,tools}/*/dist/**/*.spec.js', 'apps/portal/src/**/*.spec.ts', '!**/*.integration.spec.js']),
@@ -22,11 +23,9 @@ export default {
       globalSetup: '<rootDir>/libs/database/dist/testing/global-setup.js',
       globalTeardown: '<rootDir>/libs/database/dist/testing/global-teardown.js',
     }),
-    project('e2e', ['e2e/dist/**/*.spec.js', '!**/cutoff-under-fire.spec.js'], {
+    project('e2e', ['e2e/dist/**/*.spec.js'], {
       globalSetup: '<rootDir>/e2e/dist/testing/global-setup.js',
       globalTeardown: '<rootDir>/e2e/dist/testing/global-teardown.js',
     }),
-    // Puts the machine under load on purpose.
-    project('fire', ['e2e/dist/cutoff-under-fire.spec.js']),
   ],
 };

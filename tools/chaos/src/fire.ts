@@ -20,7 +20,7 @@ export interface FireOptions {
   say: (line: string) => void;
   /** Raised when the run is to end early. */
   stop: AbortSignal;
-  /** Asked of what has happened so far, every few seconds, whether that will do. */
+  /** Asked of what has happened so far, every few seconds, whether that will do: then it ends there. */
   enough?: (verdict: Verdict) => boolean;
 }
 
@@ -77,9 +77,7 @@ export async function runFire(installation: Installation, options: FireOptions):
     stop.abort();
     await Promise.all(underWay);
     await presenting.stop();
-    await settle(installation);
-    await presenting.everywhere([...holdings.live]);
-    for (const some of chunks(random.shuffled(holdings.graveyard).slice(0, presentedAtLast), 20)) await presenting.everywhere(some);
+    if (!options.enough) await presentAtLast(installation, presenting, holdings, random);
   } finally {
     stop.abort();
     await Promise.all([tenant, presenting, acts, supplies].map((each) => each.close()));
@@ -114,8 +112,11 @@ async function holdAnswersUp(installation: Installation, random: Random, stop: A
   await Promise.all(links.map(hold));
 }
 
-async function settle(installation: Installation): Promise<void> {
+/** Presents what lives, and much of what has died, everywhere, once all processes are ready again. */
+async function presentAtLast(installation: Installation, presenting: Presenting, holdings: Holdings, random: Random): Promise<void> {
   await Promise.all(installation.nodes.map(({ process }) => process.ready(settleMillis)));
+  await presenting.everywhere([...holdings.live]);
+  for (const some of chunks(random.shuffled(holdings.graveyard).slice(0, presentedAtLast), 20)) await presenting.everywhere(some);
 }
 
 function chunks<T>(all: T[], size: number): T[][] {

@@ -22,6 +22,8 @@ export interface InstallationOptions {
   linked: boolean;
   /** What comes before the app's program on the command line of Node, such as `--import`, by the name of the process. */
   nodeArguments?: (name: string) => string[];
+  /** What the apps are given besides. */
+  environment?: NodeJS.ProcessEnv;
   /** The processor that a process is pinned to, by its name, where there is `taskset`. */
   processor?: (name: string) => number | undefined;
 }
@@ -65,7 +67,7 @@ export class Installation {
       const ports = await freePorts(4 + options.authorities + options.repositoryApis);
       const [tenantApiPort, authorityPort, repositoryApiPort, workerPort, ...nodePorts] = ports as [number, number, number, number];
       const login = loginUrl(postgres.ownerUrl);
-      const environment = commonEnvironment({ tenantApiPort, authorityPort, repositoryApiPort });
+      const environment = { ...options.environment, ...commonEnvironment({ tenantApiPort, authorityPort, repositoryApiPort }) };
       const credential = await runSetup({ ...environment, DATABASE_URL: login, DATABASE_OWNER_URL: postgres.ownerUrl });
       const shared = { authority: authorityPort, 'repository-api': repositoryApiPort } as const;
       const add = async (app: App, name: string, port: number) =>

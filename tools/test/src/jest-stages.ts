@@ -16,25 +16,13 @@ export const integration: Stage = {
   run: (commands) => withRedis((redis) => runJest(commands, 'integration', 1_500, ['--maxWorkers=3'], redis)),
 };
 
-/** With everything up as processes, in a browser where there is one: three files at a time, which fill two processors, and the fire by itself. */
+/** With everything up as processes, in a browser where there is one: three files at a time, which fill two processors. */
 export const e2e: Stage = {
   name: 'e2e',
   run: (commands) => {
     announceDotnet();
-    const without = withoutBrowser();
-    return withRedis(async (redis) => {
-      const environment = { ...redis, ...browserEnvironment() };
-      const ignored = without.map((pattern) => `--testPathIgnorePatterns=${pattern}`);
-      const [most, others] = [
-        await runJest(commands, 'e2e', 1_500, ['--maxWorkers=3', ...ignored], environment),
-        await runJest(commands, 'fire', 600, ['--runInBand'], environment),
-      ];
-      return {
-        passed: most.passed + others.passed,
-        failed: most.failed + others.failed,
-        skipped: (most.skipped ?? 0) + (others.skipped ?? 0),
-      };
-    });
+    const ignored = withoutBrowser().map((pattern) => `--testPathIgnorePatterns=${pattern}`);
+    return withRedis((redis) => runJest(commands, 'e2e', 1_800, ['--maxWorkers=3', ...ignored], { ...redis, ...browserEnvironment() }));
   },
 };
 
