@@ -6,7 +6,7 @@ interface TestFile {
 }
 
 /** They take longer than the others, the longest first. */
-const long = ['cutoff-under-fire', 'portal-pages', 'resilience', 'portal-trouble', 'run.integration', 'worker.integration'];
+export const long = ['cutoff-under-fire', 'portal-pages', 'resilience', 'portal-trouble', 'run.integration', 'worker.integration'];
 
 /** Jest's order of files, the same at every run: what takes long begins first, so that nobody waits for it at the end; then the largest. */
 export default class LongestFirst {
