@@ -74,7 +74,7 @@ function toProblem(thrown: unknown): Problem {
   if (known) return new Problem(known.type, known.detail);
   // After what Fastify blames on the caller: a body that breaks off is a lost connection, too, and not ours to the database.
   if (isUnavailable(thrown))
-    return new Problem('unavailable', 'The database cannot be reached. Try again in a moment.', { cause: thrown, retryAfterSeconds: 1 });
+    return new Problem('unavailable', 'The database cannot do this now. Try again in a moment.', { cause: thrown, retryAfterSeconds: 1 });
   return new Problem('internal', 'This is our fault, and it has been written down. Quote the requestId when you ask about it.', {
     cause: thrown,
   });

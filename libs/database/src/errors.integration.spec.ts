@@ -40,6 +40,21 @@ describe('that the database is away', () => {
     expect([String(thrown), isUnavailable(thrown)]).toEqual([String(thrown), true]);
   });
 
+  it('is what a transaction is told that was undone because it and another waited for each other, as it may be tried again', async () => {
+    await test.owner.query('CREATE TABLE pairs (id integer PRIMARY KEY); INSERT INTO pairs VALUES (1), (2); GRANT ALL ON pairs TO PUBLIC');
+    const met = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const lockBoth = (ids: [number, number], [mine, theirs]: typeof met) =>
+      test.database.transaction('system', async (tx) => {
+        await tx.query('SELECT FROM pairs WHERE id = $1 FOR UPDATE', [ids[0]]);
+        mine?.resolve();
+        await theirs?.promise;
+        await tx.query('SELECT FROM pairs WHERE id = $1 FOR UPDATE', [ids[1]]);
+      });
+    const ended = await Promise.allSettled([lockBoth([1, 2], met), lockBoth([2, 1], met.toReversed())]);
+    const thrown: unknown[] = ended.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []));
+    expect(thrown.map((error) => [String(error), isUnavailable(error)])).toEqual([[expect.stringContaining('deadlock detected'), true]]);
+  });
+
   it('is not seen in a statement that is wrong', async () => {
     const thrown = await test.database.transaction('system', (tx) => tx.query('SELECT nonsense')).catch((error: unknown) => error);
     expect(isUnavailable(thrown)).toBe(false);

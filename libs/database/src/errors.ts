@@ -6,15 +6,18 @@ export function violatedConstraint(error: unknown): string | undefined {
   return code === '23505' ? constraint : undefined;
 }
 
-/** SQLSTATE classes and codes that say "not now": connection lost, server starting or stopping, too many connections. */
-const unavailableStates = /^(?:08|57P0|53[03])/;
+/**
+ * SQLSTATE classes and codes that say "not now": connection lost, server starting or stopping, too many connections; and a
+ * transaction that was undone because it and another one waited for each other (deadlock).
+ */
+const unavailableStates = /^(?:08|57P0|53[03]|40P01)/;
 const unavailableCodes = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EHOSTUNREACH', 'EAI_AGAIN', '25006']);
 const unavailableWords =
   /Connection terminated|Query read timeout|timeout exceeded when trying to connect|Client has encountered a connection error|not queryable|Cannot use a pool after/i;
 /** What TypeORM throws at the next statement of a transaction whose connection was lost between two statements. */
 const lostTransactions = new Set(['QueryRunnerAlreadyReleasedError', 'QueryRunnerProviderAlreadyReleasedError']);
 
-/** True when the statement failed because PostgreSQL cannot be reached or cannot serve now, so that a retry makes sense. */
+/** True when the statement failed because PostgreSQL cannot be reached or cannot serve now: nothing was done, and a retry makes sense. */
 export function isUnavailable(error: unknown): boolean {
   const { code, message } = describe(error);
   if (code !== undefined && (unavailableStates.test(code) || unavailableCodes.has(code))) return true;
