@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { newId } from '@latchkey/database';
 import { createTestDatabase, type TestDatabase } from '@latchkey/database/testing';
 import { createLogger } from '@latchkey/runtime';
@@ -295,75 +294,6 @@ describe.each(redisUrl ? ['PostgreSQL', 'Redis'] : ['PostgreSQL'])('the queue on
     await start();
     await until(() => sweeps > 1);
     expect(sweeps).toBe(2);
-  });
-});
-
-/** A way to PostgreSQL that can be closed: to those who come, or to all. */
-class Way {
-  readonly #sockets = new Set<Socket>();
-  #closed = false;
-  readonly #server = createServer((socket) => {
-    socket.on('error', () => undefined);
-    if (this.#closed) return void socket.destroy();
-    const { hostname, port } = new URL(test.url);
-    const onwards = connect(Number(port), hostname).on('error', () => socket.destroy());
-    socket
-      .on('close', () => onwards.destroy())
-      .pipe(onwards)
-      .pipe(socket);
-    this.#sockets.add(socket);
-  });
-
-  /** @returns a queue at the end of it. */
-  async open(): Promise<QueueAddress> {
-    await once(this.#server.listen(0, '127.0.0.1'), 'listening');
-    const url = new URL(test.url);
-    url.port = String((this.#server.address() as AddressInfo).port);
-    return { url: url.href, prefix: '' };
-  }
-
-  /** Whoever is connected stays so; others are refused. */
-  end(): void {
-    this.#server.close();
-  }
-
-  /** As a proxy whose PostgreSQL is away: it takes connections, and closes them. */
-  block(closed: boolean): void {
-    this.#closed = closed;
-    if (closed) for (const socket of this.#sockets) socket.destroy();
-  }
-}
-
-describe('a worker on PostgreSQL', () => {
-  it('does not start when the queue goes away between two of its connections, as it would never take a job', async () => {
-    const way = new Way();
-    const queue = await way.open();
-    const handlers = () => {
-      way.end();
-      return {} as Handlers;
-    };
-    await expect(startWorker({ database: test.database, databaseUrl: test.url, queue, handlers, log })).rejects.toThrow('ECONNREFUSED');
-  });
-
-  it('asks about once a second while a proxy in front of the queue closes every connection, and goes on when it no longer does', async () => {
-    const way = new Way();
-    const queue = await way.open();
-    const complaints: string[] = [];
-    const loud = Object.assign(createLogger('jobs-test', 'silent'), { warn: (_: object, text: string) => void complaints.push(text) });
-    const done: string[] = [];
-    const deliver: Handlers['webhook.deliver'] = async ({ deliveryId }) => void done.push(deliveryId);
-    const handlers = () => ({ 'webhook.deliver': deliver }) as Handlers;
-    const worker = await startWorker({ database: test.database, databaseUrl: test.url, queue, handlers, log: loud });
-
-    way.block(true);
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
-    const asked = complaints.filter((text) => text === 'the queue cannot be worked on').length;
-    expect([asked > 0, asked < 15]).toEqual([true, true]);
-    way.block(false);
-    const id = await ask();
-    await until(() => done.includes(id));
-    await worker.close();
-    way.end();
   });
 });
 

@@ -124,8 +124,8 @@ function makeBullWorker({ queue, name, log }: WorkerOptions, handlers: Handlers)
 }
 
 /**
- * That waits when no job can be taken. BullMQ does so by itself where the connection is refused (`runRetryDelay`); after all
- * else, as while PostgreSQL starts or a proxy in front of it closes what it has taken, it asks again at once, thousands of
+ * A backend for the worker, which waits when no job can be taken. BullMQ does so by itself where the connection is refused; after
+ * all else, as while PostgreSQL starts or a proxy in front of it closes what it has taken, it asks again at once, thousands of
  * times a second, and says so each time.
  */
 const createPatientBackend: typeof createBackend = (...about) => {
