@@ -72,13 +72,18 @@ const allRules = { rules: { 'target-size': { enabled: true } } };
 
 /**
  * What axe finds wrong with the page once it has come to rest, for whoever cannot see it or uses no mouse; nothing when it is right.
- * A look in between may meet a colour half way. @param only one of its rules, for what alone has changed.
+ * @param only one of its rules, for what alone has changed.
  */
-export async function accessibilityFaults(page: Page, only?: 'color-contrast'): Promise<string[]> {
-  let faults = await accessibilityFaultsNow(page, only);
-  for (let look = 0; faults.length > 0 && look < 3; look++) {
-    await page.waitForTimeout(500);
-    faults = await accessibilityFaultsNow(page, only);
+export function accessibilityFaults(page: Page, only?: 'color-contrast'): Promise<string[]> {
+  return atRest(page, () => accessibilityFaultsNow(page, only));
+}
+
+/** What is still wrong when what moves aside, or changes its colour, has had its time. */
+async function atRest(page: Page, faultsNow: () => Promise<string[]>): Promise<string[]> {
+  let faults = await faultsNow();
+  for (let look = 0; faults.length > 0 && look < 15; look++) {
+    await page.waitForTimeout(100);
+    faults = await faultsNow();
   }
   return faults;
 }
@@ -120,12 +125,7 @@ export async function layoutFaults(page: Page, widths: number[]): Promise<string
   const found: string[] = [];
   for (const width of widths) {
     await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
-    let faults = await layoutFaultsNow(page);
-    // What moves aside takes its time.
-    for (let look = 0; faults.length > 0 && look < 30; look++) {
-      await page.waitForTimeout(50);
-      faults = await layoutFaultsNow(page);
-    }
+    const faults = await atRest(page, () => layoutFaultsNow(page));
     found.push(...faults.map((fault) => `${width}: ${fault}`));
   }
   return found;
