@@ -17,7 +17,7 @@ const unavailableWords =
 /** What TypeORM throws at the next statement of a transaction whose connection was lost between two statements. */
 const lostTransactions = new Set(['QueryRunnerAlreadyReleasedError', 'QueryRunnerProviderAlreadyReleasedError']);
 
-/** True when the statement failed because PostgreSQL cannot be reached or cannot serve now: nothing was done, and a retry makes sense. */
+/** True when the statement failed because PostgreSQL cannot be reached or cannot serve now, so that a retry makes sense. */
 export function isUnavailable(error: unknown): boolean {
   const { code, message } = describe(error);
   if (code !== undefined && (unavailableStates.test(code) || unavailableCodes.has(code))) return true;

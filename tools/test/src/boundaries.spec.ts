@@ -6,8 +6,8 @@ import { findBoundaryFaults } from './boundaries.ts';
 import { root } from './command.ts';
 
 /*
- * A small repository with the same rules, in which every rule is broken once, each in a file of its own. A checker that sees nothing, for want of a
- * parser or because of a wrong path, would otherwise pass everything.
+ * A small repository with the same rules, in which every rule is broken once, each in a file of its own. A checker that sees
+ * nothing, for want of a parser or because of a wrong path, would otherwise pass everything.
  */
 
 const projects = {
