@@ -131,7 +131,7 @@ describe('an API key', () => {
 
   it('tells when and from where it was used last', async () => {
     await me({ apikey: key.value, 'latchkey-consumer': 'nightly import' });
-    const deadline = Date.now() + 5_000;
+    const deadline = Date.now() + 20_000;
     let rows: { consumer: string; uses: string }[] = [];
     while (rows.length === 0 && Date.now() < deadline) {
       rows = (

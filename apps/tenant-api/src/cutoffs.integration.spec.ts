@@ -103,7 +103,8 @@ describe('the live proof', () => {
     const response = await other.tenant.call('GET', `/v1/cutoffs/${id}/events`);
     const began = performance.now();
     await other.app.close();
-    expect(performance.now() - began).toBeLessThan(3_000);
+    // Left alone, it would go on for half a minute.
+    expect(performance.now() - began).toBeLessThan(20_000);
     expect(states(await response.text())).toHaveLength(1);
     await other.close();
   });

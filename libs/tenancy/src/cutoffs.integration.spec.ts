@@ -78,7 +78,7 @@ async function silent(name: string, { started, seen, stopped }: { started: numbe
 }
 
 async function complete(of: ProvisionedRepositoryView, id: string, count: number): Promise<CutoffProofView> {
-  for (const deadline = Date.now() + 3_000; ; await wait(10)) {
+  for (const deadline = Date.now() + 20_000; ; await wait(10)) {
     const proof = await cutoffs.get(actor, { slug: of.slug }, id);
     if (proof.nodes.filter(({ refusedAfterMillis }) => refusedAfterMillis !== null).length === count) return proof;
     if (Date.now() > deadline) throw new Error(`not complete: ${JSON.stringify(proof)}`);
