@@ -37,6 +37,35 @@ export function processorMicros(pid: number | undefined): number | undefined {
   }
 }
 
+/**
+ * Tells, each time it is called, which share of the processor time that was wanted since the last time the host gave this
+ * machine, and not another (`steal` in proc_stat(5)): of the processor that got least. 1 where nothing was wanted, or nobody tells.
+ */
+export function givenShareMeter(read = () => readFileSync('/proc/stat', 'utf8')): () => number {
+  let before = processorTimes(read);
+  return () => {
+    const now = processorTimes(read);
+    const shares = now.map(({ used, stolen }, processor) => {
+      const [got, lost] = [used - (before[processor]?.used ?? used), stolen - (before[processor]?.stolen ?? stolen)];
+      return got + lost > 0 ? got / (got + lost) : 1;
+    });
+    before = now;
+    return Math.min(1, ...shares);
+  };
+}
+
+/** Of each processor, in ticks since the start. */
+function processorTimes(read: () => string): { used: number; stolen: number }[] {
+  try {
+    return [...read().matchAll(/^cpu\d+ (.+)$/gm)].map(([, line]) => {
+      const [user, nice, system, , , interrupt, softInterrupt, stolen] = line!.split(' ').map(Number) as number[];
+      return { used: user! + nice! + system! + interrupt! + softInterrupt!, stolen: stolen! };
+    });
+  } catch {
+    return [];
+  }
+}
+
 /** For the reader of a table: what it was measured on. */
 export function describeMachine(): string {
   const [first] = cpus();

@@ -16,7 +16,7 @@ export interface Held {
 const mostSecondsBehind = 30;
 const tickMillis = 4;
 
-/** Sends requests at a fixed rate, whether or not those before have been answered, until it is stopped. */
+/** Sends requests at a given rate, whether or not those before have been answered, until it is stopped. */
 export class OpenLoad {
   readonly held: Held = { sent: 0, failed: 0, faults: [], latencies: createHistogram() };
   readonly #origin: URL;
@@ -32,14 +32,23 @@ export class OpenLoad {
     this.#next = next;
   }
 
-  /** Resolves when it has been stopped. @throws when so much is overdue that the load is not held. */
-  async run(perSecond: number, connections: number): Promise<void> {
+  /**
+   * Resolves when it has been stopped.
+   * @param givenShare is asked each second for the share of the machine that is there to be loaded; the rate is less by the rest.
+   * @throws when so much is overdue that the load is not held.
+   */
+  async run(perSecond: number, connections: number, givenShare: () => number = () => 1): Promise<void> {
     for (let i = 0; i < connections; i++) this.#idle.push(await this.#connect());
     const mostOverdue = perSecond * mostSecondsBehind;
-    const begun = performance.now();
-    for (let due = 0; !this.#stopped; await wait(tickMillis)) {
-      const until = Math.floor(((performance.now() - begun) / 1_000) * perSecond);
-      for (; due < until; due++) this.#overdue.push(begun + (due / perSecond) * 1_000);
+    let [planned, at] = [0, performance.now()];
+    let [share, askedAt] = [givenShare(), at];
+    for (; !this.#stopped; await wait(tickMillis)) {
+      const now = performance.now();
+      const perMilli = (perSecond * share) / 1_000;
+      const until = planned + (now - at) * perMilli;
+      for (let due = Math.floor(planned) + 1; due <= until; due++) this.#overdue.push(at + (due - planned) / perMilli);
+      [planned, at] = [until, now];
+      if (now - askedAt >= 1_000) [share, askedAt] = [givenShare(), now];
       if (this.#overdue.length > mostOverdue) {
         this.stop();
         throw new Error(`${this.#overdue.length} requests are overdue: the load is not held`);
