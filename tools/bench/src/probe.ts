@@ -9,8 +9,8 @@ export interface Probed {
   /** Bytes. */
   rss: number;
   heapUsed: number;
-  /** How late its event loop was, since it was asked for the first time. */
-  delayP99Millis: number;
+  /** How late its event loop was since it was last asked: a hundred values, each as frequent as the others. */
+  delaysMillis: number[];
   delayMaxMillis: number;
 }
 

@@ -11,7 +11,7 @@ import { probe, probeArguments, type Probed } from './probe.js';
 import { rawLoad, sendAll, written } from './raw-load.js';
 import { table, writeSection } from './report.js';
 import { benchRepository, tokenBytes } from './rows/row.js';
-import { growthOf, median } from './statistics.js';
+import { growthOf, median, quantile } from './statistics.js';
 
 /*
  * `npm run bench:soak`: holds a share of the peak of the token endpoint for long, while repositories come and go, and sees
@@ -34,9 +34,13 @@ const peakRounds = 9;
 /** Of the requests, those that take the way through oidc-provider, and those that are for repositories that come and go. */
 const [standardShare, comingShare] = [0.01, 0.05];
 const comingEveryMillis = 500;
+/** What the host may take in a sample that still says how late our own event loop was. */
+const mostTaken = 0.05;
 
 interface Sample extends Probed {
   seconds: number;
+  /** The share of the processor time that the host gave since the sample before, and not others. */
+  given: number;
 }
 
 interface Soaked {
@@ -134,13 +138,14 @@ async function soak(installation: Installation, seeded: SeededRepository[], minu
 
 async function watch(pid: number, minutes: number, held: Held): Promise<Sample[]> {
   const samples: Sample[] = [];
+  const given = givenShareMeter();
   const begun = performance.now();
   const seconds = () => (performance.now() - begun) / 1_000;
   // Sixty of them, but none sooner than after two seconds.
   const every = Math.max(2, minutes);
   while (seconds() < minutes * 60) {
     await wait(Math.max(0, Math.min(every, minutes * 60 - seconds())) * 1_000);
-    samples.push({ seconds: seconds(), ...(await probe(pid)) });
+    samples.push({ seconds: seconds(), given: given(), ...(await probe(pid)) });
     const { rss, heapUsed } = samples.at(-1)!;
     if (samples.length % 10 === 0)
       say(`${Math.round(seconds())} s: ${held.sent} sent, ${held.failed} failed, heap ${megabytes(heapUsed)}, resident ${megabytes(rss)}`);
@@ -161,7 +166,12 @@ function judge({ peak, rate, minutes, held, given, counts, samples }: Soaked): {
   const flat = (of: 'heapUsed' | 'rss') => Math.abs(growth(of).share) <= 0.1 || growth(of).share < 0;
   const grown = (of: 'heapUsed' | 'rss') =>
     `${megabytes(later[0]?.[of] ?? 0)} → ${megabytes(later.at(-1)?.[of] ?? 0)}, ${(growth(of).share * 100).toFixed(1)} % by its slope`;
-  const delay = samples.at(-1);
+  const undisturbed = samples.filter((sample) => sample.given > 1 - mostTaken);
+  const delayP99 = (of: Sample[]) =>
+    quantile(
+      of.flatMap(({ delaysMillis }) => delaysMillis),
+      0.99,
+    );
   const latency = (percent: number) => (held.latencies.percentile(percent) / 1_000).toFixed(1);
   const rows: [string, string, string, boolean | undefined][] = [
     [
@@ -183,9 +193,15 @@ function judge({ peak, rate, minutes, held, given, counts, samples }: Soaked): {
     ['resident', grown('rss'), 'flat: within 10 %', flat('rss')],
     [
       'event-loop delay',
-      `p99 ${delay?.delayP99Millis.toFixed(1)} ms, most ${delay?.delayMaxMillis.toFixed(0)} ms`,
-      'p99 < 20 ms',
-      (delay?.delayP99Millis ?? Infinity) < 20,
+      `p99 ${delayP99(samples).toFixed(1)} ms, most ${Math.max(...samples.map(({ delayMaxMillis }) => delayMaxMillis)).toFixed(0)} ms`,
+      '',
+      undefined,
+    ],
+    [
+      `of it, in the ${undisturbed.length} of ${samples.length} samples in which the host took less than a twentieth`,
+      undisturbed.length > 0 ? `p99 ${delayP99(undisturbed).toFixed(1)} ms` : '',
+      'p99 < 20 ms, of a third of the samples at least',
+      undisturbed.length >= samples.length / 3 && delayP99(undisturbed) < 20,
     ],
   ];
   const word = (reached: boolean | undefined) => (reached === undefined ? '' : reached ? 'reached' : '**not reached**');

@@ -4,13 +4,12 @@ import { probeFile, type Probed } from '../probe.js';
 
 /*
  * Loaded before an app's program (`node --import`), by the benchmark alone: on SIGUSR2 it writes down what the process holds and
- * how late its event loop was since it was asked for the first time. With `--expose-gc` it collects garbage first, which makes
+ * how late its event loop was since it was last asked. With `--expose-gc` it collects garbage first, which makes
  * everybody wait. Without, it says what the heap held after the latest whole collection, which V8 begins by itself.
  */
 const resolution = 10;
 const delay = monitorEventLoopDelay({ resolution });
 delay.enable();
-let asked = false;
 let collected: number | undefined;
 
 /** What Node says of a collection, and its types leave out. */
@@ -24,12 +23,12 @@ new PerformanceObserver((list) => {
 process.on('SIGUSR2', () => {
   // It measures from tick to tick, and a tick that is on time takes as long as the resolution.
   const late = (nanos: number) => Math.max(0, nanos / 1e6 - resolution);
-  const [delayP99Millis, delayMaxMillis] = [late(delay.percentile(99)), late(delay.max)];
+  const delaysMillis = Array.from({ length: 100 }, (_, percent) => late(delay.percentile(percent + 0.5)));
+  const delayMaxMillis = late(delay.max);
   const { gc } = globalThis as { gc?: () => void };
   gc?.();
   const { rss, heapUsed } = process.memoryUsage();
-  const probed: Probed = { rss, heapUsed: gc ? heapUsed : (collected ?? heapUsed), delayP99Millis, delayMaxMillis };
-  if (!asked) delay.reset();
-  asked = true;
+  const probed: Probed = { rss, heapUsed: gc ? heapUsed : (collected ?? heapUsed), delaysMillis, delayMaxMillis };
+  delay.reset();
   writeFileSync(probeFile(process.pid), JSON.stringify(probed), { mode: 0o600 });
 });
