@@ -53,9 +53,9 @@ async function reportsOf(cutoffId: string): Promise<{ node_id: string; after_mil
 }
 
 /** Does it again, twice at most, while a report took longer than that: a machine that stands still does not do so three times. */
-async function reportedWithin(millis: number, act: () => Promise<string>): Promise<void> {
+async function reportedWithin(millis: number, act: () => Promise<string[]>): Promise<void> {
   for (let left = 2; ; left--) {
-    const reports = await reportsOf(await act());
+    const reports = (await Promise.all((await act()).map(reportsOf))).flat();
     for (const { after_millis } of reports) expect(after_millis).toBeGreaterThan(0);
     const slowest = Math.max(...reports.map(({ after_millis }) => after_millis));
     if (slowest < millis) return;
@@ -85,58 +85,61 @@ describe('every node that accepts credentials', () => {
       const reports = await reportsOf(cutoff.id);
       expect(reports.map(({ node_id }) => node_id).toSorted()).toEqual(both.map(({ id }) => id).toSorted());
       expect(reports.map(({ tenant_id }) => tenant_id)).toEqual([acme.tenantId, acme.tenantId]);
-      return cutoff.id;
+      return [cutoff.id];
     });
   });
 
   it('reports a revoked secret, a client that acts as another user, a removed client, a deleted API key, a changed user and a suspended repository', async () => {
-    const acme = await freshRepository();
     await join();
-    const scope = { tenantId: acme.tenantId, repositoryId: acme.id };
-    const ids: string[] = [];
-    ids.push((await secrets.revoke(acme.actor, acme.slug, acme.toolId, acme.secret.id)).cutoff.id);
+    await reportedWithin(1_000, async () => {
+      const acme = await freshRepository();
+      const scope = { tenantId: acme.tenantId, repositoryId: acme.id };
+      const ids: string[] = [];
+      ids.push((await secrets.revoke(acme.actor, acme.slug, acme.toolId, acme.secret.id)).cutoff.id);
 
-    const keys = [1, 2].map((number) =>
-      fixture.database.transaction(scope, (tx) =>
-        insertApiKey(
-          tx,
-          fixture.peppers,
-          acme.actor,
-          { ...scope, userId: toolUserId, environment: 'production' },
-          { name: `Key ${number}`, permissions: [] },
+      const keys = [1, 2].map((number) =>
+        fixture.database.transaction(scope, (tx) =>
+          insertApiKey(
+            tx,
+            fixture.peppers,
+            acme.actor,
+            { ...scope, userId: toolUserId, environment: 'production' },
+            { name: `Key ${number}`, permissions: [] },
+          ),
         ),
-      ),
-    );
-    await Promise.all(keys);
-    const ended = await fixture.database.transaction(scope, (tx) => endApiKeys(tx, acme.actor, { ...scope, userId: toolUserId }));
-    if (!ended) throw new Error('there were no keys');
-    ids.push((await confirmCutoff(fixture.database, scope, ended)).id);
+      );
+      await Promise.all(keys);
+      const ended = await fixture.database.transaction(scope, (tx) => endApiKeys(tx, acme.actor, { ...scope, userId: toolUserId }));
+      if (!ended) throw new Error('there were no keys');
+      ids.push((await confirmCutoff(fixture.database, scope, ended)).id);
 
-    const clients = new Clients(fixture.database, fixture.peppers);
-    const { clientId } = await clients.create(acme.actor, acme.slug, { kind: 'tool', name: 'Other', permissions: [] }, toolUserId);
-    const other = await fixture.owner.query<{ id: number }>(
-      `INSERT INTO repository_users (repository_id, id, tenant_id, login_name, name) VALUES ($1, 77, $2, 'other', 'Other') RETURNING id`,
-      [acme.id, acme.tenantId],
-    );
-    const userId = other.rows[0]?.id ?? 0;
-    const updated = await clients.update(acme.actor, acme.slug, clientId, { userId });
-    ids.push(updated.cutoff?.id ?? 'none');
-    expect((await clients.update(acme.actor, acme.slug, clientId, { userId, name: 'Same user' })).cutoff).toBeUndefined();
-    ids.push((await clients.delete(acme.actor, acme.slug, clientId)).cutoff.id);
+      const clients = new Clients(fixture.database, fixture.peppers);
+      const { clientId } = await clients.create(acme.actor, acme.slug, { kind: 'tool', name: 'Other', permissions: [] }, toolUserId);
+      const other = await fixture.owner.query<{ id: number }>(
+        `INSERT INTO repository_users (repository_id, id, tenant_id, login_name, name) VALUES ($1, 77, $2, 'other', 'Other') RETURNING id`,
+        [acme.id, acme.tenantId],
+      );
+      const userId = other.rows[0]?.id ?? 0;
+      const updated = await clients.update(acme.actor, acme.slug, clientId, { userId });
+      ids.push(updated.cutoff?.id ?? 'none');
+      expect((await clients.update(acme.actor, acme.slug, clientId, { userId, name: 'Same user' })).cutoff).toBeUndefined();
+      ids.push((await clients.delete(acme.actor, acme.slug, clientId)).cutoff.id);
 
-    ids.push(
-      await cutOff(
-        acme,
-        { kind: 'user.changed', userId: toolUserId, ended: { belowGeneration: 2 } },
-        'UPDATE repository_users SET generation = 2 WHERE repository_id = $1',
-      ),
-      await cutOff(
-        acme,
-        { kind: 'repository.suspended', ended: { belowGeneration: 2 } },
-        'UPDATE repositories SET generation = 2, suspended_at = now() WHERE id = $1',
-      ),
-    );
-    for (const id of ids) await eventually(() => isReportedBy(id, 1));
+      ids.push(
+        await cutOff(
+          acme,
+          { kind: 'user.changed', userId: toolUserId, ended: { belowGeneration: 2 } },
+          'UPDATE repository_users SET generation = 2 WHERE repository_id = $1',
+        ),
+        await cutOff(
+          acme,
+          { kind: 'repository.suspended', ended: { belowGeneration: 2 } },
+          'UPDATE repositories SET generation = 2, suspended_at = now() WHERE id = $1',
+        ),
+      );
+      for (const id of ids) await eventually(() => isReportedBy(id, 1));
+      return ids;
+    });
   });
 
   it('reports grants that ended, and not before each of them has', async () => {
@@ -204,7 +207,7 @@ describe('every node that accepts credentials', () => {
       const early = await reportsOf(cutoff.id);
       expect(Date.now() < Date.parse(cutoff.effectiveAt) ? early : []).toEqual([]);
       await eventually(() => isReportedBy(cutoff.id, 1));
-      return cutoff.id;
+      return [cutoff.id];
     });
   });
 
@@ -220,7 +223,7 @@ describe('every node that accepts credentials', () => {
       // It connects again half a second after it lost its connection.
       expect(Date.now() - cutAt < 500 ? early : []).toEqual([]);
       await eventually(() => isReportedBy(cutoff.id, 1));
-      return cutoff.id;
+      return [cutoff.id];
     });
   });
 
