@@ -4,6 +4,8 @@ import { RawConnection } from './raw-load.js';
 
 /** What became of a load so far. */
 export interface Held {
+  /** How many were due: fewer than by the rate, by what the host gave to others. */
+  planned: number;
   sent: number;
   failed: number;
   /** What the first failures said. */
@@ -18,7 +20,7 @@ const tickMillis = 4;
 
 /** Sends requests at a given rate, whether or not those before have been answered, until it is stopped. */
 export class OpenLoad {
-  readonly held: Held = { sent: 0, failed: 0, faults: [], latencies: createHistogram() };
+  readonly held: Held = { planned: 0, sent: 0, failed: 0, faults: [], latencies: createHistogram() };
   readonly #origin: URL;
   readonly #idle: RawConnection[] = [];
   readonly #overdue: number[] = [];
@@ -40,14 +42,15 @@ export class OpenLoad {
   async run(perSecond: number, connections: number, givenShare: () => number = () => 1): Promise<void> {
     for (let i = 0; i < connections; i++) this.#idle.push(await this.#connect());
     const mostOverdue = perSecond * mostSecondsBehind;
-    let [planned, at] = [0, performance.now()];
+    let at = performance.now();
     let [share, askedAt] = [givenShare(), at];
     for (; !this.#stopped; await wait(tickMillis)) {
       const now = performance.now();
       const perMilli = (perSecond * share) / 1_000;
+      const { planned } = this.held;
       const until = planned + (now - at) * perMilli;
       for (let due = Math.floor(planned) + 1; due <= until; due++) this.#overdue.push(at + (due - planned) / perMilli);
-      [planned, at] = [until, now];
+      [this.held.planned, at] = [until, now];
       if (now - askedAt >= 1_000) [share, askedAt] = [givenShare(), now];
       if (this.#overdue.length > mostOverdue) {
         this.stop();

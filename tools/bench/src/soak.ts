@@ -48,8 +48,6 @@ interface Soaked {
   rate: number;
   minutes: number;
   held: Held;
-  /** The share of the processor time that the host gave, and not others. */
-  given: number;
   counts: { made: number; deleted: number };
   samples: Sample[];
 }
@@ -118,7 +116,6 @@ async function soak(installation: Installation, seeded: SeededRepository[], minu
   };
   const load = new OpenLoad(node!.origin, next);
   await probe(node!.process.pid!);
-  const given = givenShareMeter();
   const under = Promise.all([load.run(rate, connections, givenShareMeter()), comings.run(comingEveryMillis)]);
   const samples = watch(node!.process.pid!, minutes, load.held);
   try {
@@ -127,7 +124,7 @@ async function soak(installation: Installation, seeded: SeededRepository[], minu
     load.stop();
     comings.stop();
     await under;
-    return { peak, rate, minutes, held: load.held, given: given(), counts: comings.counts, samples: sampled };
+    return { peak, rate, minutes, held: load.held, counts: comings.counts, samples: sampled };
   } finally {
     load.stop();
     comings.stop();
@@ -155,7 +152,7 @@ async function watch(pid: number, minutes: number, held: Held): Promise<Sample[]
 
 const megabytes = (bytes: number) => `${(bytes / 1024 / 1024).toFixed(1)} MB`;
 
-function judge({ peak, rate, minutes, held, given, counts, samples }: Soaked): { lines: string[]; good: boolean } {
+function judge({ peak, rate, minutes, held, counts, samples }: Soaked): { lines: string[]; good: boolean } {
   // The first fifth fills what is remembered for good.
   const later = samples.slice(Math.floor(samples.length / 5));
   const growth = (of: 'heapUsed' | 'rss') =>
@@ -176,13 +173,13 @@ function judge({ peak, rate, minutes, held, given, counts, samples }: Soaked): {
   const rows: [string, string, string, boolean | undefined][] = [
     [
       'requests',
-      `${held.sent}, ${Math.round(held.sent / minutes / 60)}/s (peak ${Math.round(peak)}/s, planned ${Math.round(rate)}/s)`,
+      `${held.sent}, ${Math.round(held.sent / minutes / 60)}/s (peak ${Math.round(peak)}/s, planned ${Math.round(rate)}/s of the whole machine)`,
       '',
       undefined,
     ],
     [
-      'processor time given to others by the host',
-      `${Math.round((1 - given) * 100)} %; planned is less by as much, second by second`,
+      'planned less, because the host gave processor time to others',
+      `${Math.max(0, Math.round((1 - held.planned / (rate * minutes * 60)) * 100))} %`,
       '',
       undefined,
     ],
