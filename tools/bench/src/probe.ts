@@ -9,9 +9,16 @@ export interface Probed {
   /** Bytes. */
   rss: number;
   heapUsed: number;
-  /** How late its event loop was since it was last asked: a hundred values, each as frequent as the others. */
-  delaysMillis: number[];
-  delayMaxMillis: number;
+  /** How late its event loop was, since it was last asked. */
+  delay: Delay;
+  /** Of that, what its own work can have made: never more than the processor time it used in the same tick. */
+  ownDelay: Delay;
+}
+
+export interface Delay {
+  /** A hundred values, each as frequent as the others. */
+  millis: number[];
+  mostMillis: number;
 }
 
 export const probeFile = (pid: number) => join(tmpdir(), `latchkey-probe-${pid}.json`);
