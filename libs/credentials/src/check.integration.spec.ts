@@ -79,6 +79,21 @@ describe('the check', () => {
     expect(sent).toHaveLength(2);
   });
 
+  it('gives many answers a few at a time, so that what follows from each does not hold up everything else', async () => {
+    const perTurn = [0];
+    let turn: NodeJS.Immediate;
+    const count = () => {
+      perTurn.push(0);
+      turn = setImmediate(count);
+    };
+    count();
+    await Promise.all(Array.from({ length: 200 }, () => fixture.check.ask(question()).then(() => (perTurn[perTurn.length - 1]! += 1))));
+    clearImmediate(turn!);
+    expect(perTurn.reduce((sum, answers) => sum + answers)).toBe(200);
+    // Sixteen when the answer is read, and as many at the end of each turn.
+    expect(Math.max(...perTurn)).toBeLessThanOrEqual(32);
+  });
+
   it('does not wait for a statement whose answer is late', async () => {
     const { check, sent, holdAnswers } = watchedCheck();
     let release = () => {};

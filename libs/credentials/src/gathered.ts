@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Pool } from '@latchkey/database';
 
 /** A statement that answers many questions of one kind. */
@@ -17,6 +18,9 @@ interface Waiting<Q, R> {
 
 /** Questions that one statement carries at most, so that one slow batch does not hold up everyone. */
 const batchSize = 500;
+
+/** Answers that are given at a time, before the event loop turns to others: each may lead to a signature. */
+const turnSize = 16;
 
 /** For how long questions wait for the statement that is under way to be answered; then they no longer rely on its connection. */
 const usualLateMillis = 20;
@@ -97,7 +101,10 @@ export class Gathered<Q, R extends { ordinal: number }> {
     this.#sentAt = performance.now();
     try {
       const rows = await this.#query(batch.map((waiting) => waiting.question));
-      for (const [index, waiting] of batch.entries()) waiting.resolve(rows[index]);
+      for (const [index, waiting] of batch.entries()) {
+        if (index > 0 && index % turnSize === 0) await turn();
+        waiting.resolve(rows[index]);
+      }
     } catch (error) {
       for (const waiting of batch) waiting.reject(error);
     } finally {
