@@ -1,7 +1,7 @@
 import type { ProvisionedRepositoryView, RegeneratedSecretView } from '@latchkey/contracts';
 import type { Installation, TenantCredential } from '@latchkey/chaos/installation';
 import { Pool } from 'undici';
-import type { Request } from './load.js';
+import type { Request } from './raw-load.js';
 
 /** A repository with what it takes to use it. */
 export interface BenchRepository {

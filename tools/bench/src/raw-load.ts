@@ -1,11 +1,29 @@
 import { connect, type Socket } from 'node:net';
-import type { Measured, Request } from './load.js';
+
+/** One request, the same each time it is sent. */
+export interface Request {
+  method: 'GET' | 'POST';
+  path: string;
+  headers: Record<string, string>;
+  body?: string;
+}
+
+/** What a load measured. */
+export interface Measured {
+  perSecond: number;
+  /** Of each request, in milliseconds. */
+  latencies: number[];
+  /** Processor time that the server used for each request, in microseconds; undefined where it cannot be told. */
+  processorMicros: number | undefined;
+}
 
 /**
- * Like `load`, by bare sockets and requests that were written beforehand: so that a server, and not whoever loads it, is what
- * is measured. It reads just enough of HTTP/1.1 for the answers of these servers: a status, a length or chunks, a body.
+ * Sends requests over so many connections, each as soon as the one before it is answered, for so long. By bare sockets and
+ * requests that were written beforehand: so that a server, and not whoever loads it, is what is measured. It reads just enough
+ * of HTTP/1.1 for the answers of these servers: a status, a length or chunks, a body.
  *
  * @param requests sent one after the other, over and over, by all connections together.
+ * @param usage the server's processor time so far, in microseconds.
  * @throws when any answer is not of the status: a benchmark of errors measures nothing.
  */
 export async function rawLoad(

@@ -1,8 +1,8 @@
 import type { Installation } from '@latchkey/chaos/installation';
 import { Pool } from 'undici';
 import type { BenchRepository, Customer } from './customer.js';
-import { load, type Request } from './load.js';
 import { processorMicros } from './machine.js';
+import { rawLoad, written } from './raw-load.js';
 import { median, quantile } from './statistics.js';
 
 /** Who reads. */
@@ -36,14 +36,8 @@ export async function measureReads(
   const headersOf = await publishContent(node.origin, repository, await customer.token(repository));
   const path = `/${repository.slug}/odata.svc/Root/Content('public')?metadata=no&$select=Id,Name`;
   const measure = (reader: Reader, count: number, forSeconds: number) => {
-    const request: Request = { method: 'GET', path, headers: headersOf[reader] };
-    return load(
-      node.origin,
-      count,
-      forSeconds,
-      () => request,
-      () => processorMicros(node.process.pid),
-    );
+    const request = written({ method: 'GET', path, headers: headersOf[reader] });
+    return rawLoad(node.origin, count, forSeconds, [request], () => processorMicros(node.process.pid));
   };
   const results: Reads[] = [];
   for (const count of connections) {

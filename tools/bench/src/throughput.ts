@@ -1,7 +1,7 @@
 import type { Installation, TrialNode } from '@latchkey/chaos/installation';
 import { tokenRequest, type BenchRepository, type Customer } from './customer.js';
-import { load, type Measured, type Request } from './load.js';
 import { processorMicros } from './machine.js';
+import { rawLoad, written, type Measured } from './raw-load.js';
 import { median, quantile } from './statistics.js';
 
 /** How credentials are checked; the number is that of the process that does it so. */
@@ -41,14 +41,16 @@ export async function measureThroughput(
   repositories: BenchRepository[],
   { connections, rounds, seconds, say }: ThroughputOptions,
 ): Promise<Throughput[]> {
-  const requests: Record<Endpoint, Request[]> = {
-    'token endpoint': repositories.map(tokenRequest),
+  const requests: Record<Endpoint, Buffer[]> = {
+    'token endpoint': repositories.map((repository) => written(tokenRequest(repository))),
     'repository API': await Promise.all(
-      repositories.map(async (repository) => ({
-        method: 'GET' as const,
-        path: `/${repository.slug}/odata.svc/('Root')?metadata=no&$select=Id,Name`,
-        headers: { authorization: `Bearer ${await customer.token(repository)}` },
-      })),
+      repositories.map(async (repository) =>
+        written({
+          method: 'GET',
+          path: `/${repository.slug}/odata.svc/('Root')?metadata=no&$select=Id,Name`,
+          headers: { authorization: `Bearer ${await customer.token(repository)}` },
+        }),
+      ),
     ),
   };
   const nodes: Record<Endpoint, TrialNode[]> = {
@@ -59,9 +61,7 @@ export async function measureThroughput(
   for (const endpoint of Object.keys(requests) as Endpoint[]) {
     const measure = (variant: Variant, count: number, forSeconds: number) => {
       const node = nodes[endpoint][variants.indexOf(variant)]!;
-      let next = 0;
-      const request = () => requests[endpoint][next++ % repositories.length]!;
-      return load(node.origin, count, forSeconds, request, () => processorMicros(node.process.pid));
+      return rawLoad(node.origin, count, forSeconds, requests[endpoint], () => processorMicros(node.process.pid));
     };
     for (const variant of variants) await measure(variant, 64, seconds * 2);
     for (const count of connections) {

@@ -1,7 +1,6 @@
 import { tokenRequest } from '../customer.js';
-import type { Measured } from '../load.js';
 import { processorMicros } from '../machine.js';
-import { RawConnection, rawLoad, sendAll, written } from '../raw-load.js';
+import { RawConnection, rawLoad, sendAll, written, type Measured } from '../raw-load.js';
 import { median, quantile } from '../statistics.js';
 import { startYardstick } from '../yardsticks/yardstick.js';
 import { byTurns, micros, millis, perSecond, ratio, tokenBytes, type Bench, type Line } from './row.js';
