@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
 import pg from 'pg';
 import type { DatabaseRole } from './database.js';
+import { nameOf } from './prepared.js';
 
 export interface ListenerOptions {
   /** Connection string of a login. */
@@ -55,7 +56,7 @@ export class Listener {
   }
 
   async #inTurn<Row extends object>(client: pg.Client, text: string, values: unknown[] = []): Promise<Row[]> {
-    const answer = this.#latest.then(() => client.query<Row>(text, values));
+    const answer = this.#latest.then(() => client.query<Row>({ name: nameOf(text), text, values }));
     this.#latest = answer.catch(() => undefined);
     return (await answer).rows;
   }
