@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { newId } from '@latchkey/database';
 import { createLogger } from '@latchkey/runtime';
 import { endApiKeys, insertApiKey } from './api-key.js';
 import { ClientSecrets } from './client-secret.js';
@@ -267,6 +268,36 @@ describe('every node that accepts credentials', () => {
 });
 
 describe('a proof', () => {
+  it('is made by looking each cut-off up by index, in tables that the planner would rather read whole', async () => {
+    const acme = await freshRepository();
+    const { cutoff } = await secrets.regenerate(acme.actor, acme.slug, acme.toolId, { overlapSeconds: 0 });
+    const tables = ['api_keys', 'cutoff_reports', 'cutoffs', 'nodes'];
+    for (const table of tables) await fixture.owner.query(`ANALYZE latchkey.${table}`);
+    const connection = await fixture.pool.connect();
+    try {
+      await connection.query('BEGIN');
+      const [node, these] = [newId(), [[acme.id], [cutoff.id]]];
+      await connection.query(`SELECT FROM beat_node($1, 'fresh', 'authority', 'http://127.0.0.1:1')`, [node]);
+      const { rowCount: ended } = await connection.query('SELECT FROM ended_by($1::uuid[], $2::uuid[])', these);
+      await connection.query('SELECT report_refusals($1, $2::uuid[], $3::uuid[])', [node, ...these]);
+      expect(ended).toBe(1);
+      const { rows } = await connection.query<{ relname: string; seq_scan: string; written: string }>(
+        `SELECT relname, seq_scan, n_tup_ins AS written FROM pg_stat_xact_user_tables
+         WHERE schemaname = 'latchkey' AND relname = ANY($1) ORDER BY relname`,
+        [tables],
+      );
+      expect(rows.map(({ relname, seq_scan, written }) => [relname, Number(seq_scan), Number(written)])).toEqual([
+        ['api_keys', 0, 0],
+        ['cutoff_reports', 0, 1],
+        ['cutoffs', 0, 0],
+        ['nodes', 0, 1],
+      ]);
+    } finally {
+      await connection.query('ROLLBACK');
+      connection.release();
+    }
+  });
+
   it('cannot be written by hand: only the nodes, as the role of the checks, can', async () => {
     const acme = await freshRepository();
     const { cutoff } = await secrets.regenerate(acme.actor, acme.slug, acme.toolId, { overlapSeconds: 0 });

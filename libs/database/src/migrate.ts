@@ -52,6 +52,7 @@ import { FindLackingPeppers1763768000000 } from './migrations/1763768000000-find
 import { KnowWithWhatWasInvited1763768000250 } from './migrations/1763768000250-know-with-what-was-invited.js';
 import { LimitClients1763768000500 } from './migrations/1763768000500-limit-clients.js';
 import { EndInvitationsOfLostRights1763768000750 } from './migrations/1763768000750-end-invitations-of-lost-rights.js';
+import { FindCutoffsByIndex1763769000250 } from './migrations/1763769000250-find-cutoffs-by-index.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -107,6 +108,7 @@ export const migrations = [
   KnowWithWhatWasInvited1763768000250,
   LimitClients1763768000500,
   EndInvitationsOfLostRights1763768000750,
+  FindCutoffsByIndex1763769000250,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */
