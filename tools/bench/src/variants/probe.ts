@@ -43,8 +43,8 @@ let collected: number | undefined;
 type Collection = PerformanceEntry & { detail: { kind: number } };
 
 new PerformanceObserver((list) => {
-  const ofAll = list.getEntries().some((entry) => (entry as Collection).detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR);
-  if (ofAll) collected = process.memoryUsage().heapUsed;
+  const major = list.getEntries().some((entry) => (entry as Collection).detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR);
+  if (major) collected = process.memoryUsage().heapUsed;
 }).observe({ entryTypes: ['gc'] });
 
 process.on('SIGUSR2', () => {
