@@ -11,7 +11,7 @@ export interface Probed {
   heapUsed: number;
   /** How late its event loop was, since it was last asked. */
   delay: Delay;
-  /** Of that, what its own work can have made: never more than the processor time it used in the same tick. */
+  /** Of that, what its own work can have made: never more than the processor time it used in the same tick. A wait for a disk is not in it. */
   ownDelay: Delay;
 }
 
