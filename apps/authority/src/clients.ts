@@ -202,13 +202,18 @@ export function compareSecret(authority: Authority, repository: KnownRepository,
     throw Object.assign(new errors.InvalidClientAuth(suspendedSecret), { error_description: suspendedBecause(because) });
   }
   recordUse(authority, repository, clientId, match, request);
-  if (match.outcome === 'replaced') {
-    const refusal = new errors.InvalidClientAuth(replacedSecret);
-    refusal.error_description = `this secret was replaced at ${new Date(match.endedAt ?? 0).toISOString()}`;
-    throw refusal;
-  }
+  if (match.outcome === 'replaced') throw refusedAsReplaced(match);
   if (state) state.versionId = match.versionId;
   return answer?.client !== null && answer?.subject?.enabled === true;
+}
+
+/** A secret that was right once. */
+export type Replaced = Extract<SecretMatch, { outcome: 'replaced' }>;
+
+/** Tells whoever has had a secret when it was replaced. */
+export function refusedAsReplaced({ endedAt }: Replaced): errors.InvalidClientAuth {
+  const error_description = `this secret was replaced at ${new Date(endedAt ?? 0).toISOString()}`;
+  return Object.assign(new errors.InvalidClientAuth(replacedSecret), { error_description });
 }
 
 /** How long an assertion may be good for: it is remembered as long, so that it is used once. */

@@ -67,7 +67,7 @@ export function createIssuer(
     if (isNoFault(error)) stateOf(ctx).failed = error;
     else authority.log.error({ err: error, repository: repository.slug }, 'the authority failed');
   });
-  const refused = (ctx: KoaContextWithOIDC, error: Error) => recordRefusedCall(authority, repository, ctx, error);
+  const refused = (ctx: KoaContextWithOIDC, error: Error) => recordRefusedCall(authority, repository, ctx.req, error);
   provider.on('grant.error', refused).on('introspection.error', refused).on('revocation.error', refused).on('userinfo.error', refused);
   provider.use(async (ctx, next) => {
     ctx.set('content-security-policy', contentSecurityPolicy);

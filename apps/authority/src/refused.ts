@@ -1,11 +1,11 @@
-import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { IncomingMessage } from 'node:http';
 import type { Call } from '@latchkey/access';
 import { suspendedBecause, type Answer, type KnownRepository, type RefusedSignIn } from '@latchkey/credentials';
 import { consoleSlug, type Refusal } from '@latchkey/tenancy';
 import type { Authority } from './authority.js';
 import { callOf } from './call.js';
 import { replacedSecret, suspendedSecret } from './clients.js';
-import { stateOf } from './request-state.js';
+import { stateOfRequest } from './request-state.js';
 
 /** OAuth errors (RFC 6749 §5.2, RFC 6750 §3.1) that say that somebody was not let in; the others say that a request was put wrongly. */
 const refusals = new Set([
@@ -37,9 +37,9 @@ export function refusedFactor(repository: KnownRepository, userId: number | null
 }
 
 /** Notes that a client got no token, or was not told about one. A client that does not exist is not named. */
-export function recordRefusedCall(authority: Authority, repository: KnownRepository, ctx: KoaContextWithOIDC, error: Error): void {
+export function recordRefusedCall(authority: Authority, repository: KnownRepository, request: IncomingMessage, error: Error): void {
   const { error: code = '', error_detail: detail } = error as { error?: string; error_detail?: string };
-  const { client, failed } = stateOf(ctx);
+  const { client, failed } = stateOfRequest(request);
   if (failed || !refusals.has(code)) return;
   const known = client?.client ?? client?.refusedClient;
   authority.refusals.record({
@@ -49,7 +49,7 @@ export function recordRefusedCall(authority: Authority, repository: KnownReposit
     by: { kind: 'unknown', id: null },
     target: { kind: 'client', id: known?.id ?? 'unknown' },
     reason: reasonOf(code, detail, client),
-    call: callOf(authority, ctx.req),
+    call: callOf(authority, request),
   });
 }
 

@@ -69,7 +69,9 @@ export function unusualRequests(credential: Presented): Exchange[] {
       { 'content-type': 'application/x-www-form-urlencoded, text/plain' },
       { 'content-type': 'application/json' },
       { 'transfer-encoding': 'chunked' },
-      { accept: 'text/html' },
+      ...['text/html', 'text/*', 'application/json;q=0.5, text/html', 'text/html;q=0.5, */*', 'image/png', ''].map((accept) => ({
+        accept,
+      })),
       { expect: '100-continue' },
     ].map(withHeaders),
     ...['?x=1', '/', '?client_id=x', '#x'].map((end) => plain({ path: plainRequest(credential).path + end })),
