@@ -2,10 +2,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { newId } from '@latchkey/database';
 import { createLogger } from '@latchkey/runtime';
 import { endApiKeys, insertApiKey } from './api-key.js';
+import type { CredentialCheck, Question } from './check.js';
 import { ClientSecrets } from './client-secret.js';
 import { Clients } from './client.js';
 import { confirmCutoff, recordCutoff, type CutoffRecord } from './cutoff.js';
-import { NodeReporter } from './proof.js';
+import { NodeReporter, type NodeReporterOptions } from './proof.js';
 import { openFixture, toolUserId, type CredentialsFixture, type RepositoryFixture } from './testing/fixture.js';
 
 let fixture: CredentialsFixture;
@@ -21,16 +22,12 @@ afterEach(() => Promise.all(nodes.splice(0).map((node) => node.leave())));
 afterAll(() => fixture.close());
 
 /** A process that accepts credentials, once it is registered. */
-async function join(name = `node-${nodes.length + 1}`): Promise<NodeReporter> {
+async function join(
+  name = `node-${nodes.length + 1}`,
+  { check = fixture.check, kind = 'authority' }: Partial<NodeReporterOptions> = {},
+): Promise<NodeReporter> {
   const log = createLogger('test', 'silent');
-  const node = new NodeReporter({
-    check: fixture.check,
-    databaseUrl: fixture.url,
-    kind: 'authority',
-    name,
-    url: 'http://127.0.0.1:1',
-    log,
-  });
+  const node = new NodeReporter({ check, databaseUrl: fixture.url, kind, name, url: 'http://127.0.0.1:1', log });
   nodes.push(node);
   await eventually(async () => (await fixture.owner.query('SELECT FROM nodes WHERE id = $1', [node.id])).rowCount === 1);
   return node;
@@ -176,9 +173,25 @@ describe('every node that accepts credentials', () => {
     await eventually(() => isReportedBy(id, 1));
   });
 
-  it('would say so if a user or a key that was cut off lived on', async () => {
+  it('asks for a secret itself only where secrets are presented, and for what it minted everywhere', async () => {
+    const acme = await freshRepository();
+    const asked: Record<string, string[]> = { authority: [], 'repository-api': [] };
+    for (const kind of ['authority', 'repository-api'] as const) {
+      const ask = (question: Question) => {
+        asked[kind]?.push(question.withSecrets ? 'secret' : question.versionId ? 'minted' : 'other');
+        return fixture.check.ask(question);
+      };
+      await join(kind, { kind, check: Object.assign(Object.create(fixture.check) as CredentialCheck, { ask }) });
+    }
+    const { cutoff } = await secrets.regenerate(acme.actor, acme.slug, acme.toolId, { overlapSeconds: 0 });
+    await eventually(() => isReportedBy(cutoff.id, 2));
+    expect(asked).toEqual({ authority: ['minted', 'secret'], 'repository-api': ['minted'] });
+  });
+
+  it('would say so if a secret, a user or a key that was cut off lived on', async () => {
     const acme = await freshRepository();
     await join();
+    await join('api', { kind: 'repository-api' });
     const scope = { tenantId: acme.tenantId, repositoryId: acme.id };
     const key = await fixture.database.transaction(scope, (tx) =>
       insertApiKey(
@@ -191,6 +204,7 @@ describe('every node that accepts credentials', () => {
     );
     const nothing = 'SELECT $1::uuid';
     const alive = [
+      await cutOff(acme, { kind: 'secret.revoked', clientId: acme.toolId, ended: { secretVersionIds: [acme.secret.id] } }, nothing),
       await cutOff(acme, { kind: 'api-key.deleted', ended: { apiKeyIds: [key.id] } }, nothing),
       await cutOff(acme, { kind: 'user.changed', userId: toolUserId, ended: { belowGeneration: 2 } }, nothing),
       await cutOff(acme, { kind: 'client.deleted', clientId: acme.toolId, ended: { belowGeneration: 2 } }, nothing),

@@ -119,7 +119,7 @@ export class NodeReporter {
     const rows = await this.#listener.query<EndedRow>(endedBy, columns(cutoffs));
     const due = rows.filter((row) => row.dueInMillis === 0);
     for (const row of rows) if (row.dueInMillis > 0 && row.dueInMillis <= soonMillis) this.#lookLater(row);
-    const alive = await Promise.all(due.map((row) => isAlive(this.#options.check, row)));
+    const alive = await Promise.all(due.map((row) => isAlive(this.#options, row)));
     const refused = due.filter((_, index) => !alive[index]);
     if (refused.length > 0)
       await this.#listener.query('SELECT report_refusals($1, $2::uuid[], $3::uuid[])', [this.id, ...columns(refused.map(nameOf))]);
@@ -160,19 +160,19 @@ function columns(cutoffs: string[]): [repositoryIds: string[], cutoffIds: string
 }
 
 /** Whether a request with anything that the cut-off ended would be accepted by this process now. */
-async function isAlive(check: CredentialCheck, ended: EndedRow): Promise<boolean> {
+async function isAlive({ check, kind }: NodeReporterOptions, ended: EndedRow): Promise<boolean> {
   const { repositoryId, secretVersionIds, keyHashes, grantIds, grantUserIds } = ended;
   const clientId = ended.clientId ?? undefined;
   if (secretVersionIds) {
     return some(secretVersionIds, async (versionId) => {
       if (clientId === undefined) return false;
-      // As the authority asks for a secret, and as every node asks for a token that it minted.
-      const [presented, minted] = await Promise.all([
-        check.ask({ repositoryId, clientId, withSecrets: true }),
+      // As every node asks for a token that the secret minted, and as the authority, and nobody else, asks for the secret itself.
+      const [minted, presented] = await Promise.all([
         check.ask({ repositoryId, clientId, versionId }),
+        kind === 'authority' ? check.ask({ repositoryId, clientId, withSecrets: true }) : undefined,
       ]);
-      if (!presented?.repository.alive || !presented.client) return false;
-      return minted?.versionAlive === true || (presented.secrets ?? []).some(({ id, alive }) => id === versionId && alive);
+      if (!minted?.repository.alive || !minted.client) return false;
+      return minted.versionAlive === true || (presented?.secrets ?? []).some(({ id, alive }) => id === versionId && alive);
     });
   }
   if (keyHashes) {
