@@ -53,6 +53,7 @@ import { KnowWithWhatWasInvited1763768000250 } from './migrations/1763768000250-
 import { LimitClients1763768000500 } from './migrations/1763768000500-limit-clients.js';
 import { EndInvitationsOfLostRights1763768000750 } from './migrations/1763768000750-end-invitations-of-lost-rights.js';
 import { FindCutoffsByIndex1763769000250 } from './migrations/1763769000250-find-cutoffs-by-index.js';
+import { LookEachCutoffUp1763769000500 } from './migrations/1763769000500-look-each-cutoff-up.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -109,6 +110,7 @@ export const migrations = [
   LimitClients1763768000500,
   EndInvitationsOfLostRights1763768000750,
   FindCutoffsByIndex1763769000250,
+  LookEachCutoffUp1763769000500,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */
