@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { newId } from '@latchkey/database';
 import { openFixture, type CredentialsFixture, type RepositoryFixture } from './testing/fixture.js';
 import { CredentialCheck, type AboutSecrets } from './check.js';
@@ -16,7 +17,7 @@ afterAll(() => fixture.close());
 const question = (): AboutSecrets => ({ repositoryId: acme.id, clientId: acme.toolId, withSecrets: true });
 
 /** A pool whose statements are counted, and can be held up on their way back: `hold` is called once the primary has answered. */
-function watchedCheck(options?: { lateMillis: number }) {
+function watchedCheck(options?: { lateMillis?: number; mostRestMillis?: number }) {
   const sent: string[] = [];
   let hold: ((nth: number) => Promise<void> | undefined) | undefined;
   const pool = new Proxy(fixture.pool, {
@@ -77,6 +78,35 @@ describe('the check', () => {
     gate.resolve();
     expect((await Promise.all(answers)).every((answer) => answer?.client)).toBe(true);
     expect(sent).toHaveLength(2);
+  });
+
+  it('rests after a statement with several questions, as long as it took, and gathers what is asked meanwhile', async () => {
+    const { check, sent, holdAnswers } = watchedCheck({ lateMillis: 60_000, mostRestMillis: 60_000 });
+    holdAnswers((nth) => (nth === 1 ? wait(300) : undefined));
+    await Promise.all(Array.from({ length: 4 }, () => check.ask(question())));
+    const answers: Promise<unknown>[] = [];
+    for (let turn = 0; turn < 5; turn++) {
+      answers.push(check.ask(question()));
+      await new Promise(setImmediate);
+    }
+    expect(sent).toHaveLength(1);
+    await Promise.all(answers);
+    expect(sent).toHaveLength(2);
+  });
+
+  it('does not rest after a statement with few questions, and never for longer than it may', async () => {
+    for (const [questions, mostRestMillis] of [
+      [3, 60_000],
+      [4, undefined],
+    ] as const) {
+      const { check, sent, holdAnswers } = watchedCheck({ lateMillis: 60_000, ...(mostRestMillis && { mostRestMillis }) });
+      holdAnswers((nth) => (nth === 1 ? wait(1_000) : undefined));
+      await Promise.all(Array.from({ length: questions }, () => check.ask(question())));
+      const answered = performance.now();
+      await check.ask(question());
+      expect(sent).toHaveLength(2);
+      expect(performance.now() - answered).toBeLessThan(800);
+    }
   });
 
   it('gives many answers a few at a time, so that what follows from each does not hold up everything else', async () => {

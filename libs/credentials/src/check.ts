@@ -173,10 +173,10 @@ export class CredentialCheck {
   readonly #apiKeys: Gathered<AboutApiKey, ApiKeyRow>;
 
   /** @param pool from `connectForChecks`. */
-  constructor(pool: Pool, { lateMillis }: { lateMillis?: number } = {}) {
-    this.#tokens = new Gathered(pool, aboutTokens, lateMillis);
-    this.#secrets = new Gathered(pool, aboutSecrets, lateMillis);
-    this.#apiKeys = new Gathered(pool, aboutApiKeys, lateMillis);
+  constructor(pool: Pool, options: { lateMillis?: number; mostRestMillis?: number } = {}) {
+    this.#tokens = new Gathered(pool, aboutTokens, options);
+    this.#secrets = new Gathered(pool, aboutSecrets, options);
+    this.#apiKeys = new Gathered(pool, aboutApiKeys, options);
   }
 
   /**

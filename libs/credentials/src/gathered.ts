@@ -25,14 +25,21 @@ const turnSize = 16;
 /** For how long questions wait for the statement that is under way to be answered; then they no longer rely on its connection. */
 const usualLateMillis = 20;
 
+/** A statement that answers as many questions or more is followed by a rest: there is work meanwhile, and more will be asked. */
+const busyBatch = 4;
+
+/** A rest is as long as the statement took, and no longer than this. */
+const usualMostRestMillis = 5;
+
 /**
  * Asks the primary questions of one kind, many in one statement. Nothing it hears is remembered.
  *
  * The rule that makes a cut-off true: **a check uses only the answer of a statement that was sent after the check began.**
  * Questions that arrive while a statement is under way wait and go out together in the next one; none joins a statement
  * that has been sent. The busier a node is, the more they are: a statement costs as much as what it asks about a dozen
- * credentials, so this is what keeps checks cheap under load. Only when the answer is late, as on a connection that hangs, does
- * another statement go out beside it.
+ * credentials, so this is what keeps checks cheap under load. A busy node even lets as much time pass between two statements as
+ * the first took, in which twice as many questions come together; who asks a node that is not busy waits for nothing. Only when
+ * the answer is late, as on a connection that hangs, does another statement go out beside it.
  *
  * Why that is enough: let a cut-off commit before its call answers, and let a check begin after that answer. Its statement
  * is sent after the check began, so its snapshot is taken after the commit, and READ COMMITTED on the primary must see it.
@@ -45,18 +52,25 @@ export class Gathered<Q, R extends { ordinal: number }> {
   readonly #pool: Pool;
   readonly #statement: Statement<Q>;
   readonly #lateMillis: number;
+  readonly #mostRestMillis: number;
   #waiting: Waiting<Q, R>[] = [];
   #underWay = 0;
   /** When the latest statement was sent, and whether it is looked at again once it is late. */
   #sentAt = 0;
   #watched = false;
+  #resting = false;
   #scheduled = false;
 
   /** @param pool as many statements run at once as it has connections, while answers are late. */
-  constructor(pool: Pool, statement: Statement<Q>, lateMillis = usualLateMillis) {
+  constructor(
+    pool: Pool,
+    statement: Statement<Q>,
+    { lateMillis = usualLateMillis, mostRestMillis = usualMostRestMillis }: { lateMillis?: number; mostRestMillis?: number } = {},
+  ) {
     this.#pool = pool;
     this.#statement = statement;
     this.#lateMillis = lateMillis;
+    this.#mostRestMillis = mostRestMillis;
   }
 
   /**
@@ -82,7 +96,7 @@ export class Gathered<Q, R extends { ordinal: number }> {
   }
 
   #mayBeSent(): boolean {
-    if (this.#underWay === 0) return true;
+    if (this.#underWay === 0) return !this.#resting;
     return this.#underWay < this.#pool.options.max && performance.now() - this.#sentAt >= this.#lateMillis;
   }
 
@@ -96,11 +110,24 @@ export class Gathered<Q, R extends { ordinal: number }> {
     }, this.#lateMillis).unref();
   }
 
+  #rest(millis: number): void {
+    this.#resting = true;
+    setTimeout(
+      () => {
+        this.#resting = false;
+        if (this.#waiting.length > 0) this.#schedule();
+      },
+      Math.min(millis, this.#mostRestMillis),
+    );
+  }
+
   async #send(batch: Waiting<Q, R>[]): Promise<void> {
     this.#underWay++;
-    this.#sentAt = performance.now();
+    const sentAt = performance.now();
+    this.#sentAt = sentAt;
     try {
       const rows = await this.#query(batch.map((waiting) => waiting.question));
+      if (batch.length >= busyBatch) this.#rest(performance.now() - sentAt);
       for (const [index, waiting] of batch.entries()) {
         if (index > 0 && index % turnSize === 0) await turn();
         waiting.resolve(rows[index]);
