@@ -1,6 +1,6 @@
 import { Problem, type Role } from '@latchkey/contracts';
 import { audit, type Call } from '@latchkey/access';
-import { createUser, updateUser, wellKnown, type KnownUser } from '@latchkey/content';
+import { createUser, holdPerson, updateUser, wellKnown, type KnownUser } from '@latchkey/content';
 import { findLink, hashPassword, orderLink, randomText, useLink, type KeyRing, type KnownRepository } from '@latchkey/credentials';
 import {
   enterTenant,
@@ -143,6 +143,9 @@ export class Invitations {
     const passwordHash = await hashPassword(password);
     // The invitation's row and the membership belong to the inviting tenant, the account to the repository's.
     return this.#database.transaction({ repositoryId: repository.id }, async (tx) => {
+      // The account first: whoever takes up another invitation to it ends this one too, and would wait for us as we for them.
+      const offered = await this.#open(tx, repository, token);
+      if (offered.invitation?.userId) await holdPerson(tx, repository.id, offered.invitation.userId);
       const { invitation, link } = await this.#open(tx, repository, token, { lock: true });
       if (!invitation) throw new Problem('not-found', 'The invitation was used or has run out. Ask for another.');
       await refusePasswordAt(tx, repository.id, password, person);

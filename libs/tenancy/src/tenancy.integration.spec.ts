@@ -224,6 +224,21 @@ describe('an invitation', () => {
     expect(await invitations.find(acme, others)).toMatchObject({ user: { loginName: 'bert' } });
   });
 
+  it('to an account is taken up by one of all who come at the same moment, each with another, and the others are told that theirs has ended', async () => {
+    const slug = freshSlug();
+    await repositories.create(actor, { slug, name: 'Acme', environment: 'production' });
+    const acme = (await directory.find(slug)) as KnownRepository;
+    for (let turn = 0; turn < 5; turn++) {
+      const { id } = await users.create(actor, slug, { loginName: `anna-${turn}`, administrator: false });
+      const links = await Promise.all(Array.from({ length: 4 }, () => users.invite(actor, slug, id)));
+      const all = await Promise.allSettled(
+        links.map(({ link }) => invitations.accept(acme, tokenIn(link), { loginName: '', name: '', email: null, password }, call())),
+      );
+      const refused = all.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
+      expect(refused).toEqual([problem('not-found'), problem('not-found'), problem('not-found')]);
+    }
+  });
+
   it('that has run out opens nothing', async () => {
     const slug = freshSlug();
     await repositories.create(actor, { slug, name: 'Acme', environment: 'production' });
