@@ -2,6 +2,15 @@ import { wellKnown } from '@latchkey/content';
 import type { CreatedApiKeyView, CreatedTenantCredentialView, ProvisionedRepositoryView } from '@latchkey/contracts';
 import { startApi, type RunningApi, type TestTenant } from './testing/running-api.js';
 
+const isoMoment = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+const logo = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+const jwk = {
+  kty: 'EC',
+  crv: 'P-256',
+  x: 'MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4',
+  y: '4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM',
+};
+const totpSecret = 'sealed-secret-of-an-authenticator';
 const providerSecret = 'what-google-gave-us';
 let apiKey: string;
 let api: RunningApi;
@@ -22,6 +31,16 @@ beforeAll(async () => {
   const key = await api.tenant.call('POST', `/v1/repositories/shop/users/${wellKnown.publicAdmin}/api-keys`, { name: 'blog' });
   apiKey = ((await key.json()) as CreatedApiKeyView).value.slice(11, 40);
   await change('POST', 'identity-providers', { id: 'google', kind: 'google', clientId: 'abc', clientSecret: providerSecret });
+  await api.test.owner.query(
+    `WITH anna AS (SELECT repository_id, tenant_id, id FROM repository_users WHERE repository_id = $1 AND login_name = 'anna'),
+     link AS (INSERT INTO identity_links (repository_id, tenant_id, user_id, provider_id, subject) SELECT *, 'google', 'anna-at-google' FROM anna),
+     totp AS (INSERT INTO totp_secrets (repository_id, tenant_id, user_id, secret, encryption_key_id, last_step) SELECT *, $2, 'k1', 0 FROM anna)
+     INSERT INTO passkeys (repository_id, tenant_id, user_id, id, credential_id, rp_id, public_key, sign_count, synced, name)
+     SELECT *, gen_random_uuid(), '\\x01', 'localhost', '\\x02', 0, true, 'Phone' FROM anna`,
+    [shop.id, Buffer.from(totpSecret)],
+  );
+  await change('PUT', 'logo', { image: logo });
+  await change('POST', `clients/${shop.toolClient.clientId}/keys`, { jwk });
   await change('PUT', 'domain', { domain: 'login.example.com' });
   await api.tenant.call('PATCH', '/v1/tenant', { webhook: { url: 'https://example.com/all' } });
 });
@@ -59,6 +78,15 @@ describe('the export of a tenant', () => {
       { repositoryId, name: 'blog', userId: wellKnown.publicAdmin, hint: expect.any(String) as string },
     ]);
     expect(ofKind('identityProvider')).toMatchObject([{ repositoryId, id: 'google', clientId: 'abc' }]);
+    expect(ofKind('user').find(({ loginName }) => loginName === 'anna')).toMatchObject({
+      identities: [{ providerId: 'google', subject: 'anna-at-google', createdAt: expect.stringMatching(isoMoment) as string }],
+      totpSince: expect.stringMatching(isoMoment) as string,
+      passkeys: [{ id: expect.any(String) as string, name: 'Phone', createdAt: expect.stringMatching(isoMoment) as string }],
+    });
+    expect(ofKind('publicKey')).toMatchObject([
+      { repositoryId, clientId: shop.toolClient.clientId, publicJwk: { kty: 'EC' }, endedAt: null },
+    ]);
+    expect(ofKind('logo')).toMatchObject([{ repositoryId, contentType: 'image/png', base64: logo }]);
     expect(ofKind('domain')).toMatchObject([{ repositoryId, domain: 'login.example.com', verifiedAt: null }]);
     expect(ofKind('group').find(({ id }) => id === wellKnown.administrators)).toMatchObject({
       repositoryId,
@@ -80,6 +108,8 @@ describe('the export of a tenant', () => {
       api.stranger.tenantId,
       providerSecret,
       apiKey,
+      totpSecret,
+      Buffer.from(totpSecret).toString('hex'),
     ])
       expect([hidden, text.includes(hidden)]).toEqual([hidden, false]);
   });

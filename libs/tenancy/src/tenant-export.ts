@@ -7,8 +7,8 @@ import { findConsole } from './installation.js';
 /** One thing of a tenant, as a line of the export. */
 export interface ExportedThing {
   /**
-   * What it is: tenant, credential, member, webhook, repository, client, secret, domain, identityProvider, user, apiKey, content,
-   * group (who belongs to it) or permission (who may do what on a content).
+   * What it is: tenant, credential, member, webhook, repository, client, secret, publicKey (of a tool), domain, logo,
+   * identityProvider, user, apiKey, content, group (who belongs to it) or permission (who may do what on a content).
    */
   kind: string;
   [field: string]: unknown;
@@ -69,6 +69,9 @@ export class TenantExport {
   }
 }
 
+/** As JavaScript writes it, and so the rest of the export. */
+const moment = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
 const members =
   'SELECT id, role, login_name AS "loginName", name, email, enabled, created_at AS "joinedAt" FROM tenant_members() ORDER BY id';
 
@@ -88,6 +91,11 @@ const ofRepository = {
     FROM secret_versions WHERE repository_id = $1 ORDER BY id`,
   webhook: `${webhooks} WHERE repository_id = $1 AND deleted_at IS NULL ORDER BY id`,
   domain: `SELECT repository_id AS "repositoryId", domain, created_at AS "createdAt", verified_at AS "verifiedAt" FROM custom_domains WHERE repository_id = $1`,
+  publicKey: `SELECT repository_id AS "repositoryId", client_id AS "clientId", id, kid, public_jwk AS "publicJwk", fetched,
+      created_at AS "createdAt", ended_at AS "endedAt"
+    FROM client_keys WHERE repository_id = $1 ORDER BY client_id, id`,
+  logo: `SELECT repository_id AS "repositoryId", version, content_type AS "contentType", translate(encode(image, 'base64'), chr(10), '') AS base64, created_at AS "createdAt"
+    FROM repository_logos WHERE repository_id = $1`,
   identityProvider: `SELECT repository_id AS "repositoryId", id, kind AS "providerKind", name, issuer, client_id AS "clientId", allow_sign_up AS "allowSignUp",
       email_domains AS "emailDomains", trusts_second_factor AS "trustsSecondFactor", enabled, created_at AS "createdAt"
     FROM identity_providers WHERE repository_id = $1 ORDER BY id`,
@@ -99,8 +107,14 @@ type Row = Record<string, unknown>;
 const inBatches: Record<string, { first: unknown; statement: string; show?: (row: Row) => Row }> = {
   user: {
     first: -1,
-    statement: `SELECT repository_id AS "repositoryId", id, login_name AS "loginName", name, email, enabled, technical, created_at AS "createdAt"
-      FROM repository_users WHERE repository_id = $1 AND id > $2 AND deleted_at IS NULL ORDER BY id LIMIT ${batchSize}`,
+    statement: `SELECT repository_id AS "repositoryId", id, login_name AS "loginName", name, email, enabled, technical, created_at AS "createdAt",
+        (SELECT coalesce(json_agg(json_build_object('providerId', provider_id, 'subject', subject, 'createdAt', ${moment('l.created_at')})
+            ORDER BY provider_id, subject), '[]')
+          FROM identity_links l WHERE l.repository_id = u.repository_id AND l.user_id = u.id) AS identities,
+        (SELECT created_at FROM totp_secrets t WHERE t.repository_id = u.repository_id AND t.user_id = u.id) AS "totpSince",
+        (SELECT coalesce(json_agg(json_build_object('id', p.id, 'name', p.name, 'createdAt', ${moment('p.created_at')}) ORDER BY p.id), '[]')
+          FROM passkeys p WHERE p.repository_id = u.repository_id AND p.user_id = u.id) AS passkeys
+      FROM repository_users u WHERE repository_id = $1 AND id > $2 AND deleted_at IS NULL ORDER BY id LIMIT ${batchSize}`,
   },
   apiKey: {
     first: '00000000-0000-0000-0000-000000000000',
