@@ -22,8 +22,12 @@ describe('a load at a rate of its own', () => {
     await both;
     server.close();
     expect([whole.held.failed, quarter.held.failed]).toEqual([0, 0]);
-    expect(whole.held.sent).toBeGreaterThan(20);
-    expect(quarter.held.sent / whole.held.sent).toBeCloseTo(0.25, 1);
+    // What a slow machine leaves unsent counts for neither: `sent` is held down by the connections, and more so for the one that asks for more.
+    expect(quarter.held.planned / whole.held.planned).toBeCloseTo(0.25, 1);
+    for (const { held } of [whole, quarter]) {
+      expect(held.sent).toBeGreaterThan(20);
+      expect(held.sent).toBeLessThanOrEqual(held.planned);
+    }
   });
 });
 
