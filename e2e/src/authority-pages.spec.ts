@@ -70,7 +70,6 @@ async function verifyAddresses({ id }: ProvisionedRepositoryView): Promise<void>
 
 async function openPage(options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser.newContext({ viewport: { width: 390, height: 844 }, ...options });
-  context.setDefaultTimeout(10_000);
   return context.newPage();
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import axe from 'axe-core';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { chromium, type Browser, type Page } from 'playwright-core';
 
 /** Starts a headless browser of its own: the one at CHROMIUM_PATH, where `npm test` says what it found. @throws when it says none. */
 export async function openBrowser(): Promise<Browser> {
@@ -20,13 +20,6 @@ export async function openBrowser(): Promise<Browser> {
       '--disable-sync',
     ],
   });
-}
-
-/** A fresh profile, in which nobody is signed in. No step may take longer than ten seconds. */
-export async function openContext(browser: Browser): Promise<BrowserContext> {
-  const context = await browser.newContext();
-  context.setDefaultTimeout(10_000);
-  return context;
 }
 
 /** Fills in the sign-in page that is open and sends it. */

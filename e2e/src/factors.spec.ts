@@ -2,7 +2,7 @@ import { decodeJwt } from 'jose';
 import * as OTPAuth from 'otpauth';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { ProvisionedRepositoryView } from '@latchkey/contracts';
-import { look, openBrowser, openContext, submitSignIn } from './browser.js';
+import { look, openBrowser, submitSignIn } from './browser.js';
 import { authorizeWithCode, discover, openRelyingParty, type RelyingParty } from './relying-party.js';
 import { sharedProduct } from './shared-product.js';
 import { freshSlug, Tenant } from './tenant.js';
@@ -32,7 +32,7 @@ afterAll(async () => {
 
 /** A profile in which nobody is signed in. */
 async function openPage(): Promise<Page> {
-  const context: BrowserContext = await openContext(browser);
+  const context: BrowserContext = await browser.newContext();
   const page = await context.newPage();
   // A wrong code answers 401, which the browser mentions too.
   page.on('console', (message) => {

@@ -2,7 +2,7 @@ import { createRemoteJWKSet, jwtVerify } from 'jose';
 import * as client from 'openid-client';
 import type { Browser, Page } from 'playwright-core';
 import type { ProvisionedRepositoryView } from '@latchkey/contracts';
-import { openBrowser, openContext, submitSignIn } from './browser.js';
+import { openBrowser, submitSignIn } from './browser.js';
 import type { RunningProduct } from './product.js';
 import { authorizeWithCode, discover, openRelyingParty, type RelyingParty } from './relying-party.js';
 import { sharedProduct } from './shared-product.js';
@@ -22,7 +22,7 @@ beforeAll(async () => {
   product = sharedProduct();
   tenant = new Tenant(product.credential);
   browser = await openBrowser();
-  page = await (await openContext(browser)).newPage();
+  page = await (await browser.newContext()).newPage();
   app = await openRelyingParty();
   repository = await tenant.createRepository(freshSlug('acme'), { redirectUris: [app.redirectUri] });
   const posted = await tenant.call('PATCH', `/v1/repositories/${repository.slug}/clients/${repository.appClient.clientId}`, {

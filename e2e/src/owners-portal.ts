@@ -1,6 +1,6 @@
 import type { RegeneratedSecretView } from '@latchkey/contracts';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { openBrowser, openContext, submitSignIn } from './browser.js';
+import { openBrowser, submitSignIn } from './browser.js';
 import type { RunningProduct } from './product.js';
 import { Tenant } from './tenant.js';
 
@@ -28,7 +28,7 @@ export async function openOwnersPortal(product: RunningProduct, slug: string, lo
   await tenant.createUser(slug, { loginName: 'anna', password, email: 'anna.of-the-merchandise-planning@subsidiary.example.com' });
   await tenant.call('POST', `/v1/repositories/${slug}/webhooks`, { url: `http://127.0.0.1:9/${'hook'.repeat(20)}` });
   const browser = await openBrowser();
-  const context = await openContext(browser);
+  const context = await browser.newContext();
   const page = await context.newPage();
   await join(page, product.ownerLink, login);
   return { browser, context, page, tenant, tool };

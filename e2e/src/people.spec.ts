@@ -3,7 +3,7 @@ import type { Configuration } from 'openid-client';
 import * as client from 'openid-client';
 import type { Browser, Page } from 'playwright-core';
 import type { ProvisionedRepositoryView, UserSessionView, UserView } from '@latchkey/contracts';
-import { look, openBrowser, openContext, submitSignIn } from './browser.js';
+import { look, openBrowser, submitSignIn } from './browser.js';
 import { linkIn, takeMail } from './mail.js';
 import type { RunningProduct } from './product.js';
 import { authorizeWithCode, discover, openLogoutReceiver, openRelyingParty, type RelyingParty } from './relying-party.js';
@@ -39,7 +39,7 @@ afterAll(async () => {
   await app?.close();
 });
 
-const openPage = async () => (await openContext(browser)).newPage();
+const openPage = async () => (await browser.newContext()).newPage();
 const accountUrl = () => `${repository.authorityUrl}/account`;
 
 async function setPassword(page: Page, password: string): Promise<void> {

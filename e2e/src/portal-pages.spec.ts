@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { MemberView, RegeneratedSecretView, RepositoryView } from '@latchkey/contracts';
 import { TestDns } from '@latchkey/tenancy/testing';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { accessibilityFaults, jumped, keepPictures, layoutFaults, openContext, submitSignIn } from './browser.js';
+import { accessibilityFaults, jumped, keepPictures, layoutFaults, submitSignIn } from './browser.js';
 import { buildDotnet, findDotnet, folderOf, run, Site, startTool, type Folder } from './pasted.js';
 import { join, goWithin, nameOf, openOwnersPortal, password } from './owners-portal.js';
 import { signInAgain } from './portal-forms.js';
@@ -168,7 +168,7 @@ describe('the pages of the portal', () => {
       await open(`/repositories/${slug}`);
     });
     beforeEach(async () => {
-      person = await (await openContext(browser)).newPage();
+      person = await (await browser.newContext()).newPage();
     });
     afterEach(() => person.context().close());
     afterAll(() => site?.close());
@@ -235,7 +235,7 @@ describe('the pages of the portal', () => {
 
   it('offer a viewer nothing that the API would refuse', async () => {
     const { link } = (await (await tenant.call('POST', '/v1/invitations', { role: 'viewer' })).json()) as { link: string };
-    viewersPage = await (await openContext(browser)).newPage();
+    viewersPage = await (await browser.newContext()).newPage();
     await join(viewersPage, link, 'vera');
     await viewersPage.getByRole('link', { name: 'Usage' }).waitFor();
     expect(await viewersPage.getByRole('link', { name: 'Audit trail' }).count()).toBe(0);

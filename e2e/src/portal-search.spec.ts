@@ -1,5 +1,5 @@
 import type { Browser, Page } from 'playwright-core';
-import { accessibilityFaults, keepPicture, layoutFaults, openBrowser, openContext } from './browser.js';
+import { accessibilityFaults, keepPicture, layoutFaults, openBrowser } from './browser.js';
 import { join, password } from './owners-portal.js';
 import type { RunningProduct } from './product.js';
 import { sharedProductWithTenant } from './shared-product.js';
@@ -20,7 +20,7 @@ beforeAll(async () => {
   await inTurns(many, (i) => tenant.createUser('warehouse', { loginName: `user-${i}` }));
   await tenant.createUser('warehouse', { loginName: 'hanna' });
   browser = await openBrowser();
-  page = await (await openContext(browser)).newPage();
+  page = await (await browser.newContext()).newPage();
   await join(page, product.ownerLink, 'sofia');
   await inTurns(8, (i) => joinAs(`sofias-clerk-${i}`, tenant));
 }, 120_000);

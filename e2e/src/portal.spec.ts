@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { accessibilityFaults, openBrowser, openContext, submitSignIn } from './browser.js';
+import { accessibilityFaults, openBrowser, submitSignIn } from './browser.js';
 import { linkIn, takeMail } from './mail.js';
 import { folderOf, Site } from './pasted.js';
 import type { RunningProduct } from './product.js';
@@ -29,7 +29,7 @@ beforeAll(async () => {
   product = sharedProduct();
   site = await new Site().open();
   browser = await openBrowser();
-  context = await openContext(browser);
+  context = await browser.newContext();
   page = await context.newPage();
   page.on('console', (message) => void (message.type() === 'error' && complaints.push(`${message.text()} ${message.location().url}`)));
   page.on('pageerror', (error) => void complaints.push(error.message));
@@ -145,7 +145,7 @@ describe('the portal', () => {
       'src/main.tsx': await pasted('src/main.tsx'),
     });
     await site.show(folder.path, true);
-    const person = await (await openContext(browser)).newPage();
+    const person = await (await browser.newContext()).newPage();
     await person.goto(site.url);
     await person.getByRole('button', { name: 'Sign in' }).click();
     await submitSignIn(person, 'anna', password);

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { isFree } from '@latchkey/start/testing';
 import type { Browser, Page } from 'playwright-core';
-import { openBrowser, openContext, submitSignIn } from './browser.js';
+import { openBrowser, submitSignIn } from './browser.js';
 import { folderOf, startTool, type Folder, type RunningTool } from './pasted.js';
 import type { RunningProduct } from './product.js';
 import { sharedProductWithTenant } from './shared-product.js';
@@ -43,7 +43,7 @@ describe('the quickstart', () => {
     folder = await folderOf({});
     await symlink(fileURLToPath(new URL('examples', root)), join(folder.path, 'examples'));
     browser = await openBrowser();
-    page = await (await openContext(browser)).newPage();
+    page = await (await browser.newContext()).newPage();
   });
   afterAll(async () => {
     tool?.stop();
@@ -142,7 +142,7 @@ describe('the quickstart', () => {
     const server = startTool('bash', ['-c', `exec ${scripts.dev.replace('5173', String(port))}`], { cwd: app, env });
     try {
       await server.hears(/ready in/);
-      const person = await (await openContext(browser)).newPage();
+      const person = await (await browser.newContext()).newPage();
       await person.goto(`http://localhost:${port}/`);
       await person.getByRole('button', { name: named('Sign in') }).click();
       await submitSignIn(person, 'anna', password);

@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http';
 import { decodeJwt, SignJWT } from 'jose';
 import type { Browser, Page } from 'playwright-core';
 import type { ProvisionedRepositoryView } from '@latchkey/contracts';
-import { openBrowser, openContext, submitSignIn } from './browser.js';
+import { openBrowser, submitSignIn } from './browser.js';
 import type { RunningProduct } from './product.js';
 import { authorizeWithCode, discover, openRelyingParty, type RelyingParty } from './relying-party.js';
 import { sharedProduct } from './shared-product.js';
@@ -31,7 +31,7 @@ beforeAll(async () => {
   acme = await tenant.createRepository(freshSlug('acme'), { redirectUris: [app.redirectUri] });
   other = await tenant.createRepository(freshSlug('other'), { redirectUris: [app.redirectUri] });
   for (const { slug } of [acme, other]) await tenant.createUser(slug, { loginName: 'anna', password });
-  page = await (await openContext(browser)).newPage();
+  page = await (await browser.newContext()).newPage();
   const tokens = await authorizeWithCode(await discover(other.authorityUrl, other.appClient.clientId), page, app, {
     atTheAuthority: () => submitSignIn(page, 'anna', password),
   });

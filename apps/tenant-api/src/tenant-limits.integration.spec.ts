@@ -23,7 +23,12 @@ async function refusal(response: Response): Promise<{ type: string; detail: stri
 
 describe('the mails that a tenant can send to strangers', () => {
   it('are 100 in an hour, after which links without mail can be made still, and other tenants mail theirs', async () => {
-    const sent = await Promise.all(Array.from({ length: 103 }, (_, n) => invite(api.tenant, `stranger-${n}@example.com`)));
+    const sent: Response[] = [];
+    // No more at once than a slow machine gives connections to in the five seconds that one waits for them; the limit is among the last.
+    while (sent.length < 103) {
+      const strangers = Array.from({ length: Math.min(12, 103 - sent.length) }, (_, n) => `stranger-${sent.length + n}@example.com`);
+      sent.push(...(await Promise.all(strangers.map((email) => invite(api.tenant, email)))));
+    }
     const refused = sent.filter(({ status }) => status !== 201);
     expect([sent.length - refused.length, refused.map(({ status }) => status)]).toEqual([100, [429, 429, 429]]);
     const { type, detail, wait } = await refusal(refused[0] as Response);
