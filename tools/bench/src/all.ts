@@ -3,6 +3,7 @@ import { Notice, runBench, withSeeded } from './bench.js';
 import { canPin, describeMachine, processorOf } from './machine.js';
 import { probeArguments } from './probe.js';
 import { table, writeSection } from './report.js';
+import { Rounds } from './rounds.js';
 import { codeRow } from './rows/code.js';
 import { memoryRow } from './rows/memory.js';
 import { portalRow } from './rows/portal.js';
@@ -28,7 +29,7 @@ const usage = `npm run bench -- [options]
 
   --row NAME         this row alone, and nothing is written; may be said again: ${rowNames.join(', ')}
   --repositories N   in the database (100000)
-  --rounds N         interleaved rounds of which the median is taken (5)
+  --rounds N         interleaved rounds that count (5); more are measured on a machine that is shared
   --seconds N        length of each measurement of a load (2)
   --no-write         print only; leave docs/benchmarks.md as it is
 
@@ -49,12 +50,13 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return say(usage);
-  const [repositories, rounds, seconds] = [values.repositories, values.rounds, values.seconds].map(Number) as [number, number, number];
-  if (!(repositories >= 300 && rounds >= 1 && seconds > 0))
+  const [repositories, wanted, seconds] = [values.repositories, values.rounds, values.seconds].map(Number) as [number, number, number];
+  if (!(repositories >= 300 && wanted >= 1 && seconds > 0))
     throw new Notice('--repositories must be a number from 300 on, --rounds from 1 on, and --seconds more than 0.');
   const unknown = values.row.filter((name) => !rowNames.includes(name));
   if (unknown.length > 0) throw new Notice(`There is no row ${unknown.join(', ')}: they are ${rowNames.join(', ')}.`);
 
+  const rounds = new Rounds(wanted, say);
   const lines = await measure(values.row.length > 0 ? values.row : rowNames, { repositories, rounds, seconds });
   const text = describe(lines, rounds);
   say(`\n${text}`);
@@ -63,7 +65,7 @@ async function main(): Promise<void> {
 
 interface Sizes {
   repositories: number;
-  rounds: number;
+  rounds: Rounds;
   seconds: number;
 }
 
@@ -98,11 +100,11 @@ async function measure(names: string[], { repositories, rounds, seconds }: Sizes
   return lines;
 }
 
-function describe(lines: Line[], rounds: number): string {
+function describe(lines: Line[], rounds: Rounds): string {
   const date = new Date().toISOString().slice(0, 10);
   const reached = (line: Line) => (line.reached === undefined ? '' : line.reached ? 'reached' : '**not reached**');
   return [
-    `Measured on ${date} on ${describeMachine()}; medians of ${rounds} interleaved rounds.`,
+    `Measured on ${date} on ${describeMachine()}; medians of ${String(rounds)}.`,
     '',
     table(
       ['work', 'ours', 'yardstick', 'measured', 'goal', ''],

@@ -7,6 +7,7 @@ import { canPin, describeMachine, pin, processorOf, processors } from './machine
 import { measureRefusing, type Refusing } from './refusing.js';
 import { measureRegenerating, type Regenerating } from './regenerating.js';
 import { describeBench, writeSection } from './report.js';
+import { Rounds } from './rounds.js';
 import { measureThroughput, variants, type Variant } from './throughput.js';
 
 /*
@@ -17,8 +18,8 @@ import { measureThroughput, variants, type Variant } from './throughput.js';
 
 const usage = `npm run bench:cutoff -- [options]
 
-  --rounds N    interleaved rounds of which the median is taken (5)
-  --seconds N   length of each measurement of a load (3)
+  --rounds N    interleaved rounds that count (15); more are measured on a machine that is shared
+  --seconds N   length of each measurement of a load (1): the shorter, the more alike the machine is for all in a round
   --no-write    print only; leave docs/benchmarks.md as it is
 `;
 
@@ -49,16 +50,17 @@ function argumentsOf(name: string): string[] {
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      rounds: { type: 'string', default: '5' },
-      seconds: { type: 'string', default: '3' },
+      rounds: { type: 'string', default: '15' },
+      seconds: { type: 'string', default: '1' },
       'no-write': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) return say(usage);
-  const [rounds, seconds] = [values.rounds, values.seconds].map(Number) as [number, number];
-  if (!(rounds >= 1 && seconds >= 1)) throw new Error('--rounds and --seconds must be numbers from 1 on.');
+  const [wanted, seconds] = [values.rounds, values.seconds].map(Number) as [number, number];
+  if (!(wanted >= 1 && seconds >= 0.2)) throw new Error('--rounds must be a number from 1 on, --seconds from 0.2 on.');
 
+  const rounds = new Rounds(wanted, say);
   const { regenerating, refusing } = await withInstallation(
     { authorities: Math.max(...nodeCounts), repositoryApis: 1, repositoryCount },
     (all, customer, repositories) => measureCutOff(all, customer, repositories, rounds),
@@ -76,20 +78,20 @@ async function main(): Promise<void> {
   );
 
   const date = new Date().toISOString().slice(0, 10);
-  const text = describeBench({ date, machine: describeMachine(), regenerating, refusing, throughput });
+  const text = describeBench({ date, machine: describeMachine(), rounds: String(rounds), regenerating, refusing, throughput });
   say(`\n${text}`);
   if (!values['no-write']) await writeSection('Cut-off and checks', `\`npm run bench:cutoff\`\n\n${text}`);
 }
 
 /** With as many nodes as asked for, from the most to the fewest: those that are not needed any more are stopped. */
-async function measureCutOff(installation: Installation, customer: Customer, repositories: BenchRepository[], rounds: number) {
+async function measureCutOff(installation: Installation, customer: Customer, repositories: BenchRepository[], rounds: Rounds) {
   const refusing: Refusing[] = [];
   let regenerating: Regenerating | undefined;
   for (const count of nodeCounts.toReversed()) {
     const authorities = installation.of('authority');
     await Promise.all(authorities.slice(count).map((node) => node.process.stop()));
-    refusing.unshift(await measureRefusing(authorities.slice(0, count), customer, repositories, rounds * 30));
-    if (count === usualNodes) regenerating = await measureRegenerating(installation, customer, repositories[0]!, rounds * 60);
+    refusing.unshift(await measureRefusing(authorities.slice(0, count), customer, repositories, rounds));
+    if (count === usualNodes) regenerating = await measureRegenerating(installation, customer, repositories[0]!, rounds);
     say(`${count} nodes: measured`);
   }
   return { regenerating: regenerating!, refusing };

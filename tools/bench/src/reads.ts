@@ -3,6 +3,7 @@ import { Pool } from 'undici';
 import type { BenchRepository, Customer } from './customer.js';
 import { processorMicros } from './machine.js';
 import { rawLoad, written } from './raw-load.js';
+import type { Rounds } from './rounds.js';
 import { median, quantile } from './statistics.js';
 
 /** Who reads. */
@@ -29,7 +30,7 @@ export async function measureReads(
   installation: Installation,
   customer: Customer,
   repository: BenchRepository,
-  { connections, rounds, seconds, say }: { connections: number[]; rounds: number; seconds: number; say: (line: string) => void },
+  { connections, rounds, seconds, say }: { connections: number[]; rounds: Rounds; seconds: number; say: (line: string) => void },
 ): Promise<Reads[]> {
   const [node] = installation.of('repository-api');
   if (!node) throw new Error('There is no repository API');
@@ -42,18 +43,16 @@ export async function measureReads(
   const results: Reads[] = [];
   for (const count of connections) {
     for (const reader of readers) await measure(reader, count, seconds);
-    const sample = new Map(readers.map((reader) => [reader, { perSecond: [] as number[], p50: [] as number[] }]));
-    for (let round = 0; round < rounds; round += 1) {
-      for (const reader of readers.map((_, index) => readers[(index + round) % readers.length]!)) {
-        const { perSecond, latencies } = await measure(reader, count, seconds);
-        sample.get(reader)!.perSecond.push(perSecond);
-        sample.get(reader)!.p50.push(quantile(latencies, 0.5));
-      }
-    }
-    const anonymous = sample.get('anonymous')!.perSecond;
-    for (const [reader, { perSecond, p50 }] of sample) {
-      const ratio = median(perSecond.map((each, round) => each / anonymous[round]!));
-      results.push({ reader, connections: count, perSecond: median(perSecond), p50Millis: median(p50), ratio });
+    const measured = await rounds.byTurns(readers, (reader) => measure(reader, count, seconds));
+    for (const reader of readers) {
+      const own = measured[reader];
+      results.push({
+        reader,
+        connections: count,
+        perSecond: median(own.map((each) => each.perSecond)),
+        p50Millis: median(own.map(({ latencies }) => quantile(latencies, 0.5))),
+        ratio: median(own.map((each, round) => each.perSecond / measured.anonymous[round]!.perSecond)),
+      });
     }
     say(`reads over ${count} connections: measured`);
   }

@@ -1,14 +1,17 @@
 import { Pool } from 'undici';
 import type { TrialNode } from '@latchkey/chaos/installation';
 import { tokenRequest, type BenchRepository, type Customer } from './customer.js';
+import type { Rounds } from './rounds.js';
 import { quantile } from './statistics.js';
+
+const turnsOfARound = 30;
 
 /** Times in milliseconds, from the answer of the regeneration until so many nodes had refused the old secret. */
 export interface Refusing {
   nodes: number;
   p50: number;
   p99: number;
-  /** Times that a node accepted the old secret after the answer. It must be 0. */
+  /** Times that a node accepted the old secret after the answer, in rounds that do not count too. It must be 0. */
   accepted: number;
 }
 
@@ -19,28 +22,28 @@ export async function measureRefusing(
   authorities: TrialNode[],
   customer: Customer,
   repositories: BenchRepository[],
-  turns: number,
+  rounds: Rounds,
 ): Promise<Refusing> {
   const nodes = authorities.map(({ origin }) => new Pool(origin, { connections: 1 }));
-  const times: number[] = [];
-  let accepted = 0;
+  let [turn, accepted] = [0, 0];
   try {
     // Every node has built every issuer before its time is taken.
     for (const node of nodes) for (const repository of repositories) await refused(node, repository);
-    for (let turn = 0; turn < turns; turn++) {
-      // Many repositories, by turns: whoever presents dead secrets of one client again and again is slowed down.
-      const repository = repositories[turn % repositories.length]!;
+    const refuse = async () => {
+      const repository = repositories[turn++ % repositories.length]!;
       const old = { ...repository };
       await customer.regenerate(repository);
       const begun = performance.now();
       const tries = await Promise.all(nodes.map((node) => untilRefused(node, old)));
-      times.push(performance.now() - begun);
+      const time = performance.now() - begun;
       accepted += tries.reduce((sum, more) => sum + more, 0);
-    }
+      return time;
+    };
+    const { times } = await rounds.alternately({ times: refuse }, turnsOfARound);
+    return { nodes: nodes.length, p50: quantile(times, 0.5), p99: quantile(times, 0.99), accepted };
   } finally {
     await Promise.all(nodes.map((node) => node.destroy()));
   }
-  return { nodes: nodes.length, p50: quantile(times, 0.5), p99: quantile(times, 0.99), accepted };
 }
 
 /** @returns how often it was accepted before. */

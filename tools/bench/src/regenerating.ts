@@ -1,7 +1,10 @@
 import pg from 'pg';
 import type { Installation } from '@latchkey/chaos/installation';
 import type { BenchRepository, Customer } from './customer.js';
+import type { Rounds } from './rounds.js';
 import { quantile } from './statistics.js';
+
+const turnsOfARound = 60;
 
 /** Times in milliseconds. */
 export interface Regenerating {
@@ -16,7 +19,7 @@ export async function measureRegenerating(
   installation: Installation,
   customer: Customer,
   repository: BenchRepository,
-  turns: number,
+  rounds: Rounds,
 ): Promise<Regenerating> {
   const database = new pg.Client({ connectionString: installation.postgres.ownerUrl, options: '-c search_path=latchkey' });
   await database.connect();
@@ -24,11 +27,7 @@ export async function measureRegenerating(
     const rows = await countRows(database, () => customer.regenerate(repository));
     const transaction = await prepareTransaction(database, rows);
     for (let i = 0; i < 20; i++) await Promise.all([customer.regenerate(repository), transaction()]);
-    const times = { regenerate: [] as number[], transaction: [] as number[] };
-    for (let i = 0; i < turns; i++) {
-      times.regenerate.push(await customer.regenerate(repository));
-      times.transaction.push(await transaction());
-    }
+    const times = await rounds.alternately({ regenerate: () => customer.regenerate(repository), transaction }, turnsOfARound);
     const quantiles = (sample: number[]) => ({ p50: quantile(sample, 0.5), p99: quantile(sample, 0.99) });
     return { rows, regenerate: quantiles(times.regenerate), transaction: quantiles(times.transaction) };
   } finally {

@@ -18,6 +18,7 @@ const measured = (variant: 'gathered' | 'none', ratio: number) => ({
 const bench = (more: Partial<CutoffBench> = {}): CutoffBench => ({
   date: '2026-01-01',
   machine: 'a machine',
+  rounds: 'some rounds',
   regenerating: { rows: { inserted: 4, updated: 2 }, regenerate: { p50: 3, p99: 6 }, transaction: { p50: 2, p99: 4 } },
   refusing: [{ nodes: 4, p50: 3, p99: 9, accepted: 0 }],
   throughput: [measured('gathered', 0.97), measured('none', 1)],

@@ -8,18 +8,20 @@ import type { Throughput } from './throughput.js';
 export interface CutoffBench {
   date: string;
   machine: string;
+  /** How many rounds count, and how quiet they were. */
+  rounds: string;
   regenerating: Regenerating;
   refusing: Refusing[];
   throughput: Throughput[];
 }
 
 /** The run as Markdown: the same text that is printed and that `docs/benchmarks.md` keeps. */
-export function describeBench({ date, machine, regenerating, refusing, throughput }: CutoffBench): string {
+export function describeBench({ date, machine, rounds, regenerating, refusing, throughput }: CutoffBench): string {
   const { rows, regenerate, transaction } = regenerating;
   const millis = (value: number) => value.toFixed(1);
   const ratio = (value: number | undefined) => (value === undefined ? '–' : value.toFixed(2));
   return [
-    `Measured on ${date} on ${machine}.`,
+    `Measured on ${date} on ${machine}; ${rounds}.`,
     '',
     `**Regenerate**, from call to answer over HTTP, beside a bare transaction that writes as many rows (${rows.inserted} new, ${rows.updated} changed), by turns, with 4 authorities and a repository API running. Goal: p99 within 2 times.`,
     '',
@@ -39,7 +41,7 @@ export function describeBench({ date, machine, regenerating, refusing, throughpu
       refusing.map(({ nodes, p50, p99, accepted }) => [String(nodes), millis(p50), millis(p99), String(accepted)]),
     ),
     '',
-    '**What the check costs**, medians of interleaved rounds; the ratio is to the same server without a check. Goal: gathered at 64 connections at least 0.95. “Processor” is the server’s own time for a request: where the load or PostgreSQL is the bottleneck, that ratio is the one that tells.',
+    '**What the check costs**, medians of the rounds; the ratio is to the same server without a check. Goal: gathered at 64 connections at least 0.95. “Processor” is the server’s own time for a request: where the load or PostgreSQL is the bottleneck, that ratio is the one that tells.',
     '',
     table(
       ['endpoint', 'connections', 'check', 'requests/s', 'ratio', 'p50 ms', 'p99 ms', 'processor µs', 'processor ratio'],

@@ -2,11 +2,14 @@ import type { Installation, TrialNode } from '@latchkey/chaos/installation';
 import { tokenRequest, type BenchRepository, type Customer } from './customer.js';
 import { processorMicros } from './machine.js';
 import { rawLoad, written, type Measured } from './raw-load.js';
+import { Rounds } from './rounds.js';
 import { median, quantile } from './statistics.js';
 
 /** How credentials are checked; the number is that of the process that does it so. */
 export const variants = ['gathered', 'one statement each', 'none'] as const;
 export type Variant = (typeof variants)[number];
+
+const warmSeconds = 6;
 
 export type Endpoint = 'token endpoint' | 'repository API';
 
@@ -28,7 +31,7 @@ export interface Throughput {
 
 export interface ThroughputOptions {
   connections: number[];
-  rounds: number;
+  rounds: Rounds;
   /** Of each measurement. */
   seconds: number;
   say: (line: string) => void;
@@ -63,12 +66,9 @@ export async function measureThroughput(
       const node = nodes[endpoint][variants.indexOf(variant)]!;
       return rawLoad(node.origin, count, forSeconds, requests[endpoint], () => processorMicros(node.process.pid));
     };
-    for (const variant of variants) await measure(variant, 64, seconds * 2);
+    await new Rounds(1, say).byTurns(variants, (variant) => measure(variant, 64, warmSeconds));
     for (const count of connections) {
-      const measured = new Map<Variant, Measured[]>(variants.map((variant) => [variant, []]));
-      for (let round = 0; round < rounds; round++) {
-        for (const variant of rotated(variants, round)) measured.get(variant)!.push(await measure(variant, count, seconds));
-      }
+      const measured = await rounds.byTurns(variants, (variant) => measure(variant, count, seconds));
       for (const variant of variants) results.push(summarise(endpoint, count, variant, measured));
       say(`${endpoint}, ${count} connections: measured`);
     }
@@ -76,12 +76,8 @@ export async function measureThroughput(
   return results;
 }
 
-function rotated<T>(values: readonly T[], by: number): T[] {
-  return values.map((_, index) => values[(index + by) % values.length] as T);
-}
-
-function summarise(endpoint: Endpoint, connections: number, variant: Variant, measured: Map<Variant, Measured[]>): Throughput {
-  const [own, none] = [measured.get(variant)!, measured.get('none')!];
+function summarise(endpoint: Endpoint, connections: number, variant: Variant, measured: Record<Variant, Measured[]>): Throughput {
+  const { [variant]: own, none } = measured;
   const overRounds = (value: (one: Measured, without: Measured) => number | undefined) => {
     const values = own.map((one, round) => value(one, none[round]!)).filter((each) => each !== undefined);
     return values.length === own.length ? median(values) : undefined;

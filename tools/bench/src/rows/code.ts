@@ -4,7 +4,7 @@ import { redirectUri } from '../customer.js';
 import { Person } from '../person.js';
 import { median } from '../statistics.js';
 import { startYardstick } from '../yardsticks/yardstick.js';
-import { benchRepository, byTurns, perSecond, ratio, type Bench, type Line } from './row.js';
+import { benchRepository, perSecond, ratio, type Bench, type Line } from './row.js';
 
 /** Who does it at once. */
 const people = 8;
@@ -19,7 +19,7 @@ interface App {
 }
 
 /** From an app's request, by somebody with a session, over the code to its tokens, beside the plain library on the same storage. */
-export async function codeRow({ installation, seeded, rounds, seconds, say }: Bench): Promise<Line[]> {
+export async function codeRow({ installation, seeded, rounds, seconds }: Bench): Promise<Line[]> {
   const [node] = installation.of('authority');
   const yardstick = await startYardstick('plain-provider', installation.postgres.ownerUrl);
   const pools = { ours: new Pool(node!.origin, { connections: people }), plain: new Pool(yardstick.origin, { connections: people }) };
@@ -39,7 +39,7 @@ export async function codeRow({ installation, seeded, rounds, seconds, say }: Be
     const apps = { ours, plain };
     const measure = (name: keyof typeof apps, forSeconds = seconds) => flows(apps[name], forSeconds);
     for (const name of ['ours', 'plain'] as const) await measure(name, 5);
-    const measured = await byTurns(['ours', 'plain'], rounds, (name) => measure(name), say);
+    const measured = await rounds.byTurns(['ours', 'plain'], (name) => measure(name));
     const value = median(measured.ours.map((each, round) => each / measured.plain[round]!));
     return [
       {

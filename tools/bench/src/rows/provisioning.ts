@@ -8,7 +8,7 @@ import { millis, perSecond, ratio, type Bench, type Line } from './row.js';
 const atOnce = 8;
 
 /** A repository by the tenant API, ready when the call returns, beside a transaction that inserts as many rows. */
-export async function provisioningRow({ installation, rounds, seconds, say }: Bench): Promise<Line[]> {
+export async function provisioningRow({ installation, rounds, seconds }: Bench): Promise<Line[]> {
   const [node] = installation.of('tenant-api');
   await pin(node!.process.pid!, processors.server);
   const customer = await Customer.of(installation);
@@ -25,16 +25,8 @@ export async function provisioningRow({ installation, rounds, seconds, say }: Be
     const rows = await countRows(owner, 'made-1');
     const transaction = await prepareTransaction(owner, rows);
     for (let i = 0; i < 150; i++) await Promise.all([provision(), transaction()]);
-    const times = { ours: [] as number[], bare: [] as number[] };
-    for (let i = 0; i < rounds * 40; i++) {
-      times.ours.push(await provision());
-      times.bare.push(await transaction());
-    }
-    const rates: { perSecond: number; perCore: number | undefined }[] = [];
-    for (let round = 0; round < rounds; round++) {
-      rates.push(await sustained(provision, seconds, () => processorMicros(node!.process.pid)));
-      say(`  round ${round + 1} of ${rounds}`);
-    }
+    const times = await rounds.alternately({ ours: provision, bare: transaction }, 40);
+    const rates = await rounds.each(() => sustained(provision, seconds, () => processorMicros(node!.process.pid)));
     const [ours, bare] = [quantile(times.ours, 0.5), quantile(times.bare, 0.5)];
     const rate = median(rates.map((each) => each.perSecond));
     return [

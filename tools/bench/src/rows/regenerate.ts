@@ -8,10 +8,10 @@ export async function regenerateRow({ installation, seeded, rounds, say }: Bench
   const { tenant } = seeded[0]!;
   const repositories = seeded.filter((each) => each.tenant.id === tenant.id).map(benchRepository);
   const customer = await Customer.of(installation, { clientId: tenant.clientId!, clientSecret: tenant.clientSecret! });
-  const { rows, regenerate, transaction } = await measureRegenerating(installation, customer, repositories[0]!, rounds * 60);
+  const { rows, regenerate, transaction } = await measureRegenerating(installation, customer, repositories[0]!, rounds);
   say('  regenerations: measured');
   const nodes = installation.of('authority');
-  const refusing = await measureRefusing(nodes, customer, repositories, rounds * 30);
+  const refusing = await measureRefusing(nodes, customer, repositories, rounds);
   await customer.close();
   return [
     {

@@ -4,7 +4,7 @@ import { Customer, type BenchRepository } from '../customer.js';
 import { processorMicros } from '../machine.js';
 import { rawLoad, written } from '../raw-load.js';
 import { median } from '../statistics.js';
-import { benchRepository, byTurns, perSecond, ratio, type Bench, type Line } from './row.js';
+import { benchRepository, perSecond, ratio, type Bench, type Line } from './row.js';
 
 const connections = 64;
 const repositoryCount = 50;
@@ -12,7 +12,7 @@ const repositoryCount = 50;
 const personId = 1_000;
 
 /** One small read by token and by API key, beside the same read by nobody in particular. */
-export async function repositoryApiRow({ installation, seeded, rounds, seconds, say }: Bench): Promise<Line[]> {
+export async function repositoryApiRow({ installation, seeded, rounds, seconds }: Bench): Promise<Line[]> {
   const [node] = installation.of('repository-api');
   const { tenant } = seeded[0]!;
   const repositories = seeded
@@ -36,7 +36,7 @@ export async function repositoryApiRow({ installation, seeded, rounds, seconds, 
   const measure = (name: keyof typeof requests, forSeconds = seconds) =>
     rawLoad(node!.origin, connections, forSeconds, requests[name], () => processorMicros(node!.process.pid));
   for (const name of names) await measure(name, 3);
-  const measured = await byTurns(names, rounds, measure, say);
+  const measured = await rounds.byTurns(names, (name) => measure(name));
   const speed = (name: keyof typeof requests) => median(measured[name].map((each) => each.perSecond));
   return (['token', 'key'] as const).map((name) => {
     const value = median(measured[name].map((each, round) => each.perSecond / measured.nobody[round]!.perSecond));

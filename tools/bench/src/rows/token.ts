@@ -3,14 +3,14 @@ import { processorMicros } from '../machine.js';
 import { RawConnection, rawLoad, sendAll, written, type Measured } from '../raw-load.js';
 import { median, quantile } from '../statistics.js';
 import { startYardstick } from '../yardsticks/yardstick.js';
-import { byTurns, micros, millis, perSecond, ratio, tokenBytes, type Bench, type Line } from './row.js';
+import { micros, millis, perSecond, ratio, tokenBytes, type Bench, type Line } from './row.js';
 
 const connections = 64;
 const coldRepositories = 500;
 const warmSeconds = 3;
 
 /** The token endpoint beside a bare server and the plain library, with ever more repositories, and of one that is cold. */
-export async function tokenRow({ installation, seeded, rounds, seconds, say }: Bench): Promise<Line[]> {
+export async function tokenRow({ installation, seeded, rounds, seconds }: Bench): Promise<Line[]> {
   const [node] = installation.of('authority');
   const hot = Math.min(2_000, seeded.length);
   const cold = await measureCold(node!.origin, seeded.slice(hot, hot + coldRepositories).map(tokenBytes));
@@ -37,7 +37,7 @@ export async function tokenRow({ installation, seeded, rounds, seconds, say }: B
     // Every repository has been served, and code is compiled.
     await sendAll(node!.origin, requests);
     for (const name of names) await measure(name, warmSeconds);
-    const measured = await byTurns(names, rounds, measure, say);
+    const measured = await rounds.byTurns(names, (name) => measure(name));
     return lines(measured, hot, seeded.length, cold);
   } finally {
     await Promise.all([bare.stop(), plain.stop()]);
