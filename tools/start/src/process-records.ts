@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /** A process that this folder's launcher has started, so that the next launcher finds it if this one is killed. */
@@ -12,13 +12,16 @@ interface Recorded {
 /** A process told to end, by its launcher's death or by us, has this long before it is killed. */
 const patienceMillis = { byItself: 4_000, onRequest: 6_000 };
 
-/** The processes of one data folder, kept in a file. */
+/** The processes of one data folder, kept in a file for as long as its launcher runs. */
 export class ProcessRecords {
+  /** Whether the launcher before this one was killed: it may have left more than it could record. */
+  readonly cutOff: boolean;
   readonly #file: string;
   #processes: Recorded[];
 
   constructor(file: string) {
     this.#file = file;
+    this.cutOff = existsSync(file);
     this.#processes = read(file);
   }
 
@@ -60,6 +63,11 @@ export class ProcessRecords {
     this.#processes = [];
     this.#write();
     return found;
+  }
+
+  /** Everything has ended in order, and there is nothing that the next launcher should look for. */
+  close(): void {
+    rmSync(this.#file, { force: true });
   }
 
   /** A disk that fills up while we run is no reason to leave the apps alone; they also notice our end by themselves. */

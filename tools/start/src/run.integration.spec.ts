@@ -7,34 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { freePortBase } from './testing/free-ports.js';
+import { app, setup } from './testing/stand-in-apps.js';
 
 /*
  * The launcher with stand-in apps of a few lines, so that they can be told to misbehave. The real ones are started in
  * the end-to-end tests.
  */
-
-/** Answers /readyz, tells its environment at /, dies on /die, and stops as our apps do. */
-const app = `
-  import { createServer } from 'node:http';
-  const stop = () => setTimeout(() => process.exit(0), 50);
-  process.on('SIGTERM', stop).on('SIGINT', () => console.log('{"level":50,"msg":"got SIGINT"}')).on('disconnect', stop);
-  const serve = (port) => createServer((request, response) => {
-    if (request.url === '/die') process.exit(7);
-    if (request.url === '/hang') process.removeAllListeners('disconnect').removeAllListeners('SIGTERM').on('SIGTERM', () => {});
-    if (request.url === '/complain') console.log('{"level":50,"msg":"request failed"}\\n{"level":30,"msg":"fine"}');
-    response.end(JSON.stringify(process.env));
-  }).listen({ port, host: '127.0.0.1', reusePort: process.env.REUSE_PORT === 'true' });
-  serve(Number(process.env.PORT));
-  if (process.env.NODE_PORT) serve(Number(process.env.NODE_PORT));`;
-
-/** Makes the first tenant once per folder, as the real one does once per database. */
-const setup = `
-  import { existsSync, writeFileSync } from 'node:fs';
-  const done = process.env.STAND_IN_DIR + '/set-up';
-  const credential = { tokenUrl: 'http://t', clientId: 'first-client', clientSecret: 'shown-once', tenantApiUrl: process.env.TENANT_API_URL };
-  const first = existsSync(done) ? null : { ownerLink: 'http://owner', credential };
-  writeFileSync(done, process.env.DATABASE_OWNER_URL);
-  console.log(JSON.stringify({ first }));`;
 
 let folder: string;
 let portBase: number;
@@ -153,7 +131,7 @@ describe('a start', () => {
     expect(second.output).not.toContain('shown-once');
     expect(await second.end('SIGINT')).toBe(0);
     expect((await readdir(folder)).sort()).toEqual(['apps', 'data', 'package.json']);
-    expect((await readdir(join(folder, 'data'))).sort()).toEqual(['keys.json', 'logs', 'postgres', 'processes.json', 'set-up']);
+    expect((await readdir(join(folder, 'data'))).sort()).toEqual(['keys.json', 'logs', 'postgres', 'set-up']);
   });
 
   it('shows the credential at the next start if it was killed before it could', async () => {
@@ -291,6 +269,17 @@ describe('after a kill', () => {
     await one.end('SIGKILL');
     await ready();
     expect(await answers(portBase + 100)).toBe(true);
+  });
+
+  it('of the launcher, the next start waits for the port of an app that was not recorded yet', async () => {
+    await mkdir(join(folder, 'data'));
+    await writeFile(join(folder, 'data/processes.json'), '[]');
+    const unrecorded = await listen(portBase);
+    const one = launch([], noDatabase);
+    await wait(2_000);
+    expect(one.output).toBe('');
+    unrecorded!.close();
+    await one.says('Stop              Ctrl-C');
   });
 
   it('of the launcher, an app that hangs is removed by the next start, and a stranger with a recorded number is not', async () => {

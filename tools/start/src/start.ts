@@ -61,9 +61,10 @@ async function bringUp(launch: Launch, opened: (() => unknown)[]): Promise<void>
   opened.push(() => lock.release());
   stop.addEventListener('abort', () => lock.announceStop());
   const records = new ProcessRecords(join(dataDir, 'processes.json'));
+  opened.push(() => records.close());
   const leftovers = await records.endLeftovers();
   if (leftovers.length > 0) say(`waited for what an earlier start had left running: ${leftovers.join(', ')}`);
-  await requireFreePorts(planned.ports);
+  await requireFreePorts(planned.ports, { patient: records.cutOff });
 
   const secrets = await keepSecrets(dataDir, existsSync(join(dataDir, 'postgres/cluster')));
   stop.throwIfAborted();
