@@ -73,7 +73,11 @@ function moduleOf(config: Config, log: Logger): DynamicModule {
       },
       { provide: RateLimits, inject: [Database], useFactory: (database: Database) => new RateLimits(database, config.LIMITS_URL, log) },
       { provide: checksPool, useFactory: () => connectForChecks(connection) },
-      { provide: CredentialCheck, inject: [checksPool], useFactory: (pool: Pool) => new CredentialCheck(pool) },
+      {
+        provide: CredentialCheck,
+        inject: [checksPool, Database],
+        useFactory: (pool: Pool, database: Database) => new CredentialCheck(pool, { backlog: () => database.waiting }),
+      },
       {
         provide: UseRecorder,
         inject: [checksPool],

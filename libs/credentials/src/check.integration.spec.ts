@@ -2,6 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { newId } from '@latchkey/database';
 import { openFixture, type CredentialsFixture, type RepositoryFixture } from './testing/fixture.js';
 import { CredentialCheck, type AboutSecrets } from './check.js';
+import type { GatheringOptions } from './gathered.js';
 
 let fixture: CredentialsFixture;
 let acme: RepositoryFixture;
@@ -17,7 +18,7 @@ afterAll(() => fixture.close());
 const question = (): AboutSecrets => ({ repositoryId: acme.id, clientId: acme.toolId, withSecrets: true });
 
 /** A pool whose statements are counted, and can be held up on their way back: `hold` is called once the primary has answered. */
-function watchedCheck(options?: { lateMillis?: number; mostRestMillis?: number }) {
+function watchedCheck(options?: GatheringOptions) {
   const sent: string[] = [];
   let hold: ((nth: number) => Promise<void> | undefined) | undefined;
   const pool = new Proxy(fixture.pool, {
@@ -106,6 +107,24 @@ describe('the check', () => {
       await check.ask(question());
       expect(sent).toHaveLength(2);
       expect(performance.now() - answered).toBeLessThan(800);
+    }
+  });
+
+  it('rests for longer while more queue who were answered than wait to be asked, until it would be late', async () => {
+    for (const [asked, queue, lateMillis, sentMeanwhile] of [
+      [2, 3, 60_000, 1],
+      [3, 3, 60_000, 2],
+      [1, 3, 1_500, 1],
+    ] as const) {
+      let backlog: number = queue;
+      const { check, sent } = watchedCheck({ lateMillis, backlog: () => backlog });
+      await Promise.all(Array.from({ length: 4 }, () => check.ask(question())));
+      const later = Promise.all(Array.from({ length: asked }, () => check.ask(question())));
+      await wait(200);
+      expect(sent).toHaveLength(sentMeanwhile);
+      if (lateMillis === 60_000) backlog = 0;
+      await Promise.race([later, wait(20_000, undefined, { ref: false })]);
+      expect(sent).toHaveLength(2);
     }
   });
 

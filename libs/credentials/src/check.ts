@@ -1,7 +1,7 @@
 import type { Environment, MemberCredentialRefusal } from '@latchkey/contracts';
 import type { Pool, StoredClientKind } from '@latchkey/database';
 import type { PublicJwk } from './client-key.js';
-import { Gathered, type Statement } from './gathered.js';
+import { Gathered, type GatheringOptions, type Statement } from './gathered.js';
 
 /** What is asked about one credential of a repository, or about the repository, a client or a user by itself. */
 export type Question = AboutToken | AboutSecrets | AboutApiKey;
@@ -173,7 +173,7 @@ export class CredentialCheck {
   readonly #apiKeys: Gathered<AboutApiKey, ApiKeyRow>;
 
   /** @param pool from `connectForChecks`. */
-  constructor(pool: Pool, options: { lateMillis?: number; mostRestMillis?: number } = {}) {
+  constructor(pool: Pool, options: GatheringOptions = {}) {
     this.#tokens = new Gathered(pool, aboutTokens, options);
     this.#secrets = new Gathered(pool, aboutSecrets, options);
     this.#apiKeys = new Gathered(pool, aboutApiKeys, options);

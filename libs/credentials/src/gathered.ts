@@ -28,8 +28,22 @@ const usualLateMillis = 20;
 /** A statement that answers as many questions or more is followed by a rest: there is work meanwhile, and more will be asked. */
 const busyBatch = 4;
 
-/** A rest is as long as the statement took, and no longer than this. */
+/**
+ * A rest is as long as the statement took, and no longer than this. While more queue who have been answered than wait to be asked
+ * about, it goes on, until it would be late: these would only queue behind those.
+ */
 const usualMostRestMillis = 5;
+
+/** How often a rest that goes on looks who queues. */
+const lookMillis = 1;
+
+/** How questions are gathered. Of times, what is left out is as it is in production. */
+export interface GatheringOptions {
+  lateMillis?: number;
+  mostRestMillis?: number;
+  /** How many who had their answers queue now for what they need next. */
+  backlog?: () => number;
+}
 
 /**
  * Asks the primary questions of one kind, many in one statement. Nothing it hears is remembered.
@@ -38,8 +52,9 @@ const usualMostRestMillis = 5;
  * Questions that arrive while a statement is under way wait and go out together in the next one; none joins a statement
  * that has been sent. The busier a node is, the more they are: a statement costs as much as what it asks about a dozen
  * credentials, so this is what keeps checks cheap under load. A busy node even lets as much time pass between two statements as
- * the first took, in which twice as many questions come together; who asks a node that is not busy waits for nothing. Only when
- * the answer is late, as on a connection that hangs, does another statement go out beside it.
+ * the first took, in which twice as many questions come together, and more while those who have been answered queue for what they
+ * need next: then about half of all requests are being asked about, and half served. Who asks a node that is not busy waits for
+ * nothing. Only when the answer is late, as on a connection that hangs, does another statement go out beside it.
  *
  * Why that is enough: let a cut-off commit before its call answers, and let a check begin after that answer. Its statement
  * is sent after the check began, so its snapshot is taken after the commit, and READ COMMITTED on the primary must see it.
@@ -53,6 +68,7 @@ export class Gathered<Q, R extends { ordinal: number }> {
   readonly #statement: Statement<Q>;
   readonly #lateMillis: number;
   readonly #mostRestMillis: number;
+  readonly #backlog: () => number;
   #waiting: Waiting<Q, R>[] = [];
   #underWay = 0;
   /** When the latest statement was sent, and whether it is looked at again once it is late. */
@@ -65,12 +81,13 @@ export class Gathered<Q, R extends { ordinal: number }> {
   constructor(
     pool: Pool,
     statement: Statement<Q>,
-    { lateMillis = usualLateMillis, mostRestMillis = usualMostRestMillis }: { lateMillis?: number; mostRestMillis?: number } = {},
+    { lateMillis = usualLateMillis, mostRestMillis = usualMostRestMillis, backlog = () => 0 }: GatheringOptions = {},
   ) {
     this.#pool = pool;
     this.#statement = statement;
     this.#lateMillis = lateMillis;
     this.#mostRestMillis = mostRestMillis;
+    this.#backlog = backlog;
   }
 
   /**
@@ -112,13 +129,13 @@ export class Gathered<Q, R extends { ordinal: number }> {
 
   #rest(millis: number): void {
     this.#resting = true;
-    setTimeout(
-      () => {
-        this.#resting = false;
-        if (this.#waiting.length > 0) this.#schedule();
-      },
-      Math.min(millis, this.#mostRestMillis),
-    );
+    const begun = performance.now();
+    const look = () => {
+      if (this.#waiting.length < this.#backlog() && performance.now() - begun < this.#lateMillis) return void setTimeout(look, lookMillis);
+      this.#resting = false;
+      if (this.#waiting.length > 0) this.#schedule();
+    };
+    setTimeout(look, Math.min(millis, this.#mostRestMillis));
   }
 
   async #send(batch: Waiting<Q, R>[]): Promise<void> {

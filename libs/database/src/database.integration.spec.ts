@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { EntityManager } from 'typeorm';
 import { AuditEvent, Client } from './entities/index.js';
 import { insertRows } from './rows.js';
@@ -34,6 +35,19 @@ describe('A transaction', () => {
       Array.from({ length: 20 }, () => test.database.statement<object>({ tenantId: newId() }, 'SELECT name FROM tenants', [])),
     );
     expect(seen.flat()).toEqual([]);
+  });
+
+  it('is counted while it waits for a connection', async () => {
+    const connections = 8;
+    const gate = Promise.withResolvers<void>();
+    const begun: unknown[] = [];
+    const hold = () => test.database.read({ tenantId: own }, async (tx) => begun.push(await tx.query('SELECT 1')) && gate.promise);
+    const held = Array.from({ length: connections + 3 }, hold);
+    while (begun.length < connections) await wait(5);
+    expect([begun.length, test.database.waiting]).toEqual([connections, 3]);
+    gate.resolve();
+    await Promise.all(held);
+    expect(test.database.waiting).toBe(0);
   });
 
   it('keeps nothing when its work fails, even before anything was sent, and its connection goes on', async () => {

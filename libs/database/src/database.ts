@@ -166,9 +166,17 @@ export class Database {
    * @param text one of a few fixed texts, as for `prepared`.
    */
   async call<Row>(text: string, values: unknown[]): Promise<Row[]> {
-    const pool = (this.#app.driver as unknown as { master: pg.Pool }).master;
-    const { rows } = await pool.query({ name: nameOf(text), text, values });
+    const { rows } = await this.#appPool.query({ name: nameOf(text), text, values });
     return rows as Row[];
+  }
+
+  /** How many transactions of the app wait for a connection. */
+  get waiting(): number {
+    return this.#appPool.waitingCount;
+  }
+
+  get #appPool(): pg.Pool {
+    return (this.#app.driver as unknown as { master: pg.Pool }).master;
   }
 
   /** Resolves when the primary answers. @throws when it does not, or it is a replica: that may not have heard yet of a cut-off. */
