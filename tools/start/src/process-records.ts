@@ -15,13 +15,13 @@ const patienceMillis = { byItself: 4_000, onRequest: 6_000 };
 /** The processes of one data folder, kept in a file for as long as its launcher runs. */
 export class ProcessRecords {
   /** Whether the launcher before this one was killed: it may have left more than it could record. */
-  readonly cutOff: boolean;
+  readonly afterKill: boolean;
   readonly #file: string;
   #processes: Recorded[];
 
   constructor(file: string) {
     this.#file = file;
-    this.cutOff = existsSync(file);
+    this.afterKill = existsSync(file);
     this.#processes = read(file);
   }
 
