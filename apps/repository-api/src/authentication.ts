@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { visitor, type Caller } from '@latchkey/content';
 import {
@@ -89,6 +90,12 @@ export class Authentication {
 /** True when the request came with anything that is meant to prove who is calling. */
 export function presentsCredential(request: FastifyRequest, query: URLSearchParams): boolean {
   return request.headers.authorization !== undefined || presentedApiKey(request, query) !== undefined;
+}
+
+/** What tells the repository and the credential of a request from all others: a digest, so that it can be remembered. */
+export function presented(repository: KnownRepository, request: FastifyRequest, query: URLSearchParams): string {
+  const { authorization } = request.headers;
+  return hash('sha256', JSON.stringify([repository.id, authorization ?? null, presentedApiKey(request, query) ?? null]), 'base64');
 }
 
 function presentedApiKey(request: FastifyRequest, query: URLSearchParams): string | undefined {

@@ -1,15 +1,16 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { InsufficientScope, readablePart, readNode, type Blobs } from '@latchkey/content';
+import { InsufficientScope, readablePart, readNode, type Blobs, type Caller } from '@latchkey/content';
 import { Problem } from '@latchkey/contracts';
 import type { KeyRing, KnownRepository, RepositoryDirectory } from '@latchkey/credentials';
 import type { Database } from '@latchkey/database';
 import type { AddressTemplate, Logger } from '@latchkey/runtime';
 import { answerTo, json, unexpectedAnswer, type Answer } from './answer.js';
-import { presentsCredential, type Authentication } from './authentication.js';
+import { presented, presentsCredential, type Authentication, type Identified } from './authentication.js';
 import { crossOriginHeaders, preflightHeaders, type CrossOrigin } from './cross-origin.js';
 import { changeContent, getCollection, getCount, getEntity, getField, postContent, removeContent } from './entities.js';
 import type { CallRecorder } from './call-recorder.js';
+import { EarlyReads } from './early-reads.js';
 import type { RateLimits } from './rate-limits.js';
 import { parseAddress, type EntityAddress, type ODataAddress } from './odata/address.js';
 import { parseBody, type Body } from './odata/body.js';
@@ -47,6 +48,7 @@ export interface ContentServiceOptions {
 /** Answers requests for the content of all repositories: which one, who is calling, what is wanted. */
 export class ContentService {
   readonly #options: ContentServiceOptions;
+  readonly #earlyReads = new EarlyReads();
 
   constructor(options: ContentServiceOptions) {
     this.#options = options;
@@ -81,11 +83,27 @@ export class ContentService {
     if (request.method === 'OPTIONS') return { status: 204, headers: allowed ? preflightHeaders : {} };
 
     const url = `${this.#options.repositoryUrls.of(repository.slug).replace(/\/$/, '')}${path}`;
-    const { caller, clientId } = await this.#options.authentication.identify(repository, request, query, url);
-    request.about = { repository: repository.slug, client: clientId, user: caller.userId };
-    const identified = { repositoryId: repository.id, credentialId: clientId ?? '', userId: caller.userId };
-    reply.raw.once('finish', () => this.#options.calls.record({ ...identified, status: reply.statusCode }));
-    void reply.headers(await this.#options.rateLimits.count(repository, clientId ?? request.ip));
+    const identify = async () => {
+      const { caller, clientId } = await this.#options.authentication.identify(repository, request, query, url);
+      request.about = { repository: repository.slug, client: clientId, user: caller.userId };
+      const identified = { repositoryId: repository.id, credentialId: clientId ?? '', userId: caller.userId };
+      reply.raw.once('finish', () => this.#options.calls.record({ ...identified, status: reply.statusCode }));
+      void reply.headers(await this.#options.rateLimits.count(repository, clientId ?? request.ip));
+      return { caller, clientId };
+    };
+    const serve = ({ caller }: Identified) => this.#serve(repository, caller, request, path, query);
+    if (!canBeReadEarly(request.method, path)) return serve(await identify());
+    return this.#earlyReads.answer(presented(repository, request, query), identify, serve);
+  }
+
+  /** Carries out what a request asks for, as this caller. */
+  async #serve(
+    repository: KnownRepository,
+    caller: Caller,
+    request: FastifyRequest,
+    path: string,
+    query: URLSearchParams,
+  ): Promise<Answer> {
     const address = parseAddress(path);
     if (!address) throw new ODataFault(404, 'ResourceNotFound', 'Content is found below odata.svc.');
     let body: Body | undefined;
@@ -177,6 +195,17 @@ function changeTree(request: ContentRequest, address: EntityAddress): Promise<An
       return removeContent(request, address);
     default:
       throw methodNotAllowed(request, ['GET', 'POST', 'PATCH', 'PUT', 'DELETE']);
+  }
+}
+
+/** Whether it changes nothing (RFC 9110 §9.2.1), and its answer holds nothing open, as that of a file does. */
+function canBeReadEarly(method: string, path: string): boolean {
+  if (method !== 'GET' && method !== 'HEAD') return false;
+  try {
+    const address = parseAddress(path);
+    return address !== undefined && !(address.kind === 'member' && address.raw);
+  } catch {
+    return false; // It is complained about once it is known who asks.
   }
 }
 

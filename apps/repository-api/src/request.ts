@@ -56,8 +56,13 @@ export class ContentRequest {
     return this.#database.read(this.#scope, work);
   }
 
-  /** A transaction of this repository. */
-  write<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+  /**
+   * A transaction of this repository.
+   *
+   * @throws for a GET: it may be carried out before it is known whether the caller's credential is alive.
+   */
+  async write<T>(work: (tx: EntityManager) => Promise<T>): Promise<T> {
+    if (this.method === 'GET') throw new Error('A GET changes nothing');
     return this.#database.transaction(this.#scope, work);
   }
 

@@ -29,8 +29,8 @@ const usualLateMillis = 20;
 const busyBatch = 4;
 
 /**
- * A rest is as long as the statement took, and no longer than this. While more queue who have been answered than wait to be asked
- * about, it goes on, until it would be late: these would only queue behind those.
+ * A rest is as long as the statement took, and no longer than this. While more queue for something else than wait to be asked
+ * about, it goes on, until it would be late: at the head of that queue are those who have been answered.
  */
 const usualMostRestMillis = 5;
 
@@ -41,7 +41,7 @@ const lookMillis = 1;
 export interface GatheringOptions {
   lateMillis?: number;
   mostRestMillis?: number;
-  /** How many who had their answers queue now for what they need next. */
+  /** How many queue now for what they need besides an answer. */
   backlog?: () => number;
 }
 
@@ -52,8 +52,8 @@ export interface GatheringOptions {
  * Questions that arrive while a statement is under way wait and go out together in the next one; none joins a statement
  * that has been sent. The busier a node is, the more they are: a statement costs as much as what it asks about a dozen
  * credentials, so this is what keeps checks cheap under load. A busy node even lets as much time pass between two statements as
- * the first took, in which twice as many questions come together, and more while those who have been answered queue for what they
- * need next: then about half of all requests are being asked about, and half served. Who asks a node that is not busy waits for
+ * the first took, in which twice as many questions come together, and more while requests queue for what they need besides, such
+ * as a connection to read with: those that were answered are ahead in that queue, so the others lose nothing. Who asks a node that is not busy waits for
  * nothing. Only when the answer is late, as on a connection that hangs, does another statement go out beside it.
  *
  * Why that is enough: let a cut-off commit before its call answers, and let a check begin after that answer. Its statement

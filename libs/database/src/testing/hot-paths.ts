@@ -6,13 +6,14 @@ import pg from 'pg';
 export interface Cost {
   /** Sent to it; what begins a transaction and enters its scope is one, and so is what ends it. */
   statements: number;
-  /** How often something was sent that had to wait for an answer, and that somebody waited for. */
+  /**
+   * How often something was sent that had to wait for an answer, and that somebody waited for. What is sent on several
+   * connections before any of it has been answered is one.
+   */
   roundTrips: number;
 }
 
 interface Watched {
-  /** Something has been answered since the last statement was sent, so that the next one begins a round trip. */
-  answered?: boolean;
   /** It is in a transaction that changes nothing, for whose end nobody waits. */
   reading?: boolean;
 }
@@ -21,6 +22,8 @@ type Query = (this: pg.Client & Watched, ...args: unknown[]) => unknown;
 
 const total: Cost = { statements: 0, roundTrips: 0 };
 let watching = false;
+/** Something has been answered since the latest round trip began, so that what is sent next begins another. */
+let answered = true;
 
 /** Written in batches, off the path of every request. */
 const offThePath = /record_uses|record_calls|beat_node|report_refusals|ended_by/;
@@ -39,10 +42,10 @@ function watch(): void {
     const waitedFor = !(this.reading && text === 'COMMIT');
     total.statements += 1;
     if (waitedFor) {
-      if (this.answered !== false) total.roundTrips += 1;
-      this.answered = false;
+      if (answered) total.roundTrips += 1;
+      answered = false;
     }
-    const noteAnswer = () => (this.answered = true);
+    const noteAnswer = () => (answered = true);
     const last = args.at(-1);
     if (typeof last === 'function')
       args[args.length - 1] = (...results: unknown[]) => {
@@ -58,6 +61,7 @@ function watch(): void {
 /** Counts what this process sends to the database while the work is done: nothing else may go on meanwhile. */
 export async function costOf(work: () => Promise<unknown>): Promise<Cost> {
   watch();
+  answered = true;
   const before = { ...total };
   await work();
   return { statements: total.statements - before.statements, roundTrips: total.roundTrips - before.roundTrips };
