@@ -8,7 +8,7 @@ import { measureRefusing, type Refusing } from './refusing.js';
 import { measureRegenerating, type Regenerating } from './regenerating.js';
 import { describeBench, writeSection } from './report.js';
 import { Rounds } from './rounds.js';
-import { measureThroughput, variants, type Variant } from './throughput.js';
+import { measureThroughput, throughputOf, variants, type Loaded, type Variant } from './throughput.js';
 
 /*
  * `npm run bench:cutoff`: what a cut-off and the checks behind it cost. Prints its table and writes it to
@@ -18,7 +18,7 @@ import { measureThroughput, variants, type Variant } from './throughput.js';
 
 const usage = `npm run bench:cutoff -- [options]
 
-  --rounds N    interleaved rounds that count (15); more are measured on a machine that is shared
+  --rounds N    interleaved rounds that count (15), of loads about as many; more are measured on a machine that is shared
   --seconds N   length of each measurement of a load (1): the shorter, the more alike the machine is for all in a round
   --no-write    print only; leave docs/benchmarks.md as it is
 `;
@@ -27,6 +27,8 @@ const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 const repositoryCount = 100;
 const connections = [1, 64];
+/** Two processes of one program differ by up to a twentieth for as long as they live: so loads are measured with several of each. */
+const processSets = 3;
 const nodeCounts = [1, 2, 4, 8];
 /** With so many nodes regenerations are timed. */
 const usualNodes = 4;
@@ -66,19 +68,34 @@ async function main(): Promise<void> {
     (all, customer, repositories) => measureCutOff(all, customer, repositories, rounds),
   );
   await pin(process.pid, processors.load);
-  const throughput = await withInstallation(
-    {
+  const loaded: Loaded[][] = [];
+  const setRounds = new Rounds(Math.ceil(wanted / processSets), say);
+  while (loaded.length < processSets) {
+    say(`Loads, with set ${loaded.length + 1} of ${processSets} of processes`);
+    const options = {
       authorities: variants.length,
       repositoryApis: variants.length,
       repositoryCount,
       nodeArguments: argumentsOf,
       ...(canPin ? { processor: processorOf } : {}),
-    },
-    (all, customer, repositories) => measureThroughput(all, customer, repositories, { connections, rounds, seconds, say }),
-  );
+    };
+    loaded.push(
+      await withInstallation(options, (all, customer, repositories) =>
+        measureThroughput(all, customer, repositories, { connections, rounds: setRounds, seconds, say }),
+      ),
+    );
+  }
 
   const date = new Date().toISOString().slice(0, 10);
-  const text = describeBench({ date, machine: describeMachine(), rounds: String(rounds), regenerating, refusing, throughput });
+  const text = describeBench({
+    date,
+    machine: describeMachine(),
+    rounds: String(rounds),
+    regenerating,
+    refusing,
+    loads: `${processSets} sets of processes, each in ${setRounds}`,
+    throughput: throughputOf(loaded),
+  });
   say(`\n${text}`);
   if (!values['no-write']) await writeSection('Cut-off and checks', `\`npm run bench:cutoff\`\n\n${text}`);
 }

@@ -21,6 +21,7 @@ const bench = (more: Partial<CutoffBench> = {}): CutoffBench => ({
   rounds: 'some rounds',
   regenerating: { rows: { inserted: 4, updated: 2 }, regenerate: { p50: 3, p99: 6 }, transaction: { p50: 2, p99: 4 } },
   refusing: [{ nodes: 4, p50: 3, p99: 9, accepted: 0 }],
+  loads: 'some sets',
   throughput: [measured('gathered', 0.97), measured('none', 1)],
   ...more,
 });

@@ -12,11 +12,13 @@ export interface CutoffBench {
   rounds: string;
   regenerating: Regenerating;
   refusing: Refusing[];
+  /** With how many sets of processes loads were measured, and in how many rounds. */
+  loads: string;
   throughput: Throughput[];
 }
 
 /** The run as Markdown: the same text that is printed and that `docs/benchmarks.md` keeps. */
-export function describeBench({ date, machine, rounds, regenerating, refusing, throughput }: CutoffBench): string {
+export function describeBench({ date, machine, rounds, regenerating, refusing, loads, throughput }: CutoffBench): string {
   const { rows, regenerate, transaction } = regenerating;
   const millis = (value: number) => value.toFixed(1);
   const ratio = (value: number | undefined) => (value === undefined ? '–' : value.toFixed(2));
@@ -41,7 +43,7 @@ export function describeBench({ date, machine, rounds, regenerating, refusing, t
       refusing.map(({ nodes, p50, p99, accepted }) => [String(nodes), millis(p50), millis(p99), String(accepted)]),
     ),
     '',
-    '**What the check costs**, medians of the rounds; the ratio is to the same server without a check. Goal: gathered at 64 connections at least 0.95. “Processor” is the server’s own time for a request: where the load or PostgreSQL is the bottleneck, that ratio is the one that tells.',
+    `**What the check costs**, medians over ${loads}; the ratio is to the same server without a check. Goal: gathered at 64 connections at least 0.95. “Processor” is the server’s own time for a request: where the load or PostgreSQL is the bottleneck, that ratio is the one that tells.`,
     '',
     table(
       ['endpoint', 'connections', 'check', 'requests/s', 'ratio', 'p50 ms', 'p99 ms', 'processor µs', 'processor ratio'],

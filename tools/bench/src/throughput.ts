@@ -37,13 +37,21 @@ export interface ThroughputOptions {
   say: (line: string) => void;
 }
 
+/** What the processes of one installation did, over a number of connections. */
+export interface Loaded {
+  endpoint: Endpoint;
+  connections: number;
+  /** Round by round. */
+  measured: Record<Variant, Measured[]>;
+}
+
 /** Measures every variant by turns, so that what else happens on the machine happens to all. */
 export async function measureThroughput(
   installation: Installation,
   customer: Customer,
   repositories: BenchRepository[],
   { connections, rounds, seconds, say }: ThroughputOptions,
-): Promise<Throughput[]> {
+): Promise<Loaded[]> {
   const requests: Record<Endpoint, Buffer[]> = {
     'token endpoint': repositories.map((repository) => written(tokenRequest(repository))),
     'repository API': await Promise.all(
@@ -60,7 +68,7 @@ export async function measureThroughput(
     'token endpoint': installation.of('authority'),
     'repository API': installation.of('repository-api'),
   };
-  const results: Throughput[] = [];
+  const results: Loaded[] = [];
   for (const endpoint of Object.keys(requests) as Endpoint[]) {
     const measure = (variant: Variant, count: number, forSeconds: number) => {
       const node = nodes[endpoint][variants.indexOf(variant)]!;
@@ -68,16 +76,32 @@ export async function measureThroughput(
     };
     await new Rounds(1, say).byTurns(variants, (variant) => measure(variant, 64, warmSeconds));
     for (const count of connections) {
-      const measured = await rounds.byTurns(variants, (variant) => measure(variant, count, seconds));
-      for (const variant of variants) results.push(summarise(endpoint, count, variant, measured));
+      results.push({
+        endpoint,
+        connections: count,
+        measured: await rounds.byTurns(variants, (variant) => measure(variant, count, seconds)),
+      });
       say(`${endpoint}, ${count} connections: measured`);
     }
   }
   return results;
 }
 
-function summarise(endpoint: Endpoint, connections: number, variant: Variant, measured: Record<Variant, Measured[]>): Throughput {
-  const { [variant]: own, none } = measured;
+/** Of all installations together: each had other processes. */
+export function throughputOf(loaded: Loaded[][]): Throughput[] {
+  const [first = []] = loaded;
+  return first.flatMap((_, index) => {
+    const same = loaded.map((one) => one[index]!);
+    return variants.map((variant) => summarise(same, variant));
+  });
+}
+
+function summarise(loaded: Loaded[], variant: Variant): Throughput {
+  const { endpoint, connections } = loaded[0]!;
+  const [own, none] = [variant, 'none' as const].map((each) => loaded.flatMap(({ measured }) => measured[each])) as [
+    Measured[],
+    Measured[],
+  ];
   const overRounds = (value: (one: Measured, without: Measured) => number | undefined) => {
     const values = own.map((one, round) => value(one, none[round]!)).filter((each) => each !== undefined);
     return values.length === own.length ? median(values) : undefined;
