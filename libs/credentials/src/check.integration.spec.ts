@@ -110,11 +110,11 @@ describe('the check', () => {
     }
   });
 
-  it('rests for longer while more queue who were answered than wait to be asked, until it would be late', async () => {
+  it('rests for longer while fewer than four wait to be asked for each that queues for something else, until it would be late', async () => {
     for (const [asked, queue, lateMillis, sentMeanwhile] of [
-      [2, 3, 60_000, 1],
-      [3, 3, 60_000, 2],
-      [1, 3, 1_500, 1],
+      [3, 1, 60_000, 1],
+      [4, 1, 60_000, 2],
+      [3, 1, 1_500, 1],
     ] as const) {
       let backlog: number = queue;
       const { check, sent } = watchedCheck({ lateMillis, backlog: () => backlog });

@@ -28,11 +28,15 @@ const usualLateMillis = 20;
 /** A statement that answers as many questions or more is followed by a rest: there is work meanwhile, and more will be asked. */
 const busyBatch = 4;
 
-/**
- * A rest is as long as the statement took, and no longer than this. While more queue for something else than wait to be asked
- * about, it goes on, until it would be late: at the head of that queue are those who have been answered.
- */
+/** A rest is as long as the statement took, and no longer than this, unless requests queue for what they need besides. */
 const usualMostRestMillis = 5;
+
+/**
+ * Then it goes on, until it would be late, while fewer than so many wait to be asked about for each in that queue: the answer is
+ * needed only when the queue comes to an end. Fewer would be asked about sooner than they need it, and with more the queue would
+ * be empty before their answer is there (measured: docs/adr/each-kind-of-credential-is-asked-about-by-itself.md).
+ */
+const waitingForEachInQueue = 4;
 
 /** How often a rest that goes on looks who queues. */
 const lookMillis = 1;
@@ -53,7 +57,7 @@ export interface GatheringOptions {
  * that has been sent. The busier a node is, the more they are: a statement costs as much as what it asks about a dozen
  * credentials, so this is what keeps checks cheap under load. A busy node even lets as much time pass between two statements as
  * the first took, in which twice as many questions come together, and more while requests queue for what they need besides, such
- * as a connection to read with: those that were answered are ahead in that queue, so the others lose nothing. Who asks a node that is not busy waits for
+ * as a connection to read with: until they have it, nobody gains by an answer. Who asks a node that is not busy waits for
  * nothing. Only when the answer is late, as on a connection that hangs, does another statement go out beside it.
  *
  * Why that is enough: let a cut-off commit before its call answers, and let a check begin after that answer. Its statement
@@ -131,7 +135,8 @@ export class Gathered<Q, R extends { ordinal: number }> {
     this.#resting = true;
     const begun = performance.now();
     const look = () => {
-      if (this.#waiting.length < this.#backlog() && performance.now() - begun < this.#lateMillis) return void setTimeout(look, lookMillis);
+      const isQueueLong = this.#waiting.length < waitingForEachInQueue * this.#backlog();
+      if (isQueueLong && performance.now() - begun < this.#lateMillis) return void setTimeout(look, lookMillis);
       this.#resting = false;
       if (this.#waiting.length > 0) this.#schedule();
     };
