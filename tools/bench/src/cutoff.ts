@@ -93,7 +93,7 @@ async function main(): Promise<void> {
     rounds: String(rounds),
     regenerating,
     refusing,
-    loads: `${processSets} sets of processes, each in ${setRounds}`,
+    loads: `${processSets} sets of processes, each in ${String(setRounds)}`,
     throughput: throughputOf(loaded),
   });
   say(`\n${text}`);

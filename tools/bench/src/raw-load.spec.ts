@@ -38,6 +38,13 @@ describe('a load by bare sockets', () => {
     expect(perSecond).toBeGreaterThan(10);
   });
 
+  it('does not count what is answered after its time', async () => {
+    let seen = 0;
+    const answers: RequestListener = (_, response) => void setTimeout(() => response.end('answer'), seen++ < 4 ? 0 : 2_500);
+    const { latencies, perSecond } = await withServer(answers, (origin) => rawLoad(origin, 4, 2, requests, () => undefined));
+    expect([latencies.length, perSecond]).toEqual([8, 2]);
+  });
+
   it.each([401, 500, 303])('is no load when the server answers %i', async (status) => {
     await expect(withServer((_, response) => void response.writeHead(status).end('{"error":"no"}'), load)).rejects.toThrow(
       `answered HTTP/1.1 ${status}`,

@@ -10,6 +10,7 @@ export interface Request {
 
 /** What a load measured. */
 export interface Measured {
+  /** Answers in the time of the load. */
   perSecond: number;
   /** Of each request, in milliseconds. */
   latencies: number[];
@@ -34,28 +35,29 @@ export async function rawLoad(
   usage: () => number | undefined,
 ): Promise<Measured> {
   const { hostname, port } = new URL(origin);
+  const open = await Promise.all(Array.from({ length: connections }, () => RawConnection.open(hostname, Number(port))));
   const latencies: number[] = [];
-  let next = 0;
+  let [next, inTime] = [0, 0];
   const usedBefore = usage();
-  const begun = performance.now();
-  const deadline = begun + seconds * 1_000;
-  await Promise.all(
-    Array.from({ length: connections }, async () => {
-      const connection = await RawConnection.open(hostname, Number(port));
-      try {
+  const deadline = performance.now() + seconds * 1_000;
+  try {
+    await Promise.all(
+      open.map(async (connection) => {
         for (let now = performance.now(); now < deadline;) {
           await connection.send(requests[next++ % requests.length]!);
           const then = performance.now();
           latencies.push(then - now);
+          if (then <= deadline) inTime++;
           now = then;
         }
-      } finally {
-        connection.close();
-      }
-    }),
-  );
+      }),
+    );
+  } finally {
+    for (const connection of open) connection.close();
+  }
   const used = usage();
-  const perSecond = latencies.length / ((performance.now() - begun) / 1_000);
+  // Towards the end fewer and fewer are under way at a time, so what comes after it is not counted.
+  const perSecond = inTime / seconds;
   const processorMicros = used === undefined || usedBefore === undefined ? undefined : (used - usedBefore) / latencies.length;
   return { perSecond, latencies, processorMicros };
 }
