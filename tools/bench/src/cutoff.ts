@@ -27,8 +27,11 @@ const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 const repositoryCount = 100;
 const connections = [1, 64];
-/** Two processes of one program differ by up to a twentieth for as long as they live: so loads are measured with several of each. */
-const processSets = 3;
+/**
+ * Two processes of one program differ by up to a twentieth for as long as they live, and the first one more than others: so loads
+ * are measured with several of each, and each variant is the first process once.
+ */
+const processSets = variants.map((_, set) => [...variants.slice(set), ...variants.slice(0, set)]);
 const nodeCounts = [1, 2, 4, 8];
 /** With so many nodes regenerations are timed. */
 const usualNodes = 4;
@@ -43,10 +46,9 @@ function preload(module: string): string[] {
   return ['--import', fileURLToPath(new URL(`variants/${module}.js`, import.meta.url))];
 }
 
-/** The third process of an app is the third variant. */
-function argumentsOf(name: string): string[] {
+function argumentsOf(name: string, order: readonly Variant[]): string[] {
   const number = Number(/-(\d+)$/.exec(name)?.[1] ?? 0);
-  return number > 0 ? programOf[variants[number - 1]!] : [];
+  return number > 0 ? programOf[order[number - 1]!] : [];
 }
 
 async function main(): Promise<void> {
@@ -69,19 +71,19 @@ async function main(): Promise<void> {
   );
   await pin(process.pid, processors.load);
   const loaded: Loaded[][] = [];
-  const setRounds = new Rounds(Math.ceil(wanted / processSets), say);
-  while (loaded.length < processSets) {
-    say(`Loads, with set ${loaded.length + 1} of ${processSets} of processes`);
+  const setRounds = new Rounds(Math.ceil(wanted / processSets.length), say);
+  for (const order of processSets) {
+    say(`Loads, with set ${loaded.length + 1} of ${processSets.length} of processes`);
     const options = {
       authorities: variants.length,
       repositoryApis: variants.length,
       repositoryCount,
-      nodeArguments: argumentsOf,
+      nodeArguments: (name: string) => argumentsOf(name, order),
       ...(canPin ? { processor: processorOf } : {}),
     };
     loaded.push(
       await withInstallation(options, (all, customer, repositories) =>
-        measureThroughput(all, customer, repositories, { connections, rounds: setRounds, seconds, say }),
+        measureThroughput(all, customer, repositories, { order, connections, rounds: setRounds, seconds, say }),
       ),
     );
   }
@@ -93,7 +95,7 @@ async function main(): Promise<void> {
     rounds: String(rounds),
     regenerating,
     refusing,
-    loads: `${processSets} sets of processes, each in ${String(setRounds)}`,
+    loads: `${processSets.length} sets of processes, each in ${String(setRounds)}`,
     throughput: throughputOf(loaded),
   });
   say(`\n${text}`);

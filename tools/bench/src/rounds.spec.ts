@@ -44,8 +44,14 @@ describe('rounds on a shared machine', () => {
     const order: string[] = [];
     const rounds = new Rounds(2, undefined, host(0.5, 1, 1));
     const results = await rounds.byTurns(['a', 'b'], (name) => Promise.resolve(order.push(name)));
-    expect(order).toEqual(['a', 'b', 'b', 'a', 'a', 'b']);
-    expect(results).toEqual({ a: [4, 5], b: [3, 6] });
+    expect(order).toEqual(['a', 'b', 'b', 'a', 'b', 'a']);
+    expect(results).toEqual({ a: [4, 6], b: [3, 5] });
+  });
+
+  it('measure names the other way round when each has been the first', async () => {
+    const order: string[] = [];
+    await new Rounds(6, undefined, host()).byTurns(['a', 'b', 'c'], (name) => Promise.resolve(order.push(name)));
+    expect(order.join('')).toBe('abcbcacabcbabacacb');
   });
 
   it('call works by turns within a round, and give what those that count have returned', async () => {

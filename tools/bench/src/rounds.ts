@@ -57,12 +57,16 @@ export class Rounds {
     return measured.filter((round) => counted.has(round)).map(({ result }) => result);
   }
 
-  /** Each name in each round, beginning with another one each time, so that what else happens on the machine happens to all. */
+  /**
+   * Each name in each round, beginning with another one each time and then the other way round, so that what else happens on the
+   * machine happens to all, and none always comes after the same other.
+   */
   async byTurns<N extends string, T>(names: readonly N[], measure: (name: N) => Promise<T>): Promise<Record<N, T[]>> {
     const rounds = await this.each(async (round) => {
       const results = {} as Record<N, T>;
+      const inTurn = Math.floor(round / names.length) % 2 === 0 ? names : names.toReversed();
       for (let index = 0; index < names.length; index++) {
-        const name = names[(index + round) % names.length]!;
+        const name = inTurn[(index + round) % names.length]!;
         results[name] = await measure(name);
       }
       return results;

@@ -5,7 +5,7 @@ import { rawLoad, written, type Measured } from './raw-load.js';
 import { Rounds } from './rounds.js';
 import { median, quantile } from './statistics.js';
 
-/** How credentials are checked; the number is that of the process that does it so. */
+/** How credentials are checked. */
 export const variants = ['gathered', 'one statement each', 'none'] as const;
 export type Variant = (typeof variants)[number];
 
@@ -30,6 +30,8 @@ export interface Throughput {
 }
 
 export interface ThroughputOptions {
+  /** Which variant the first process of each app is, the second and the third. */
+  order: readonly Variant[];
   connections: number[];
   rounds: Rounds;
   /** Of each measurement. */
@@ -50,7 +52,7 @@ export async function measureThroughput(
   installation: Installation,
   customer: Customer,
   repositories: BenchRepository[],
-  { connections, rounds, seconds, say }: ThroughputOptions,
+  { order, connections, rounds, seconds, say }: ThroughputOptions,
 ): Promise<Loaded[]> {
   const requests: Record<Endpoint, Buffer[]> = {
     'token endpoint': repositories.map((repository) => written(tokenRequest(repository))),
@@ -71,15 +73,15 @@ export async function measureThroughput(
   const results: Loaded[] = [];
   for (const endpoint of Object.keys(requests) as Endpoint[]) {
     const measure = (variant: Variant, count: number, forSeconds: number) => {
-      const node = nodes[endpoint][variants.indexOf(variant)]!;
+      const node = nodes[endpoint][order.indexOf(variant)]!;
       return rawLoad(node.origin, count, forSeconds, requests[endpoint], () => processorMicros(node.process.pid));
     };
-    await new Rounds(1, say).byTurns(variants, (variant) => measure(variant, 64, warmSeconds));
+    await new Rounds(1, say).byTurns(order, (variant) => measure(variant, 64, warmSeconds));
     for (const count of connections) {
       results.push({
         endpoint,
         connections: count,
-        measured: await rounds.byTurns(variants, (variant) => measure(variant, count, seconds)),
+        measured: await rounds.byTurns(order, (variant) => measure(variant, count, seconds)),
       });
       say(`${endpoint}, ${count} connections: measured`);
     }
