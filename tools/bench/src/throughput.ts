@@ -9,7 +9,7 @@ import { median, quantile } from './statistics.js';
 export const variants = ['gathered', 'one statement each', 'none'] as const;
 export type Variant = (typeof variants)[number];
 
-/** A server is slower for its first ten seconds or so under load, and the more so the more it has to do. */
+/** A server is slower for its first seconds under load. */
 const warmSeconds = 12;
 
 export type Endpoint = 'token endpoint' | 'repository API';
