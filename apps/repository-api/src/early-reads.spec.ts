@@ -1,6 +1,6 @@
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
 import type { Answer } from './answer.js';
-import type { Identified } from './authentication.js';
+import { presented, type Identified } from './authentication.js';
 import { EarlyReads } from './early-reads.js';
 
 const anna = (change: Partial<Identified['caller']> = {}, clientId = 'tool'): Identified => ({
@@ -98,5 +98,23 @@ describe('a read that is begun while the check is under way', () => {
     await request(async () => anna());
     await request(async () => anna(), undefined, 'another');
     expect(reads.map(({ identified }) => identified)).toEqual([true, true]);
+  });
+});
+
+describe('what a caller is remembered by', () => {
+  const digestOf = (headers: object, query = '', id = 'r') => presented({ id } as never, { headers } as never, new URLSearchParams(query));
+
+  it('tells repository and credential from all others, whatever else is asked for, and holds nothing of the credential', () => {
+    const digests = [
+      digestOf({}),
+      digestOf({}, '', 's'),
+      digestOf({ authorization: 'Bearer one' }),
+      digestOf({ authorization: 'Bearer two' }),
+      digestOf({ apikey: 'one' }),
+      digestOf({}, 'apikey=two'),
+    ];
+    expect(new Set(digests).size).toBe(digests.length);
+    expect(digestOf({ apikey: 'one' }, '$select=Id')).toBe(digestOf({ apikey: 'one' }, '$select=Name'));
+    expect(digests.every((digest) => /^[\w+/]{43}=$/.test(digest))).toBe(true);
   });
 });

@@ -57,7 +57,7 @@ export interface GatheringOptions {
  * that has been sent. The busier a node is, the more they are: a statement costs as much as what it asks about a dozen
  * credentials, so this is what keeps checks cheap under load. A busy node even lets as much time pass between two statements as
  * the first took, in which twice as many questions come together, and more while requests queue for what they need besides, such
- * as a connection to read with: until they have it, nobody gains by an answer. Who asks a node that is not busy waits for
+ * as a connection to read with: until they have it, they gain nothing by an answer. Who asks a node that is not busy waits for
  * nothing. Only when the answer is late, as on a connection that hangs, does another statement go out beside it.
  *
  * Why that is enough: let a cut-off commit before its call answers, and let a check begin after that answer. Its statement

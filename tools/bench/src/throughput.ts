@@ -101,10 +101,8 @@ export function throughputOf(loaded: Loaded[][]): Throughput[] {
 
 function summarise(loaded: Loaded[], variant: Variant): Throughput {
   const { endpoint, connections } = loaded[0]!;
-  const [own, none] = [variant, 'none' as const].map((each) => loaded.flatMap(({ measured }) => measured[each])) as [
-    Measured[],
-    Measured[],
-  ];
+  const inAll = (which: Variant) => loaded.flatMap(({ measured }) => measured[which]);
+  const [own, none] = [inAll(variant), inAll('none')];
   const overRounds = (value: (one: Measured, without: Measured) => number | undefined) => {
     const values = own.map((one, round) => value(one, none[round]!)).filter((each) => each !== undefined);
     return values.length === own.length ? median(values) : undefined;
