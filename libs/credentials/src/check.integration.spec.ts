@@ -217,6 +217,36 @@ describe('the check', () => {
     expect(rows.map(({ settings }) => settings)).toEqual([kept, kept, kept]);
   });
 
+  it('reads nothing of a thousand other users, though its repository had few when that was planned', async () => {
+    const crowded = await fixture.newRepository('crowded');
+    const add = (repositories: string, ids: string) =>
+      fixture.owner.query(`
+        INSERT INTO latchkey.repository_users (repository_id, tenant_id, id, login_name, name)
+        SELECT r, '${crowded.tenantId}', n, 'user-' || n, 'User' FROM ${repositories} AS of (r), generate_series(${ids}) n`);
+    await add('(SELECT uuidv7() FROM generate_series(1, 50))', '10001, 10003');
+    await fixture.owner.query('ANALYZE latchkey.repository_users');
+    const connection = await fixture.pool.connect();
+    const read = async () => {
+      const { rows } = await connection.query<{ read: string }>(
+        `SELECT idx_tup_fetch AS read FROM pg_stat_xact_user_tables WHERE schemaname = 'latchkey' AND relname = 'repository_users'`,
+      );
+      return Number(rows[0]!.read);
+    };
+    try {
+      await connection.query('BEGIN');
+      const check = new CredentialCheck({ options: { max: 1 }, query: connection.query.bind(connection) } as never);
+      const ask = () => check.ask({ repositoryId: crowded.id, clientId: crowded.toolId, userId: 11_000 });
+      await ask();
+      await add(`(VALUES (CAST('${crowded.id}' AS uuid)))`, '10001, 11000');
+      const before = await read();
+      expect((await ask())?.subject?.loginName).toBe('public\\user-11000');
+      expect((await read()) - before).toBe(1);
+    } finally {
+      await connection.query('ROLLBACK');
+      connection.release();
+    }
+  });
+
   it('fails, and does not guess, when the primary cannot be asked', async () => {
     const broken = new CredentialCheck(
       new Proxy(fixture.pool, {

@@ -54,6 +54,7 @@ import { LimitClients1763768000500 } from './migrations/1763768000500-limit-clie
 import { EndInvitationsOfLostRights1763768000750 } from './migrations/1763768000750-end-invitations-of-lost-rights.js';
 import { FindCutoffsByIndex1763769000250 } from './migrations/1763769000250-find-cutoffs-by-index.js';
 import { LookEachCutoffUp1763769000500 } from './migrations/1763769000500-look-each-cutoff-up.js';
+import { LookEachUserUp1763769000750 } from './migrations/1763769000750-look-each-user-up.js';
 
 /** Oldest first by their timestamps, whatever their place here. */
 export const migrations = [
@@ -111,6 +112,7 @@ export const migrations = [
   EndInvitationsOfLostRights1763768000750,
   FindCutoffsByIndex1763769000250,
   LookEachCutoffUp1763769000500,
+  LookEachUserUp1763769000750,
 ];
 
 /** One number for every migrator, so that two that start together take turns. */
