@@ -3,7 +3,7 @@ import { DataSource, type EntityManager, type QueryRunner } from 'typeorm';
 import { entities } from './entities/index.js';
 import { translated } from './errors.js';
 import { SnakeCaseNaming } from './naming.js';
-import { beginOf, endOf, nameOf } from './prepared.js';
+import { beginOf, endOf, nameOf, send } from './prepared.js';
 
 /**
  * Whose rows a transaction may see and write. With both a tenant and a repository a row must belong to both.
@@ -94,11 +94,10 @@ export class Database {
   async read<T>(scope: Scope, work: (tx: EntityManager) => Promise<T>): Promise<T> {
     const begin = 'START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL enable_seqscan = on';
     return this.#run(begin, scope, work, async (runner) => {
-      // When it cannot even end, its connection is lost, and the pool has noticed.
-      void runner
-        .commitTransaction()
-        .catch(() => undefined)
-        .then(() => runner.release());
+      // Whoever has the connection next sends right behind it. When it cannot even end, the connection is lost for them too.
+      const connection = (await runner.connect()) as pg.PoolClient;
+      send(connection, 'COMMIT').catch(() => undefined);
+      await runner.release();
     });
   }
 
@@ -117,7 +116,7 @@ export class Database {
     const runner = (scope === 'system' ? this.#system : this.#app).createQueryRunner();
     try {
       const connection = (await runner.connect()) as pg.PoolClient;
-      const begun = connection.query(`${begin}; ${enterScope(scope)}`);
+      const begun = send(connection, `${begin}; ${enterScope(scope)}`);
       beginOf(runner, connection);
       begun.catch(() => undefined); // It is waited for below, unless `work` fails before.
       Object.assign(runner, { isTransactionActive: true, transactionDepth: 1 });
@@ -146,9 +145,9 @@ export class Database {
       const connection = (await runner.connect()) as pg.PoolClient;
       // After a statement that failed the commit is a rollback; all have been answered before the connection is given back.
       const [begun, done, ended] = await Promise.allSettled([
-        connection.query(`START TRANSACTION; ${enterScope(scope)}`),
-        connection.query({ name: nameOf(text), text, values }),
-        connection.query('COMMIT'),
+        send(connection, `START TRANSACTION; ${enterScope(scope)}`),
+        send(connection, { name: nameOf(text), text, values }),
+        send(connection, 'COMMIT'),
       ]);
       for (const part of [begun, done, ended]) if (part.status === 'rejected') throw part.reason;
       return (done as PromiseFulfilledResult<pg.QueryResult>).value.rows as Row[];
@@ -213,11 +212,14 @@ export async function elsewhere<T>(
   return done;
 }
 
-/** The statement that narrows a transaction to its scope. Ids are written into it, because several statements take no parameters. */
+/**
+ * The statements that narrow a transaction to its scope. Ids are written into them, because several statements take no parameters;
+ * and they are no queries, which would be planned.
+ */
 function enterScope(scope: Scope): string {
   if (scope === 'system') return '';
   const [tenantId, repositoryId] = [('tenantId' in scope && scope.tenantId) || '', scope.repositoryId ?? ''].map(pg.escapeLiteral);
-  return `SELECT set_config('app.tenant_id', ${tenantId}, true), set_config('app.repository_id', ${repositoryId}, true)`;
+  return `SET LOCAL app.tenant_id = ${tenantId}; SET LOCAL app.repository_id = ${repositoryId}`;
 }
 
 /**

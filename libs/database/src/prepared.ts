@@ -1,19 +1,15 @@
 import { createHash } from 'node:crypto';
+import type { PoolClient, QueryConfig, QueryResult } from 'pg';
 import type { EntityManager, QueryRunner } from 'typeorm';
 
 /** Names of prepared statements by their text. */
 const names = new Map<string, string>();
 
-/** What can run a statement under a name: the driver's connection below a transaction. */
-interface Connection {
-  query(statement: { name: string; text: string; values: unknown[] }): Promise<{ rows: unknown[] }>;
-}
-
 /** Connections of the transactions that are under way. */
-const connections = new WeakMap<QueryRunner, Connection>();
+const connections = new WeakMap<QueryRunner, PoolClient>();
 
 /** Prepared statements of this transaction go there, until `endOf`. */
-export function beginOf(runner: QueryRunner, connection: Connection): void {
+export function beginOf(runner: QueryRunner, connection: PoolClient): void {
   connections.set(runner, connection);
 }
 
@@ -23,6 +19,17 @@ export function beginOf(runner: QueryRunner, connection: Connection): void {
  */
 export function endOf(runner: QueryRunner): void {
   connections.delete(runner);
+}
+
+/**
+ * Sends a statement, together with what else is sent on the connection before the event loop goes on: one packet, for which the
+ * server wakes once.
+ */
+export function send(connection: PoolClient, statement: string | QueryConfig): Promise<QueryResult> {
+  const { stream } = connection.connection;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
+  return connection.query(statement);
 }
 
 /**
@@ -38,7 +45,7 @@ export function endOf(runner: QueryRunner): void {
 export async function prepared<Row>(tx: EntityManager, text: string, values: unknown[]): Promise<Row[]> {
   const connection = tx.queryRunner && connections.get(tx.queryRunner);
   if (!connection) throw new Error('A prepared statement needs a transaction');
-  const { rows } = await connection.query({ name: nameOf(text), text, values });
+  const { rows } = await send(connection, { name: nameOf(text), text, values });
   return rows as Row[];
 }
 
