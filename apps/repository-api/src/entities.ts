@@ -8,9 +8,10 @@ import {
   updateContent,
   type Address,
   type ContentEntity,
+  type ContentTypes,
   type Query,
 } from '@latchkey/content';
-import type { EntityManager } from '@latchkey/database';
+import { inTurn, type EntityManager } from '@latchkey/database';
 import { deleteNode, readPermanent } from './deletion.js';
 import { json, plain, versionTag, type Answer } from './answer.js';
 import { badRequest } from './odata/fault.js';
@@ -27,16 +28,19 @@ async function entityAnswer(
   request: ContentRequest,
   entity: ContentEntity,
   options: Options,
-  status = 200,
+  { status = 200, types }: { status?: number; types?: ContentTypes } = {},
 ): Promise<Answer> {
-  const [shown] = await present(tx, request, [entity], options);
+  const [shown] = await present(tx, request, [entity], options, types);
   return json({ d: shown }, status, versionTag(entity.version));
 }
 
-/** GET of one content. One statement. */
+/** GET of one content. Two statements, one round trip. */
 export async function getEntity(request: ContentRequest, address: Address): Promise<Answer> {
   const options = parseOptions(request.query, request.caller.userId);
-  return request.read(async (tx) => entityAnswer(tx, request, await readNode(tx, request.caller, address), options));
+  return request.read(async (tx) => {
+    const [entity, types] = await inTurn(readNode(tx, request.caller, address), contentTypesOf(tx, request.repository.id));
+    return entityAnswer(tx, request, entity, options, { types });
+  });
 }
 
 /**
@@ -61,25 +65,27 @@ function queryOf(options: Options): Query {
   };
 }
 
-/** GET of a collection. One statement; one more when the total is asked for and does not follow from the page. */
+/** GET of a collection. What `readCollection` needs, and beside it the types; one more when the total is asked for and does not follow from the page. */
 export async function getCollection(request: ContentRequest, path: string): Promise<Answer> {
   const options = parseOptions(request.query, request.caller.userId);
   const query = queryOf(options);
   return request.read(async (tx) => {
     const size = Math.min(options.top ?? maxPageSize, maxPageSize);
     // One more tells whether there is another page.
-    const found = await readCollection(tx, request.caller, { path }, { ...query, top: size > 0 ? size + 1 : 0 });
+    const [found, types] = await inTurn(
+      readCollection(tx, request.caller, { path }, { ...query, top: size > 0 ? size + 1 : 0 }),
+      contentTypesOf(tx, request.repository.id),
+    );
     const entities = found.slice(0, size);
     const last = found.length > size ? entities.at(-1) : undefined;
-    const next = last ? { __next: await nextLink(tx, request, path, options, last) } : {};
+    const next = last ? { __next: nextLink(request, types, path, options, last) } : {};
     const count = options.countAll ? await total(tx, request, path, query, entities.length) : entities.length;
-    return json({ d: { __count: count, results: await present(tx, request, entities, options), ...next } });
+    return json({ d: { __count: count, results: await present(tx, request, entities, options, types), ...next } });
   });
 }
 
 /** Where the page after the one that ends with `last` is: the same query from there on, without the key that it may hold. */
-async function nextLink(tx: EntityManager, request: ContentRequest, path: string, options: Options, last: ContentEntity): Promise<string> {
-  const types = await contentTypesOf(tx, request.repository.id);
+function nextLink(request: ContentRequest, types: ContentTypes, path: string, options: Options, last: ContentEntity): string {
   // The token can be read: it holds no more than the page shows.
   const values = options.orderBy.map(({ field }) => fieldOf(types, last, field)?.value ?? null);
   const passedOver = new Set(['skiptoken', 'skip', 'apikey']);
@@ -112,13 +118,13 @@ export async function postContent(request: ContentRequest, parent: Address): Pro
     return answerLater(request, await createPersonContent(request, parent, name ?? undefined, fields), options, 201);
   return request.write(async (tx) => {
     const entity = await createContent(tx, request.caller, parent, { type, name: name ?? undefined, fields });
-    return entityAnswer(tx, request, entity, options, 201);
+    return entityAnswer(tx, request, entity, options, { status: 201 });
   });
 }
 
 /** Presents what an earlier transaction has written. */
 function answerLater(request: ContentRequest, entity: ContentEntity, options: Options, status = 200): Promise<Answer> {
-  return request.read((tx) => entityAnswer(tx, request, entity, options, status));
+  return request.read((tx) => entityAnswer(tx, request, entity, options, { status }));
 }
 
 /** PATCH, which changes the fields that are there, or PUT, which replaces them all. */

@@ -6,6 +6,7 @@ import {
   readTargets,
   rolesOf,
   type ContentEntity,
+  type ContentTypes,
   type FieldDefinition,
 } from '@latchkey/content';
 import type { EntityManager } from '@latchkey/database';
@@ -22,9 +23,10 @@ const maxDepth = 4;
 const maxShown = 250_000;
 
 /**
- * Presents entities with what their expanded references lead to, as far as the caller may see it. One statement, and
- * one or two for each reference that is expanded.
+ * Presents entities with what their expanded references lead to, as far as the caller may see it. One or two statements for
+ * each reference that is expanded.
  *
+ * @param types of the repository; asked for, with one statement more, where the caller does not have them.
  * @throws ODataFault 400 for an expansion of something that is no reference, too many of them, or one that leads to too much.
  */
 export async function present(
@@ -32,8 +34,9 @@ export async function present(
   request: ContentRequest,
   entities: ContentEntity[],
   options: Pick<Options, 'select' | 'expand' | 'metadata'>,
+  types?: ContentTypes,
 ): Promise<Record<string, unknown>[]> {
-  return (await presentSized(tx, request, entities, options)).shown;
+  return (await presentSized(tx, request, entities, options, types ?? (await contentTypesOf(tx, request.repository.id)))).shown;
 }
 
 /** `present`, with how many contents are in what is shown for each, itself among them, by its id. */
@@ -42,10 +45,10 @@ async function presentSized(
   request: ContentRequest,
   entities: ContentEntity[],
   options: Pick<Options, 'select' | 'expand' | 'metadata'>,
+  types: ContentTypes,
 ): Promise<{ shown: Record<string, unknown>[]; sizes: Map<number, number> }> {
   if (options.expand.length > maxExpansions) throw badRequest(`$expand may name at most ${maxExpansions} references.`);
   if (options.expand.some((path) => path.split('/').length > maxDepth)) throw badRequest(`$expand may go ${maxDepth} deep.`);
-  const types = await contentTypesOf(tx, request.repository.id);
   const expanded = new Map<string, Map<number, unknown>>();
   const selected = firstSegments(options.select ?? []);
   const sizes = new Map(entities.map(({ id }) => [id, 1]));
@@ -57,7 +60,7 @@ async function presentSized(
     const select = selected.get(name);
     const wish = { ...options, select: select && select.length > 0 ? select : undefined, expand: nested };
     const referred = [...(await readNodes(tx, request.caller, ids)).values()];
-    const inner = await presentSized(tx, request, referred, wish);
+    const inner = await presentSized(tx, request, referred, wish, types);
     for (const [id, link] of links)
       for (const target of [link].flat()) sizes.set(id, (sizes.get(id) ?? 1) + (inner.sizes.get(target) ?? 0));
     const shown = new Map(referred.map(({ id }, index) => [id, inner.shown[index]]));

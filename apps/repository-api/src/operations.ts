@@ -10,7 +10,7 @@ import {
   type ContentPermissionName,
   type PermittedEntity,
 } from '@latchkey/content';
-import { Client } from '@latchkey/database';
+import { Client, inTurn } from '@latchkey/database';
 import { apiKeyOperations } from './api-key-operations.js';
 import { clientOperations } from './client-operations.js';
 import { contentOperations } from './content-operations.js';
@@ -26,14 +26,17 @@ import { parseOperationOptions } from './odata/options.js';
 import { presentSchema } from './odata/schema.js';
 import { parameter, textParameter, type Operation, type OperationCall } from './operation.js';
 
-/** The caller's own user, or the Visitor. It is told whatever else the credential may be used for. One statement. */
+/** The caller's own user, or the Visitor. It is told whatever else the credential may be used for. Two statements, one round trip. */
 const getCurrentUser: Operation = {
   name: 'GetCurrentUser',
   isFunction: true,
   run: ({ request }) =>
     request.read(async (tx) => {
-      const user = await readNode(tx, request.caller, { id: request.caller.userId });
-      const [shown] = await present(tx, request, [user], parseOperationOptions(request.query));
+      const [user, types] = await inTurn(
+        readNode(tx, request.caller, { id: request.caller.userId }),
+        contentTypesOf(tx, request.repository.id),
+      );
+      const [shown] = await present(tx, request, [user], parseOperationOptions(request.query), types);
       return json({ d: shown });
     }),
 };
