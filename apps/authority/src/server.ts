@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { passwordLengths, Problem } from '@latchkey/contracts';
 import { isNoText, isUnavailable } from '@latchkey/database';
-import { domainOfHost, readiness } from '@latchkey/runtime';
+import { domainOfHost, keepAliveMillis, readiness } from '@latchkey/runtime';
 import type { Authority } from './authority.js';
 import { callOf } from './call.js';
 import { ExpressLane } from './express-lane.js';
@@ -145,7 +145,7 @@ export async function listen(
 ): Promise<Server[]> {
   const open = (options: { host: string; port: number; reusePort?: boolean }) =>
     new Promise<Server>((resolve, reject) => {
-      const server = createServer(listener);
+      const server = createServer({ keepAliveTimeout: keepAliveMillis }, listener);
       server.once('error', reject);
       server.listen(options, () => resolve(server));
     });

@@ -15,7 +15,7 @@ import {
   warnOfLackingPeppers,
 } from '@latchkey/credentials';
 import { connectForChecks, Database, warnOfConnections, type Pool } from '@latchkey/database';
-import { nestLogger, type Logger } from '@latchkey/runtime';
+import { keepAliveMillis, nestLogger, type Logger } from '@latchkey/runtime';
 import { answerTo } from './answer.js';
 import { Authentication } from './authentication.js';
 import { CallRecorder } from './call-recorder.js';
@@ -140,6 +140,7 @@ export async function createApp(config: Config, log: Logger): Promise<Repository
     bodyLimit: bodyLimitBytes,
     genReqId: () => randomUUID(),
     forceCloseConnections: 'idle',
+    keepAliveTimeout: keepAliveMillis,
     frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) =>
       send(reply, answerTo(badRequest('The address is not percent-encoded UTF-8.'), undefined) ?? { status: 400 }),
   });
@@ -221,7 +222,7 @@ function describeEveryAnswer(fastify: FastifyInstance, log: Logger): void {
 /** A second listener of the same app, on a port of this process alone. */
 function listenBeside(fastify: FastifyInstance, host: string, port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = createServer((request, response) => fastify.routing(request, response));
+    const server = createServer({ keepAliveTimeout: keepAliveMillis }, (request, response) => fastify.routing(request, response));
     server.once('error', reject);
     server.listen({ host, port }, () => resolve(server));
   });

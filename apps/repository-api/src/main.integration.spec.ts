@@ -49,7 +49,7 @@ async function freePorts(): Promise<[number, number, number]> {
 }
 
 describe('the process', () => {
-  it('shares a port with another of its kind, has one of its own, prints no credential and stops when it is told to', async () => {
+  it('shares a port with another of its kind, has one of its own, keeps connections for longer than a load balancer, prints no credential and stops when it is told to', async () => {
     const [shared, first, second] = await freePorts();
     const nodes = await Promise.all(
       [first, second].map((own) => run({ PORT: String(shared), REUSE_PORT: 'true', NODE_PORT: String(own), NODE_NAME: `node-${own}` })),
@@ -58,7 +58,8 @@ describe('the process', () => {
     const key = 'lk_live_ak_0123456789012345678901234567890123456789012abcdef';
     for (const port of [shared, first, second]) {
       const url = `http://127.0.0.1:${port}/acme/odata.svc/('Root')`;
-      expect((await fetch(url, { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+      const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+      expect([answer.status, answer.headers.get('keep-alive')]).toEqual([200, 'timeout=72']);
       expect((await fetch(`${url}?apikey=${key}`)).status).toBe(401);
       expect((await fetch(url, { headers: { apikey: key } })).status).toBe(401);
     }

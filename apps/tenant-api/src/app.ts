@@ -20,7 +20,7 @@ import {
 } from '@latchkey/credentials';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { connectForChecks, Database, warnOfConnections } from '@latchkey/database';
-import { nestLogger, type Logger } from '@latchkey/runtime';
+import { keepAliveMillis, nestLogger, type Logger } from '@latchkey/runtime';
 import {
   audienceOf,
   AuditTrail,
@@ -220,6 +220,7 @@ export async function createApp(config: Config, log: Logger): Promise<NestFastif
     bodyLimit: bodyLimitBytes,
     genReqId: () => randomUUID(),
     forceCloseConnections: 'idle',
+    keepAliveTimeout: keepAliveMillis,
     // Of an address that cannot be read, or has a name that is too long to be one.
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => problems.answer(error, request, reply),
   });

@@ -16,6 +16,7 @@ export {
   trustedProxies,
 } from './config.js';
 export { domainOfHost, DomainTemplate } from './domain-template.js';
+export { keepAliveMillis } from './keep-alive.js';
 export { createLogger, redact, type Logger } from './log.js';
 export { Counter, exposeMetrics, Gauge, Histogram, measureProcess, metrics } from './metrics.js';
 export { nestLogger } from './nest-logger.js';
