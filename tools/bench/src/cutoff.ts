@@ -28,8 +28,8 @@ const say = (line: string) => void process.stdout.write(`${line}\n`);
 const repositoryCount = 100;
 const connections = [1, 64];
 /**
- * Two processes of one program differ by up to a twentieth for as long as they live, and the first one more than others: so loads
- * are measured with several of each, and each variant is the first process once.
+ * Two processes of one program differ by up to a twentieth for as long as they live, most of all in how much of it V8 has compiled
+ * by then: so loads are measured with several of each, and each variant is the first process once.
  */
 const processSets = variants.map((_, set) => [...variants.slice(set), ...variants.slice(0, set)]);
 const nodeCounts = [1, 2, 4, 8];

@@ -19,32 +19,40 @@ export interface Measured {
 }
 
 /**
- * Sends requests over so many connections, each as soon as the one before it is answered, for so long. By bare sockets and
- * requests that were written beforehand: so that a server, and not whoever loads it, is what is measured. It reads just enough
- * of HTTP/1.1 for the answers of these servers: a status, a length or chunks, a body.
- *
- * @param requests sent one after the other, over and over, by all connections together.
- * @param usage the server's processor time so far, in microseconds.
- * @throws when any answer is not of the status: a benchmark of errors measures nothing.
+ * Connections to one server, over which it is loaded. By bare sockets and requests that were written beforehand: so that a
+ * server, and not whoever loads it, is what is measured. It reads just enough of HTTP/1.1 for the answers of these servers: a
+ * status, a length or chunks, a body.
  */
-export async function rawLoad(
-  origin: string,
-  connections: number,
-  seconds: number,
-  requests: readonly Buffer[],
-  usage: () => number | undefined,
-): Promise<Measured> {
-  const { hostname, port } = new URL(origin);
-  const open = await Promise.all(Array.from({ length: connections }, () => RawConnection.open(hostname, Number(port))));
-  const latencies: number[] = [];
-  let [next, inTime] = [0, 0];
-  const usedBefore = usage();
-  const deadline = performance.now() + seconds * 1_000;
-  try {
+export class RawLoad {
+  readonly #connections: RawConnection[];
+  #next = 0;
+
+  private constructor(connections: RawConnection[]) {
+    this.#connections = connections;
+  }
+
+  static async open(origin: string, connections: number): Promise<RawLoad> {
+    const { hostname, port } = new URL(origin);
+    return new RawLoad(await Promise.all(Array.from({ length: connections }, () => RawConnection.open(hostname, Number(port)))));
+  }
+
+  /**
+   * Sends requests over all connections, each as soon as the one before it is answered, for so long. It may be called again
+   * until the server closes what it takes for idle.
+   *
+   * @param requests sent one after the other, over and over, by all connections together.
+   * @param usage the server's processor time so far, in microseconds.
+   * @throws when any answer is not 200: a benchmark of errors measures nothing.
+   */
+  async run(seconds: number, requests: readonly Buffer[], usage: () => number | undefined): Promise<Measured> {
+    const latencies: number[] = [];
+    let inTime = 0;
+    const usedBefore = usage();
+    const deadline = performance.now() + seconds * 1_000;
     await Promise.all(
-      open.map(async (connection) => {
+      this.#connections.map(async (connection) => {
         for (let now = performance.now(); now < deadline;) {
-          await connection.send(requests[next++ % requests.length]!);
+          await connection.send(requests[this.#next++ % requests.length]!);
           const then = performance.now();
           latencies.push(then - now);
           if (then <= deadline) inTime++;
@@ -52,14 +60,32 @@ export async function rawLoad(
         }
       }),
     );
-  } finally {
-    for (const connection of open) connection.close();
+    const used = usage();
+    // Towards the end fewer and fewer are under way at a time, so what comes after it is not counted.
+    const perSecond = inTime / seconds;
+    const processorMicros = used === undefined || usedBefore === undefined ? undefined : (used - usedBefore) / latencies.length;
+    return { perSecond, latencies, processorMicros };
   }
-  const used = usage();
-  // Towards the end fewer and fewer are under way at a time, so what comes after it is not counted.
-  const perSecond = inTime / seconds;
-  const processorMicros = used === undefined || usedBefore === undefined ? undefined : (used - usedBefore) / latencies.length;
-  return { perSecond, latencies, processorMicros };
+
+  close(): void {
+    for (const connection of this.#connections) connection.close();
+  }
+}
+
+/** Opens connections for one `run` of a `RawLoad`. */
+export async function rawLoad(
+  origin: string,
+  connections: number,
+  seconds: number,
+  requests: readonly Buffer[],
+  usage: () => number | undefined,
+): Promise<Measured> {
+  const load = await RawLoad.open(origin, connections);
+  try {
+    return await load.run(seconds, requests, usage);
+  } finally {
+    load.close();
+  }
 }
 
 /** Sends each once, over a few connections. @throws when any answer is not 200. */

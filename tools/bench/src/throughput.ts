@@ -1,7 +1,7 @@
 import type { Installation, TrialNode } from '@latchkey/chaos/installation';
 import { tokenRequest, type BenchRepository, type Customer } from './customer.js';
 import { processorMicros } from './machine.js';
-import { rawLoad, written, type Measured } from './raw-load.js';
+import { RawLoad, written, type Measured } from './raw-load.js';
 import { Rounds } from './rounds.js';
 import { median, quantile } from './statistics.js';
 
@@ -9,8 +9,9 @@ import { median, quantile } from './statistics.js';
 export const variants = ['gathered', 'one statement each', 'none'] as const;
 export type Variant = (typeof variants)[number];
 
-/** A server is slower for its first seconds under load. */
-const warmSeconds = 12;
+/** A server is slower for its first seconds under load, and again for some after it has had to do with other things. */
+const warmTurns = 3;
+const warmSeconds = 8;
 
 export type Endpoint = 'token endpoint' | 'repository API';
 
@@ -73,17 +74,31 @@ export async function measureThroughput(
   };
   const results: Loaded[] = [];
   for (const endpoint of Object.keys(requests) as Endpoint[]) {
-    const measure = (variant: Variant, count: number, forSeconds: number) => {
-      const node = nodes[endpoint][order.indexOf(variant)]!;
-      return rawLoad(node.origin, count, forSeconds, requests[endpoint], () => processorMicros(node.process.pid));
-    };
-    await new Rounds(1, say).byTurns(order, (variant) => measure(variant, 64, warmSeconds));
-    for (const count of connections) {
-      results.push({
-        endpoint,
-        connections: count,
-        measured: await rounds.byTurns(order, (variant) => measure(variant, count, seconds)),
+    const byTurns = async (count: number, turns: Rounds, forSeconds: number) => {
+      const opened = new Map<Variant, RawLoad>();
+      // They stay open between the turns: a server that has to see them come and go each time never is as fast as it can be.
+      const open = async (variant: Variant) => {
+        const load = opened.get(variant) ?? (await RawLoad.open(nodes[endpoint][order.indexOf(variant)]!.origin, count));
+        opened.set(variant, load);
+        return load;
+      };
+      const measured = await turns.byTurns(order, async (variant) => {
+        const { pid } = nodes[endpoint][order.indexOf(variant)]!.process;
+        const load = await open(variant);
+        try {
+          return await load.run(forSeconds, requests[endpoint], () => processorMicros(pid));
+        } catch (error) {
+          opened.delete(variant);
+          load.close();
+          throw error;
+        }
       });
+      for (const load of opened.values()) load.close();
+      return measured;
+    };
+    await byTurns(64, new Rounds(warmTurns), warmSeconds);
+    for (const count of connections) {
+      results.push({ endpoint, connections: count, measured: await byTurns(count, rounds, seconds) });
       say(`${endpoint}, ${count} connections: measured`);
     }
   }
