@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { RunningApp, type ProvisionedForTest } from './testing/running-app.js';
 
@@ -71,6 +72,21 @@ describe('the process', () => {
       expect(printed()).toContain('"lacking":{"test":{"client secrets":1}}');
       for (const secret of [token, key, 'apikey=']) expect(printed()).not.toContain(secret);
     }
+  });
+
+  it('ends when it has answered what is under way, though the client would keep the connection', async () => {
+    const [port] = await freePorts();
+    const { child, exit } = await run({ PORT: String(port) });
+    const client = connect(port, '127.0.0.1');
+    client.write(`POST /acme/odata.svc/('Root') HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{`);
+    await wait(200);
+    child.kill('SIGTERM');
+    await wait(200);
+    client.write('}');
+    const [answer] = (await once(client, 'data')) as [Buffer];
+    expect(answer.toString()).toContain('__ContentType');
+    expect(await Promise.race([exit, wait(5_000, 'goes on')])).toEqual([0, null]);
+    client.destroy();
   });
 
   it('says every fault of its configuration and prints none of its values', async () => {

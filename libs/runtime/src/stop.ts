@@ -5,6 +5,9 @@ import type { Logger } from './log.js';
 /** How long a stop may take before the process ends anyway. Just under the 10 s that operators are promised. */
 const patienceMillis = 9_000;
 
+/** How often a server that takes no more requests looks which of its connections have become idle. */
+const lookMillis = 50;
+
 /** How a process that clients hold connections to hands them over to the others, before it stops. */
 export interface Handover {
   servers: () => Server[];
@@ -34,6 +37,7 @@ export function stopGracefully(log: Logger, close: () => Promise<void>, handover
       log.error('could not stop in time');
       process.exit(1);
     }, patienceMillis).unref();
+    if (handover) endIdleConnections(handover);
     close().then(
       () => process.exit(0),
       (error: unknown) => {
@@ -49,6 +53,16 @@ export function stopGracefully(log: Logger, close: () => Promise<void>, handover
   // The parent may have ended while this process was starting, before anyone listened. Without a channel it is undefined.
   const { connected } = process as { connected?: boolean };
   if (connected === false) void stop('parent gone');
+}
+
+/**
+ * Has the servers, once they listen no more, end each connection with the answer that is under way on it. They wait for it to
+ * end, and its client might keep it for longer than the process has.
+ */
+function endIdleConnections({ servers }: Handover): void {
+  setInterval(() => {
+    for (const server of servers()) if (!server.listening) server.closeIdleConnections();
+  }, lookMillis).unref();
 }
 
 async function drain({ servers, drainSeconds }: Handover): Promise<void> {
