@@ -25,6 +25,8 @@ export type DatabaseRole = 'latchkey_app' | 'latchkey_system' | 'latchkey_check'
 
 const connectMillis = 5_000;
 
+const beginRead = 'START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL enable_seqscan = on';
+
 /** Connections on which a process checks credentials. Each carries a whole batch of questions at a time. */
 export const checksPoolSize = 2;
 
@@ -92,8 +94,7 @@ export class Database {
    * Cost: no round trip besides those of `work`; nobody waits for the end of a transaction that has nothing to keep.
    */
   async read<T>(scope: Scope, work: (tx: EntityManager) => Promise<T>): Promise<T> {
-    const begin = 'START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL enable_seqscan = on';
-    return this.#run(begin, scope, work, async (runner) => {
+    return this.#run(beginRead, scope, work, async (runner) => {
       // Whoever has the connection next sends right behind it. When it cannot even end, the connection is lost for them too.
       const connection = (await runner.connect()) as pg.PoolClient;
       send(connection, 'COMMIT').catch(() => undefined);
@@ -116,7 +117,8 @@ export class Database {
     const runner = (scope === 'system' ? this.#system : this.#app).createQueryRunner();
     try {
       const connection = (await runner.connect()) as pg.PoolClient;
-      const begun = send(connection, `${begin}; ${enterScope(scope)}`);
+      const beginning = `${begin}; ${enterScope(scope)}`;
+      const begun = begin === beginRead ? send(connection, beginning) : connection.query(beginning);
       beginOf(runner, connection);
       begun.catch(() => undefined); // It is waited for below, unless `work` fails before.
       Object.assign(runner, { isTransactionActive: true, transactionDepth: 1 });
