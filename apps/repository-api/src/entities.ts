@@ -65,7 +65,10 @@ function queryOf(options: Options): Query {
   };
 }
 
-/** GET of a collection. What `readCollection` needs, and beside it the types; one more when the total is asked for and does not follow from the page. */
+/**
+ * GET of a collection. What `readCollection` needs, and beside it the types; one more when the total is asked for and does not
+ * follow from the page.
+ */
 export async function getCollection(request: ContentRequest, path: string): Promise<Answer> {
   const options = parseOptions(request.query, request.caller.userId);
   const query = queryOf(options);

@@ -79,7 +79,8 @@ export class Database {
    * Cost: one round trip besides those of `work`, for the commit.
    */
   async transaction<T>(scope: Scope, work: (tx: EntityManager) => Promise<T>): Promise<T> {
-    return this.#run('START TRANSACTION', scope, work, async (runner) => {
+    const begin = (connection: pg.PoolClient) => connection.query(`START TRANSACTION; ${enterScope(scope)}`);
+    return this.#run(scope, begin, work, async (runner) => {
       await runner.commitTransaction();
       await runner.release();
     });
@@ -94,7 +95,8 @@ export class Database {
    * Cost: no round trip besides those of `work`; nobody waits for the end of a transaction that has nothing to keep.
    */
   async read<T>(scope: Scope, work: (tx: EntityManager) => Promise<T>): Promise<T> {
-    return this.#run(beginRead, scope, work, async (runner) => {
+    const begin = (connection: pg.PoolClient) => send(connection, `${beginRead}; ${enterScope(scope)}`);
+    return this.#run(scope, begin, work, async (runner) => {
       // Whoever has the connection next sends right behind it. When it cannot even end, the connection is lost for them too.
       const connection = (await runner.connect()) as pg.PoolClient;
       send(connection, 'COMMIT').catch(() => undefined);
@@ -109,16 +111,15 @@ export class Database {
    * wait for a statement of its own, so it is told that it has begun.
    */
   async #run<T>(
-    begin: string,
     scope: Scope,
+    begin: (connection: pg.PoolClient) => Promise<unknown>,
     work: (tx: EntityManager) => Promise<T>,
     end: (runner: QueryRunner) => Promise<void>,
   ): Promise<T> {
     const runner = (scope === 'system' ? this.#system : this.#app).createQueryRunner();
     try {
       const connection = (await runner.connect()) as pg.PoolClient;
-      const beginning = `${begin}; ${enterScope(scope)}`;
-      const begun = begin === beginRead ? send(connection, beginning) : connection.query(beginning);
+      const begun = begin(connection);
       beginOf(runner, connection);
       begun.catch(() => undefined); // It is waited for below, unless `work` fails before.
       Object.assign(runner, { isTransactionActive: true, transactionDepth: 1 });

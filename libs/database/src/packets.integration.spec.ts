@@ -4,41 +4,42 @@ import { newId } from './new-id.js';
 import { inTurn, prepared } from './prepared.js';
 import { createTestDatabase, type TestDatabase } from './testing/index.js';
 
-/** How often something was handed to the system to be sent there, by anybody in this process: each is a packet. */
-function countPackets(port: number): () => number {
+/** Counts, until it stops, what is handed to the system to be sent there, by anybody in this process: each is a packet. */
+function countPackets(port: number): { sent: () => number; stop: () => void } {
   let packets = 0;
-  for (const name of ['_write', '_writev'] as const) {
-    const write = Socket.prototype[name] as (this: Socket, ...args: unknown[]) => void;
-    Socket.prototype[name] = function (this: Socket, ...args: unknown[]) {
+  const { _write, _writev } = Socket.prototype;
+  const counting = (write: unknown) =>
+    function (this: Socket, ...args: unknown[]) {
       if (this.remotePort === port) packets += 1;
-      write.apply(this, args);
+      (write as (...all: unknown[]) => void).apply(this, args);
     };
-  }
-  return () => packets;
+  Object.assign(Socket.prototype, { _write: counting(_write), _writev: counting(_writev) });
+  return { sent: () => packets, stop: () => Object.assign(Socket.prototype, { _write, _writev }) };
 }
 
 describe('A transaction, of which each packet wakes the server once,', () => {
   let test: TestDatabase;
-  let sent: () => number;
+  let packets: ReturnType<typeof countPackets>;
   let database: Database;
   const scope = { tenantId: newId() };
   const times = 50;
 
   beforeAll(async () => {
     test = await createTestDatabase();
-    sent = countPackets(Number(new URL(test.url).port));
+    packets = countPackets(Number(new URL(test.url).port));
     database = await Database.connect({ url: test.url, poolSize: 1 });
   });
   afterAll(async () => {
     await database.close();
     await test.drop();
+    packets.stop();
   });
 
   const packetsOf = async (work: () => Promise<unknown>) => {
     await work(); // What is prepared is prepared.
-    const before = sent();
+    const before = packets.sent();
     await work();
-    return sent() - before;
+    return packets.sent() - before;
   };
   const inSequence = (one: () => Promise<unknown>) => async () => {
     for (let i = 0; i < times; i++) await one();
