@@ -150,8 +150,8 @@ function metadata(client: Described, { byKey, deviceFlow }: ClientAbilities & { 
       // Native lets a loopback port vary (RFC 8252 §7.3) and is as strict as web about everything else.
       application_type: 'native',
       token_endpoint_auth_method: 'none',
-      redirect_uris: details.redirectUris,
-      post_logout_redirect_uris: details.postLogoutRedirectUris,
+      redirect_uris: [...details.redirectUris],
+      post_logout_redirect_uris: [...details.postLogoutRedirectUris],
       grant_types: [
         ...(signsIn ? ['authorization_code'] : []),
         ...(deviceFlow ? [deviceGrantType] : []),
@@ -188,7 +188,7 @@ export function compareSecret(authority: Authority, repository: KnownRepository,
   const state = currentState();
   const named = state?.client?.client ?? state?.client?.refusedClient;
   const answer = named?.id === clientId ? state?.client : undefined;
-  const secrets: CheckedSecret[] = answer?.secrets ?? [];
+  const secrets: readonly CheckedSecret[] = answer?.secrets ?? [];
   const match = matchSecret(authority.peppers, repository.environment, secrets, presented);
   const request = Provider.ctx?.req;
   const address = authority.addressOf(request);

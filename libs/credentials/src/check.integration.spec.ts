@@ -17,15 +17,20 @@ afterAll(() => fixture.close());
 
 const question = (): AboutSecrets => ({ repositoryId: acme.id, clientId: acme.toolId, withSecrets: true });
 
+interface Sent {
+  text: string;
+  values: unknown[][];
+}
+
 /** A pool whose statements are counted, and can be held up on their way back: `hold` is called once the primary has answered. */
 function watchedCheck(options?: GatheringOptions) {
-  const sent: string[] = [];
+  const sent: Sent[] = [];
   let hold: ((nth: number) => Promise<void> | undefined) | undefined;
   const pool = new Proxy(fixture.pool, {
     get(target, name) {
       if (name !== 'query') return Reflect.get(target, name) as unknown;
-      return async (statement: { text: string }) => {
-        const nth = sent.push(statement.text);
+      return async (statement: Sent) => {
+        const nth = sent.push(statement);
         const answer = await (target.query(statement as never) as unknown as Promise<unknown>);
         await hold?.(nth);
         return answer;
@@ -63,6 +68,18 @@ describe('the check', () => {
     const { check, sent } = watchedCheck();
     await Promise.all(Array.from({ length: 200 }, () => check.ask(question())));
     expect(sent).toHaveLength(1);
+  });
+
+  it('looks up once in a statement what several ask in it, and tells all of them', async () => {
+    const { check, sent } = watchedCheck();
+    const { repositoryId, clientId } = question();
+    const version = { repositoryId, clientId, versionId: acme.secret.id };
+    const questions = [version, { ...version, versionId: newId() }, version, { repositoryId, clientId }, { ...version }];
+    const answers = await Promise.all(questions.map((one) => check.ask(one)));
+    expect(answers.map((answer) => answer?.versionAlive)).toEqual([true, false, true, null, true]);
+    const keyHashes = [Buffer.alloc(32, 1), Buffer.alloc(32, 2), Buffer.alloc(32, 1)];
+    await Promise.all(keyHashes.map((keyHash) => check.ask({ repositoryId, keyHash })));
+    expect(sent.map(({ values }) => values.map((column) => column.length))).toEqual([Array(6).fill(3), Array(2).fill(2)]);
   });
 
   it('gathers what is asked while a statement is under way into the next one', async () => {

@@ -54,17 +54,17 @@ export interface CheckedSecret {
 /** What it takes to let a client in, besides its secrets. */
 export interface ClientDetails {
   name: string;
-  redirectUris: string[];
-  postLogoutRedirectUris: string[];
+  redirectUris: readonly string[];
+  postLogoutRedirectUris: readonly string[];
   backchannelLogoutUri: string | null;
   jwksUri: string | null;
   /** The live keys of a tool; null for other kinds. */
-  keys: { id: string; jwk: PublicJwk }[] | null;
+  keys: readonly { id: string; jwk: PublicJwk }[] | null;
   /** Life of its tokens, where the tenant's policy for its kind says one. */
   tokenSeconds: number | null;
 }
 
-/** What the primary said, after the question was asked. */
+/** What the primary said, after the question was asked. Lists in it are shared by all who asked the same at the same time. */
 export interface Answer {
   repository: { tenantId: string; id: string; alive: boolean; generation: number; settingsVersion: number; environment: Environment };
   /** Null when there is no such client (any more). */
@@ -88,7 +88,7 @@ export interface Answer {
   } | null;
   /** Null when there is no such user (any more). */
   subject: { id: number; loginName: string; enabled: boolean; generation: number } | null;
-  secrets: CheckedSecret[] | null;
+  secrets: readonly CheckedSecret[] | null;
   /** Null when no key has the hash. */
   apiKey: { id: string; permissions: string[]; alive: boolean } | null;
   versionAlive: boolean | null;
@@ -118,7 +118,7 @@ const aboutSecrets: Statement<AboutSecrets> = {
 const aboutApiKeys: Statement<AboutApiKey> = {
   name: 'check-api-keys',
   text: 'SELECT * FROM check_api_keys($1::uuid[], $2::bytea[])',
-  valuesOf: ({ repositoryId, keyHash }) => [repositoryId, keyHash],
+  valuesOf: ({ repositoryId, keyHash }) => [repositoryId, `\\x${keyHash.toString('hex')}`],
 };
 
 /* Rows of those functions: what belongs together is null together. */

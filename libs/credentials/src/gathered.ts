@@ -6,8 +6,8 @@ export interface Statement<Q> {
   name: string;
   /** Each parameter is an array with a value of each question; a row has the `ordinal` of its question, from 1. */
   text: string;
-  /** A question's value for each parameter. */
-  valuesOf: (question: Q) => unknown[];
+  /** A question's value for each parameter. Who asks for the same values is given the same row. */
+  valuesOf: (question: Q) => (string | number | undefined)[];
 }
 
 interface Waiting<Q, R> {
@@ -162,14 +162,21 @@ export class Gathered<Q, R extends { ordinal: number }> {
     }
   }
 
-  /** @returns the rows in the order of the questions. */
+  /** @returns the rows in the order of the questions. What is asked several times, as about the token of a busy tool, is looked up once. */
   async #query(questions: Q[]): Promise<(R | undefined)[]> {
     const { name, text, valuesOf } = this.#statement;
-    const asked = questions.map(valuesOf);
+    const asked: ReturnType<typeof valuesOf>[] = [];
+    const ordinalOf = new Map<string, number>();
+    const ordinals = questions.map((question) => {
+      const values = valuesOf(question);
+      const same = JSON.stringify(values);
+      const ordinal = ordinalOf.get(same) ?? asked.push(values);
+      ordinalOf.set(same, ordinal);
+      return ordinal;
+    });
     const values = asked[0]?.map((_, column) => asked.map((one) => one[column] ?? null));
     const { rows } = await this.#pool.query<R>({ name, text, values });
-    const found: (R | undefined)[] = questions.map(() => undefined);
-    for (const row of rows) found[row.ordinal - 1] = row;
-    return found;
+    const found = new Map(rows.map((row) => [row.ordinal, row]));
+    return ordinals.map((ordinal) => found.get(ordinal));
   }
 }

@@ -18,7 +18,7 @@ export type SecretMatch =
  *
  * @param secrets of an unknown client: none.
  */
-export function matchSecret(peppers: KeyRing, environment: Environment, secrets: CheckedSecret[], presented: string): SecretMatch {
+export function matchSecret(peppers: KeyRing, environment: Environment, secrets: readonly CheckedSecret[], presented: string): SecretMatch {
   const secret = PlainSecret.parse(presented, environment, 'cs');
   if (!secret) return { outcome: 'wrong' };
   const macs = new Map<string, Buffer>();
