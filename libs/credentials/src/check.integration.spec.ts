@@ -127,11 +127,11 @@ describe('the check', () => {
     }
   });
 
-  it('rests for longer while fewer than four wait to be asked for each that queues for something else, until it would be late', async () => {
+  it('rests for longer while fewer wait to be asked about than queue for something else, until it would be late', async () => {
     for (const [asked, queue, lateMillis, sentMeanwhile] of [
-      [3, 1, 60_000, 1],
-      [4, 1, 60_000, 2],
-      [3, 1, 1_500, 1],
+      [3, 4, 60_000, 1],
+      [4, 4, 60_000, 2],
+      [3, 4, 1_500, 1],
     ] as const) {
       let backlog: number = queue;
       const { check, sent } = watchedCheck({ lateMillis, backlog: () => backlog });

@@ -31,13 +31,6 @@ const busyBatch = 4;
 /** A rest is as long as the statement took, and no longer than this, unless requests queue for what they need besides. */
 const usualMostRestMillis = 5;
 
-/**
- * Then it goes on, until it would be late, while fewer than so many wait to be asked about for each in that queue: the answer is
- * needed only when the queue comes to an end. Fewer would be asked about sooner than they need it, and with more the queue would
- * be empty before their answer is there (measured: docs/adr/each-kind-of-credential-is-asked-about-by-itself.md).
- */
-const waitingForEachInQueue = 4;
-
 /** How often a rest that goes on looks who queues. */
 const lookMillis = 1;
 
@@ -135,8 +128,9 @@ export class Gathered<Q, R extends { ordinal: number }> {
     this.#resting = true;
     const begun = performance.now();
     const look = () => {
-      const isQueueLong = this.#waiting.length < waitingForEachInQueue * this.#backlog();
-      if (isQueueLong && performance.now() - begun < this.#lateMillis) return void setTimeout(look, lookMillis);
+      // While one half is asked about, the other half has what it needs to go on (measured: docs/adr/each-kind-of-credential-is-asked-about-by-itself.md).
+      const isQueueLonger = this.#waiting.length < this.#backlog();
+      if (isQueueLonger && performance.now() - begun < this.#lateMillis) return void setTimeout(look, lookMillis);
       this.#resting = false;
       if (this.#waiting.length > 0) this.#schedule();
     };
