@@ -8,7 +8,7 @@ import { measureRefusing, type Refusing } from './refusing.js';
 import { measureRegenerating, type Regenerating } from './regenerating.js';
 import { describeBench, writeSection } from './report.js';
 import { Rounds } from './rounds.js';
-import { measureThroughput, throughputOf, variants, type Loaded, type Variant } from './throughput.js';
+import { measureThroughput, throughputOf, variants, type Load, type Loaded, type Variant } from './throughput.js';
 
 /*
  * `npm run bench:cutoff`: what a cut-off and the checks behind it cost. Prints its table and writes it to
@@ -26,7 +26,12 @@ const usage = `npm run bench:cutoff -- [options]
 const say = (line: string) => void process.stdout.write(`${line}\n`);
 
 const repositoryCount = 100;
-const connections = [1, 64];
+/** Many tools, about which a check has as much to ask, and one that is busy, as when a customer's data are taken over. */
+const loads: Load[] = [
+  { connections: 1, tools: repositoryCount },
+  { connections: 64, tools: repositoryCount },
+  { connections: 64, tools: 1 },
+];
 /**
  * Two processes of one program differ by up to a twentieth for as long as they live, most of all in how much of it V8 has compiled
  * by then: so loads are measured with several of each, and each variant is the first process once.
@@ -83,7 +88,7 @@ async function main(): Promise<void> {
     };
     loaded.push(
       await withInstallation(options, (all, customer, repositories) =>
-        measureThroughput(all, customer, repositories, { order, connections, rounds: setRounds, seconds, say }),
+        measureThroughput(all, customer, repositories, { order, loads, rounds: setRounds, seconds, say }),
       ),
     );
   }

@@ -6,6 +6,7 @@ import { describeBench, writeSection, type CutoffBench } from './report.js';
 const measured = (variant: 'gathered' | 'none', ratio: number) => ({
   endpoint: 'token endpoint' as const,
   connections: 64,
+  tools: 100,
   variant,
   perSecond: 1_000 * ratio,
   ratio,
@@ -29,7 +30,7 @@ const bench = (more: Partial<CutoffBench> = {}): CutoffBench => ({
 describe('the report', () => {
   it('says of every goal whether it was reached', () => {
     expect(describeBench(bench())).not.toContain('not reached');
-    expect(describeBench(bench({ throughput: [measured('gathered', 0.94)] }))).toContain('**not reached**: token endpoint');
+    expect(describeBench(bench({ throughput: [measured('gathered', 0.94)] }))).toContain('**not reached**: token endpoint, 100 tools');
     expect(describeBench(bench({ refusing: [{ nodes: 4, p50: 3, p99: 9, accepted: 1 }] }))).toContain(
       '**not reached**: nothing was accepted',
     );

@@ -15,10 +15,16 @@ const warmSeconds = 8;
 
 export type Endpoint = 'token endpoint' | 'repository API';
 
-/** Medians over the rounds. */
-export interface Throughput {
-  endpoint: Endpoint;
+/** How a server is loaded. */
+export interface Load {
   connections: number;
+  /** Different tools that call by turns, each with a credential of its own in a repository of its own. */
+  tools: number;
+}
+
+/** Medians over the rounds. */
+export interface Throughput extends Load {
+  endpoint: Endpoint;
   variant: Variant;
   perSecond: number;
   /** Of requests per second, to those without a check; the median of the ratios of each round. */
@@ -34,17 +40,16 @@ export interface Throughput {
 export interface ThroughputOptions {
   /** Which variant the first process of each app is, the second and the third. */
   order: readonly Variant[];
-  connections: number[];
+  loads: readonly Load[];
   rounds: Rounds;
   /** Of each measurement. */
   seconds: number;
   say: (line: string) => void;
 }
 
-/** What the processes of one installation did, over a number of connections. */
-export interface Loaded {
+/** What the processes of one installation did, loaded in one way. */
+export interface Loaded extends Load {
   endpoint: Endpoint;
-  connections: number;
   /** Round by round. */
   measured: Record<Variant, Measured[]>;
 }
@@ -54,7 +59,7 @@ export async function measureThroughput(
   installation: Installation,
   customer: Customer,
   repositories: BenchRepository[],
-  { order, connections, rounds, seconds, say }: ThroughputOptions,
+  { order, loads, rounds, seconds, say }: ThroughputOptions,
 ): Promise<Loaded[]> {
   const requests: Record<Endpoint, Buffer[]> = {
     'token endpoint': repositories.map((repository) => written(tokenRequest(repository))),
@@ -74,11 +79,11 @@ export async function measureThroughput(
   };
   const results: Loaded[] = [];
   for (const endpoint of Object.keys(requests) as Endpoint[]) {
-    const byTurns = async (count: number, turns: Rounds, forSeconds: number) => {
+    const byTurns = async ({ connections, tools }: Load, turns: Rounds, forSeconds: number) => {
       const opened = new Map<Variant, RawLoad>();
       // They stay open between the turns: a server that has to see them come and go each time never is as fast as it can be.
       const open = async (variant: Variant) => {
-        const load = opened.get(variant) ?? (await RawLoad.open(nodes[endpoint][order.indexOf(variant)]!.origin, count));
+        const load = opened.get(variant) ?? (await RawLoad.open(nodes[endpoint][order.indexOf(variant)]!.origin, connections));
         opened.set(variant, load);
         return load;
       };
@@ -86,7 +91,7 @@ export async function measureThroughput(
         const { pid } = nodes[endpoint][order.indexOf(variant)]!.process;
         const load = await open(variant);
         try {
-          return await load.run(forSeconds, requests[endpoint], () => processorMicros(pid));
+          return await load.run(forSeconds, requests[endpoint].slice(0, tools), () => processorMicros(pid));
         } catch (error) {
           opened.delete(variant);
           load.close();
@@ -96,10 +101,10 @@ export async function measureThroughput(
       for (const load of opened.values()) load.close();
       return measured;
     };
-    await byTurns(64, new Rounds(warmTurns), warmSeconds);
-    for (const count of connections) {
-      results.push({ endpoint, connections: count, measured: await byTurns(count, rounds, seconds) });
-      say(`${endpoint}, ${count} connections: measured`);
+    await byTurns({ connections: 64, tools: repositories.length }, new Rounds(warmTurns), warmSeconds);
+    for (const load of loads) {
+      results.push({ endpoint, ...load, measured: await byTurns(load, rounds, seconds) });
+      say(`${endpoint}, ${load.connections} connections, ${load.tools} tools: measured`);
     }
   }
   return results;
@@ -115,7 +120,7 @@ export function throughputOf(loaded: Loaded[][]): Throughput[] {
 }
 
 function summarise(loaded: Loaded[], variant: Variant): Throughput {
-  const { endpoint, connections } = loaded[0]!;
+  const { endpoint, connections, tools } = loaded[0]!;
   const inAll = (which: Variant) => loaded.flatMap(({ measured }) => measured[which]);
   const [own, none] = [inAll(variant), inAll('none')];
   const overRounds = (value: (one: Measured, without: Measured) => number | undefined) => {
@@ -126,6 +131,7 @@ function summarise(loaded: Loaded[], variant: Variant): Throughput {
   return {
     endpoint,
     connections,
+    tools,
     variant,
     perSecond: overRounds((one) => one.perSecond)!,
     ratio: overRounds((one, without) => one.perSecond / without.perSecond)!,
