@@ -18,13 +18,17 @@ const patienceMillis = 5_000;
  *
  * @param patient whether to wait for what a killed launcher may have left: an app that it had just started, not yet recorded, or one
  *   whose last threads are still ending.
- * @throws Complaint that names every port that is not.
+ * @param stop ends the waiting.
+ * @throws Complaint that names every port that is not; what `stop` aborts with.
  */
-export async function requireFreePorts(uses: PortUse[], { patient = false } = {}): Promise<void> {
+export async function requireFreePorts(
+  uses: PortUse[],
+  { patient = false, stop }: { patient?: boolean; stop?: AbortSignal } = {},
+): Promise<void> {
   const deadline = Date.now() + (patient ? patienceMillis : 0);
   let findings = await lookAt(uses);
   while (findings.some(({ taken }) => taken) && Date.now() < deadline) {
-    await wait(100);
+    await wait(100, undefined, { signal: stop });
     findings = await lookAt(uses);
   }
   const list = (kind: 'taken' | 'forbidden') => findings.filter((finding) => finding[kind]).map(({ text }) => text);

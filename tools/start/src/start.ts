@@ -64,7 +64,7 @@ async function bringUp(launch: Launch, opened: (() => unknown)[]): Promise<void>
   opened.push(() => records.close());
   const leftovers = await records.endLeftovers();
   if (leftovers.length > 0) say(`waited for what an earlier start had left running: ${leftovers.join(', ')}`);
-  await requireFreePorts(planned.ports, { patient: records.afterKill });
+  await requireFreePorts(planned.ports, { patient: records.afterKill, stop });
 
   const secrets = await keepSecrets(dataDir, existsSync(join(dataDir, 'postgres/cluster')));
   stop.throwIfAborted();
