@@ -40,6 +40,13 @@ export class Customer {
     return { slug, clientId: made.toolClient.clientId, secret: made.toolClient.secret.value, appClientId: made.appClient.clientId };
   }
 
+  /** Makes another tool in the repository. @returns the repository with that tool for its own. */
+  async createTool(repository: BenchRepository, name: string): Promise<BenchRepository> {
+    const made = await this.#call(`/v1/repositories/${repository.slug}/clients`, { kind: 'tool', name });
+    const { clientId, secret } = made as { clientId: string; secret: { value: string } };
+    return { ...repository, clientId, secret: secret.value };
+  }
+
   /** Makes somebody who can sign in at the repository's authority. */
   async createUser({ slug }: BenchRepository, loginName: string, password: string): Promise<void> {
     await this.#call(`/v1/repositories/${slug}/users`, { loginName, name: loginName, password });
