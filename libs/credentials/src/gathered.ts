@@ -58,7 +58,7 @@ export interface GatheringOptions {
  * The only step at which a question and a statement meet is `#send`, which takes the questions out of `#waiting` and hands
  * them to the driver in the same turn; a question that comes later finds them gone and waits for the next.
  *
- * Cost: one statement and one round trip for all questions of a batch.
+ * Cost: one statement and one round trip for all questions of a batch, in which those that are alike are looked up once.
  */
 export class Gathered<Q, R extends { ordinal: number }> {
   readonly #pool: Pool;
@@ -156,7 +156,7 @@ export class Gathered<Q, R extends { ordinal: number }> {
     }
   }
 
-  /** @returns the rows in the order of the questions. What is asked several times, as about the token of a busy tool, is looked up once. */
+  /** @returns the rows in the order of the questions: one for all that are alike, as about the token of a busy tool. */
   async #query(questions: Q[]): Promise<(R | undefined)[]> {
     const { name, text, valuesOf } = this.#statement;
     const asked: ReturnType<typeof valuesOf>[] = [];
