@@ -128,7 +128,8 @@ export class Gathered<Q, R extends { ordinal: number }> {
     this.#resting = true;
     const begun = performance.now();
     const look = () => {
-      // While one half is asked about, the other half has what it needs to go on (measured: docs/adr/each-kind-of-credential-is-asked-about-by-itself.md).
+      // So one half is asked about while the other half has what it needs to go on. Measured, also with four times as many:
+      // docs/adr/each-kind-of-credential-is-asked-about-by-itself.md.
       const isQueueLonger = this.#waiting.length < this.#backlog();
       if (isQueueLonger && performance.now() - begun < this.#lateMillis) return void setTimeout(look, lookMillis);
       this.#resting = false;
