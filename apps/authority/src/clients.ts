@@ -168,7 +168,7 @@ function metadata(client: Described, { byKey, deviceFlow }: ClientAbilities & { 
     ...base,
     // A tool may have both secrets and keys. How the request proves who it is decides what the library compares.
     ...(byKey && details.keys?.length
-      ? { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: details.keys.map(({ jwk }) => jwk) as never } }
+      ? { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: details.keys.map(({ jwk }) => ({ ...jwk })) as never } }
       : { token_endpoint_auth_method: 'client_secret_basic', client_secret: placeholderSecret }),
     redirect_uris: [],
     grant_types: ['client_credentials'],
