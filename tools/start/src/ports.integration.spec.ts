@@ -27,7 +27,7 @@ describe('requireFreePorts', () => {
   it('no longer waits for a port once it is to stop', async () => {
     const one = await listen('127.0.0.1');
     const stop = new AbortController();
-    const waiting = requireFreePorts([{ port: one.port, use: 'authority' }], { patient: true, stop: stop.signal });
+    const waiting = requireFreePorts([{ port: one.port, use: 'authority' }], stop.signal);
     stop.abort();
     await expect(waiting).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }) as Error);
     one.close();

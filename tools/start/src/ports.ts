@@ -16,19 +16,15 @@ const patienceMillis = 5_000;
 /**
  * Sees to it that every port is free, on IPv6 too: browsers try `localhost` there first and would reach another program.
  *
- * @param patient whether to wait for what a killed launcher may have left: an app that it had just started, not yet recorded, or one
- *   whose last threads are still ending.
- * @param stop ends the waiting.
- * @throws Complaint that names every port that is not; what `stop` aborts with.
+ * @param patientUntil if given, what a killed launcher may have left is waited for until it is raised: an app that it had just
+ *   started, not yet recorded, or one whose last threads are still ending.
+ * @throws Complaint that names every port that is not; AbortError when the waiting was ended.
  */
-export async function requireFreePorts(
-  uses: PortUse[],
-  { patient = false, stop }: { patient?: boolean; stop?: AbortSignal } = {},
-): Promise<void> {
-  const deadline = Date.now() + (patient ? patienceMillis : 0);
+export async function requireFreePorts(uses: PortUse[], patientUntil?: AbortSignal): Promise<void> {
+  const deadline = Date.now() + (patientUntil ? patienceMillis : 0);
   let findings = await lookAt(uses);
   while (findings.some(({ taken }) => taken) && Date.now() < deadline) {
-    await wait(100, undefined, { signal: stop });
+    await wait(100, undefined, { signal: patientUntil });
     findings = await lookAt(uses);
   }
   const list = (kind: 'taken' | 'forbidden') => findings.filter((finding) => finding[kind]).map(({ text }) => text);

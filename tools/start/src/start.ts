@@ -64,7 +64,7 @@ async function bringUp(launch: Launch, opened: (() => unknown)[]): Promise<void>
   opened.push(() => records.close());
   const leftovers = await records.endLeftovers();
   if (leftovers.length > 0) say(`waited for what an earlier start had left running: ${leftovers.join(', ')}`);
-  await requireFreePorts(planned.ports, { patient: records.afterKill, stop });
+  await requireFreePorts(planned.ports, records.afterKill ? stop : undefined);
 
   const secrets = await keepSecrets(dataDir, existsSync(join(dataDir, 'postgres/cluster')));
   stop.throwIfAborted();
